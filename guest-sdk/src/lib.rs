@@ -1,0 +1,1 @@
+//! Write Hookwire rule modules in Rust.

@@ -1,0 +1,1 @@
+//! Host bindings of wit/, and conversions to broker and driver types.

@@ -1,0 +1,1 @@
+//! The broker core: sessions, routing, delivery; no I/O.

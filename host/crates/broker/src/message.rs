@@ -1,0 +1,80 @@
+//! A message as the broker holds it: immutable, shared, encoded only on its way out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hookwire_mqtt::QoS;
+
+/// The identity of a message: assigned once, when it enters the spine.
+///
+/// 20 base62 characters as text, of fixed width, so that ids sort by time as
+/// text: milliseconds, node, worker, then a sequence of the worker.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId {
+    high: u64,
+    low: u64,
+}
+
+impl MessageId {
+    /// The least id of all.
+    pub const MIN: Self = Self { high: 0, low: 0 };
+
+    pub(crate) fn from_halves(high: u64, low: u64) -> Self {
+        Self { high, low }
+    }
+
+    /// The 20 characters.
+    #[must_use]
+    pub fn to_text(self) -> [u8; 20] {
+        let mut text = [b'0'; 20];
+        write_base62(self.high, &mut text[..10]);
+        write_base62(self.low, &mut text[10..]);
+        text
+    }
+}
+
+fn write_base62(mut number: u64, digits: &mut [u8]) {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    for digit in digits.iter_mut().rev() {
+        *digit = ALPHABET[(number % 62) as usize];
+        number /= 62;
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.to_text() {
+            fmt::Write::write_char(f, char::from(byte))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// One application message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// Who it is, everywhere.
+    pub id: MessageId,
+    /// A valid topic name.
+    pub topic: Arc<str>,
+    /// The application's bytes.
+    pub payload: Bytes,
+    /// Client id of the publisher.
+    pub sender: Arc<str>,
+    /// QoS it was published with.
+    pub qos: QoS,
+    /// Retain flag it was published with.
+    pub retain: bool,
+    /// When it entered, milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// MQTT 5 properties that travel with it, encoded and checked; empty for
+    /// messages of older clients.
+    pub properties: Bytes,
+}

@@ -1,0 +1,1 @@
+//! MQTT packets, their codec, topic names and filters.

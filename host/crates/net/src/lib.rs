@@ -1,0 +1,1 @@
+//! Listeners, connections and the worker's I/O.

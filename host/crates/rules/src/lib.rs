@@ -1,0 +1,1 @@
+//! The Wasm rule runtime: engine, loader, lanes, dispatch.

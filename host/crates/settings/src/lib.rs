@@ -1,0 +1,13 @@
+//! The configuration: HCL to checked, typed settings.
+//!
+//! Reads a file through its syntax tree, never by evaluating it, so that
+//! templates such as `${clientid}` stay text, and so that every problem is
+//! reported with its file and line, all at once. What only a loaded module can
+//! tell (its actions and their options) is checked by the rule runtime, with
+//! the places kept here.
+
+mod model;
+
+pub use model::{
+    At, Listener, Located, Module, Mqtt, OnError, OptionValue, Pool, PoolKind, Problem, Rule, Settings, SqlitePool,
+};

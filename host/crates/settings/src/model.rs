@@ -1,0 +1,200 @@
+//! The settings, checked and with defaults filled in.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where in a file something stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct At {
+    /// The file, as the user named it.
+    pub file: Arc<str>,
+    /// Line, from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// A value and where it was written, for errors found later.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub at: At,
+}
+
+/// Everything the broker is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Name of this node, written into stored rows.
+    pub node: String,
+    /// Worker threads; `None`: one per core.
+    pub workers: Option<usize>,
+    /// Where clients connect.
+    pub listeners: Vec<Listener>,
+    /// Limits of the protocol.
+    pub mqtt: Mqtt,
+    /// Stores.
+    pub pools: Vec<Pool>,
+    /// Wasm modules.
+    pub modules: Vec<Module>,
+    /// Rules, in the order of the file.
+    pub rules: Vec<Rule>,
+}
+
+/// One `listener "tcp" NAME` block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listener {
+    /// Its name.
+    pub name: String,
+    /// Address and port; port 0 takes any free one.
+    pub address: SocketAddr,
+    /// How long a new connection may take until its CONNECT is whole.
+    pub connect_timeout: Duration,
+    /// Connections that may be in that state at once; more wait to be accepted.
+    pub max_greeting: usize,
+}
+
+/// The `mqtt` block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mqtt {
+    /// Largest packet taken from a client, in bytes.
+    pub max_packet_bytes: usize,
+    /// Publishes of one client that may wait for rules at once; MQTT 5 clients
+    /// are told it as Receive Maximum.
+    pub receive_maximum: u16,
+    /// QoS 1 messages sent to one client and not yet acknowledged. An MQTT 5
+    /// client's own Receive Maximum lowers it.
+    pub max_inflight: u16,
+    /// Messages that wait for one client behind its inflight window.
+    pub max_queued_messages: usize,
+    /// Bytes that may wait in one client's output; QoS 0 messages beyond it are dropped.
+    pub max_output_bytes: usize,
+    /// Grace on the keep-alive interval is the standard's: one and a half times.
+    /// This is the largest interval granted, in seconds; 0 grants any.
+    pub max_keep_alive_s: u16,
+}
+
+/// One `pool KIND NAME` block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pool {
+    /// The name that rules are granted.
+    pub name: Located<String>,
+    /// Which driver, and its own settings.
+    pub kind: PoolKind,
+}
+
+/// The driver of a pool.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PoolKind {
+    /// `pool "sqlite" NAME`
+    Sqlite(SqlitePool),
+}
+
+impl PoolKind {
+    /// The interface its rules use: `sql`.
+    #[must_use]
+    pub fn interface(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sql",
+        }
+    }
+}
+
+/// Settings of a SQLite pool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SqlitePool {
+    /// The database file; a relative path is below the data directory.
+    pub file: PathBuf,
+    /// Rows that may wait for the writer; a call beyond it fails as saturated.
+    pub max_waiting_rows: usize,
+    /// Rows of one transaction at most.
+    pub max_transaction_rows: usize,
+    /// Connections for queries.
+    pub readers: usize,
+    /// Bytes of one query's answer at most.
+    pub max_result_bytes: usize,
+}
+
+/// One `module NAME` block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Module {
+    /// The name rules call it by. Without a path, the stock module of that name.
+    pub name: Located<String>,
+    /// A component file.
+    pub path: Option<PathBuf>,
+    /// Interfaces granted beside the pools of its rules: `clock`.
+    pub grants: Vec<Located<String>>,
+    /// Instances on each worker for events and publishes.
+    pub lanes: usize,
+    /// Events handed over in one call at most.
+    pub max_batch: usize,
+    /// Events that may wait for one lane before its clients are not read.
+    pub max_queued_events: usize,
+    /// How long one call may take, store calls included.
+    pub deadline: Duration,
+    /// Linear memory of one instance, in bytes.
+    pub max_memory_bytes: usize,
+}
+
+/// What a failed call of a rule means for the message or client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// The message is refused.
+    Deny,
+    /// Counted and logged; the message goes on.
+    Continue,
+}
+
+/// A JSON-like value of a rule option.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OptionValue {
+    /// Text.
+    String(String),
+    /// A whole number.
+    Integer(i64),
+    /// Any other number.
+    Number(f64),
+    /// true or false.
+    Boolean(bool),
+    /// A list.
+    List(Vec<OptionValue>),
+}
+
+/// One `rule NAME` block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// Its name, unique in the file.
+    pub name: Located<String>,
+    /// A hook: `message.publish`.
+    pub hook: Located<String>,
+    /// Name of a module block.
+    pub module: Located<String>,
+    /// An action that the module exports.
+    pub action: Located<String>,
+    /// Topic filter; `#` without one.
+    pub topic: Located<String>,
+    /// The one pool it is granted.
+    pub pool: Option<Located<String>>,
+    /// `None`: deny on message.publish, continue elsewhere.
+    pub on_error: Option<OnError>,
+    /// Options, as the action declares them.
+    pub options: Vec<(Located<String>, OptionValue)>,
+}
+
+/// One thing wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{at}: {message}")]
+pub struct Problem {
+    /// Where.
+    pub at: At,
+    /// What is wrong, and what to write instead.
+    pub message: String,
+}

@@ -1,0 +1,2 @@
+//! componentize.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Stock module: presence and messages into SQLite.
