@@ -1,0 +1,129 @@
+//! Topic filters: what a client subscribes to, what a rule listens to.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::topic::{TopicError, TopicName};
+
+const SHARE_PREFIX: &str = "$share/";
+
+/// A valid topic filter: 1 to 65,535 bytes, wildcards only as whole levels.
+/// Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicFilter(Arc<str>);
+
+/// The parts of `$share/GROUP/FILTER`, MQTT 5 section 4.8.2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedFilter {
+    /// The share name.
+    pub group: String,
+    /// What the group subscribes to.
+    pub filter: TopicFilter,
+}
+
+impl TopicFilter {
+    /// Checks `filter`. A text that begins with `$share/` has to be a whole
+    /// shared subscription, in every version of the protocol.
+    ///
+    /// # Errors
+    /// Says the first rule that `filter` breaks.
+    pub fn new(filter: &str) -> Result<Self, TopicError> {
+        if filter.is_empty() {
+            return Err(TopicError::Empty);
+        }
+        if filter.len() > usize::from(u16::MAX) {
+            return Err(TopicError::TooLong);
+        }
+        if filter.contains('\0') {
+            return Err(TopicError::Nul);
+        }
+        let plain = match filter.strip_prefix(SHARE_PREFIX) {
+            None => filter,
+            Some(shared) => match shared.split_once('/') {
+                Some((group, plain)) if is_share_name(group) && !plain.is_empty() => plain,
+                _ => return Err(TopicError::ShareName),
+            },
+        };
+        check_wildcards(plain)?;
+        Ok(Self(Arc::from(filter)))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its levels: the parts between `/`, which may be empty.
+    pub fn levels(&self) -> std::str::Split<'_, char> {
+        self.0.split('/')
+    }
+
+    /// Whether it has no wildcard, so that it matches one topic only.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        !self.0.contains(['+', '#'])
+    }
+
+    /// Whether `topic` matches. Topics that begin with `$` match no filter
+    /// that begins with a wildcard [MQTT-4.7.2-1]. A shared subscription is
+    /// compared by its text: match the filter inside [`TopicFilter::shared`].
+    #[must_use]
+    pub fn matches(&self, topic: TopicName<'_>) -> bool {
+        if topic.is_reserved() && self.0.starts_with(['+', '#']) {
+            return false;
+        }
+        let mut names = topic.levels();
+        for level in self.levels() {
+            // `a/#` matches `a` as well: no name is needed here.
+            if level == "#" {
+                return true;
+            }
+            match names.next() {
+                Some(name) if level == "+" || level == name => {}
+                _ => return false,
+            }
+        }
+        names.next().is_none()
+    }
+
+    /// Its parts, if it is a shared subscription.
+    #[must_use]
+    pub fn shared(&self) -> Option<SharedFilter> {
+        let (group, filter) = self.0.strip_prefix(SHARE_PREFIX)?.split_once('/')?;
+        Some(SharedFilter {
+            group: group.to_owned(),
+            filter: Self(Arc::from(filter)),
+        })
+    }
+}
+
+fn is_share_name(group: &str) -> bool {
+    !group.is_empty() && !group.contains(['+', '#'])
+}
+
+fn check_wildcards(filter: &str) -> Result<(), TopicError> {
+    let mut levels = filter.split('/').peekable();
+    while let Some(level) = levels.next() {
+        if level.contains('#') && (level.len() > 1 || levels.peek().is_some()) {
+            return Err(TopicError::MultiLevelWildcard);
+        }
+        if level.contains('+') && level.len() > 1 {
+            return Err(TopicError::SingleLevelWildcard);
+        }
+    }
+    Ok(())
+}
+
+impl Borrow<str> for TopicFilter {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TopicFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,76 @@
+//! Writes the fields of packets. Nothing here fails: a string or binary field
+//! longer than its two-byte length can say is cut.
+
+const MAX_FIELD_BYTES: usize = u16::MAX as usize;
+
+/// The longest variable byte integer, 4 bytes of 7 bits.
+const MAX_VARIABLE_BYTE_INTEGER: usize = 268_435_455;
+
+/// Writes a packet: its first byte, the length of what `body` writes, and that.
+pub(crate) fn packet(out: &mut Vec<u8>, first_byte: u8, body: impl FnOnce(&mut Vec<u8>)) {
+    out.push(first_byte);
+    length_prefixed(out, body);
+}
+
+/// Writes what `body` writes, behind its length as a variable byte integer.
+pub(crate) fn length_prefixed(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    body(out);
+    let (length, width) = variable_byte_integer_bytes(out.len().saturating_sub(start));
+    out.splice(start..start, length.into_iter().take(width));
+}
+
+fn variable_byte_integer_bytes(value: usize) -> ([u8; 4], usize) {
+    debug_assert!(value <= MAX_VARIABLE_BYTE_INTEGER);
+    let mut rest = value.min(MAX_VARIABLE_BYTE_INTEGER);
+    let mut bytes = [0; 4];
+    let mut width = 0;
+    for byte in &mut bytes {
+        *byte = (rest & 0x7F) as u8;
+        rest >>= 7;
+        width += 1;
+        if rest == 0 {
+            break;
+        }
+        *byte |= 0x80;
+    }
+    (bytes, width)
+}
+
+pub(crate) fn variable_byte_integer(out: &mut Vec<u8>, value: usize) {
+    let (bytes, width) = variable_byte_integer_bytes(value);
+    out.extend(bytes.into_iter().take(width));
+}
+
+/// How many bytes `value` takes as a variable byte integer.
+pub(crate) fn variable_byte_integer_len(value: usize) -> usize {
+    variable_byte_integer_bytes(value).1
+}
+
+pub(crate) fn u16(out: &mut Vec<u8>, value: u16) {
+    out.extend_from_slice(&value.to_be_bytes());
+}
+
+pub(crate) fn u32(out: &mut Vec<u8>, value: u32) {
+    out.extend_from_slice(&value.to_be_bytes());
+}
+
+/// `text`, cut to what a string field holds, between two characters.
+pub(crate) fn fitting(text: &str) -> &str {
+    if text.len() <= MAX_FIELD_BYTES {
+        return text;
+    }
+    let end = text.floor_char_boundary(MAX_FIELD_BYTES);
+    text.get(..end).unwrap_or_default()
+}
+
+pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
+    binary(out, fitting(text).as_bytes());
+}
+
+pub(crate) fn binary(out: &mut Vec<u8>, bytes: &[u8]) {
+    let bytes = bytes.get(..MAX_FIELD_BYTES).unwrap_or(bytes);
+    // The line above makes it fit.
+    u16(out, bytes.len() as u16);
+    out.extend_from_slice(bytes);
+}
