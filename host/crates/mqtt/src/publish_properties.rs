@@ -130,6 +130,26 @@ impl<'a> PublishProperties<'a> {
         }
     }
 
+    /// The properties that travel with a message, with these user properties
+    /// in place of its own. Names and values over 65,535 bytes are cut; that
+    /// they hold no U+0000 is the caller's to see to.
+    #[must_use]
+    pub fn with_user_properties<'b>(
+        self,
+        user: impl IntoIterator<Item = (&'b str, &'b str)>,
+    ) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.0.len());
+        for property in self.iter().filter(|property| travels(*property)) {
+            if !matches!(property, Property::User(..)) {
+                property.write(&mut bytes);
+            }
+        }
+        for (name, value) in user {
+            Property::User(name, value).write(&mut bytes);
+        }
+        bytes
+    }
+
     fn iter(self) -> impl Iterator<Item = Property<'a>> {
         let mut properties = Properties::over(Reader::new("PUBLISH", self.0));
         // The bytes were checked, so an error cannot be; it would end the walk.
