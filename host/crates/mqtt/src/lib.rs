@@ -28,7 +28,9 @@ pub use packet::connack::{ConnAck, ConnAckProperties};
 pub use packet::connect::{Connect, Will};
 pub use packet::disconnect::Disconnect;
 pub use packet::puback::PubAck;
-pub use packet::publish::{Publish, PublishHeader, encode_publish, publish_len};
+pub use packet::publish::{
+    Publish, PublishHeader, encode_publish, encode_publish_head, publish_len,
+};
 pub use packet::subscribe::{RetainHandling, SubAck, Subscribe, SubscribeFilter};
 pub use packet::unsubscribe::{UnsubAck, Unsubscribe};
 pub use packet_id::PacketId;

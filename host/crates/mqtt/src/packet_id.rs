@@ -11,6 +11,9 @@ impl PacketId {
     /// The first one, 1.
     pub const FIRST: Self = Self(NonZeroU16::MIN);
 
+    /// The last one, 65,535; [`PacketId::FIRST`] follows it.
+    pub const LAST: Self = Self(NonZeroU16::MAX);
+
     /// `None` for 0.
     #[must_use]
     pub fn new(id: u16) -> Option<Self> {
@@ -33,5 +36,18 @@ impl PacketId {
 impl fmt::Display for PacketId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_one_after_the_last_is_the_first() {
+        assert_eq!(PacketId::new(0), None);
+        let last = PacketId::new(u16::MAX).unwrap();
+        assert_eq!(last.next(), PacketId::FIRST);
+        assert_eq!(PacketId::FIRST.next().get(), 2);
     }
 }

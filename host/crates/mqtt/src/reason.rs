@@ -196,3 +196,33 @@ impl fmt::Display for ReasonCode {
         write!(f, "{} (0x{:02X})", self.name(), self.as_u8())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_those_of_the_table() {
+        for &reason in ReasonCode::ALL {
+            assert_eq!(ReasonCode::try_from(reason.as_u8()), Ok(reason));
+        }
+        assert_eq!(ReasonCode::ALL.len(), 43);
+        assert_eq!(ReasonCode::try_from(0x03), Err(UnknownReasonCode(0x03)));
+        assert_eq!(ReasonCode::try_from(0xA3), Err(UnknownReasonCode(0xA3)));
+        assert!(!ReasonCode::ReAuthenticate.is_error());
+        assert!(ReasonCode::UnspecifiedError.is_error());
+    }
+
+    #[test]
+    fn every_refusal_has_a_return_code_of_3_1_1() {
+        for &reason in ReasonCode::ALL {
+            let code = reason.connack_return_code_311();
+            assert_eq!(code != 0, reason.is_error(), "{reason}");
+            assert!(code <= 5, "{reason}");
+        }
+        for code in 0..=5 {
+            let reason = ReasonCode::from_connack_return_code_311(code);
+            assert_eq!(reason.map(ReasonCode::connack_return_code_311), Some(code));
+        }
+    }
+}

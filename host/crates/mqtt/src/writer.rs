@@ -74,3 +74,48 @@ pub(crate) fn binary(out: &mut Vec<u8>, bytes: &[u8]) {
     u16(out, bytes.len() as u16);
     out.extend_from_slice(bytes);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::Reader;
+
+    #[test]
+    fn lengths_are_written_as_in_table_2_4() {
+        let check = |value: usize, expected: &[u8]| {
+            let mut out = Vec::new();
+            variable_byte_integer(&mut out, value);
+            assert_eq!(out, expected);
+            assert_eq!(variable_byte_integer_len(value), expected.len());
+            let mut reader = Reader::new("test", expected);
+            let read = reader.variable_byte_integer("length");
+            assert_eq!(read.map(|value| value as usize), Ok(value));
+        };
+        check(0, &[0x00]);
+        check(127, &[0x7F]);
+        check(128, &[0x80, 0x01]);
+        check(16_383, &[0xFF, 0x7F]);
+        check(16_384, &[0x80, 0x80, 0x01]);
+        check(2_097_151, &[0xFF, 0xFF, 0x7F]);
+        check(2_097_152, &[0x80, 0x80, 0x80, 0x01]);
+        check(268_435_455, &[0xFF, 0xFF, 0xFF, 0x7F]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_cut_between_characters() {
+        let mut out = Vec::new();
+        string(&mut out, &"é".repeat(40_000));
+        assert_eq!(out.len(), 2 + 65_534);
+        assert_eq!(
+            Reader::new("test", &out).string("text").map(str::len),
+            Ok(65_534)
+        );
+        out.clear();
+        binary(&mut out, &[7; 70_000]);
+        assert_eq!(out.len(), 2 + 65_535);
+        assert_eq!(
+            Reader::new("test", &out).binary("data").map(<[u8]>::len),
+            Ok(65_535)
+        );
+    }
+}

@@ -143,9 +143,21 @@ pub fn encode_publish(
     header: &PublishHeader<'_>,
     payload: &[u8],
 ) -> Option<usize> {
-    let remaining = remaining_len(version, header, payload.len());
-    // First byte and length take at most five.
-    out.reserve(remaining.saturating_add(5));
+    out.reserve(publish_len(version, header, payload.len()));
+    let packet_id_at = encode_publish_head(out, version, header, payload.len());
+    out.extend_from_slice(payload);
+    packet_id_at
+}
+
+/// Appends everything of a PUBLISH but its payload, whose bytes the caller
+/// sends behind it, uncopied. Otherwise as [`encode_publish`].
+pub fn encode_publish_head(
+    out: &mut Vec<u8>,
+    version: ProtocolVersion,
+    header: &PublishHeader<'_>,
+    payload_bytes: usize,
+) -> Option<usize> {
+    let remaining = remaining_len(version, header, payload_bytes);
     let flags = u8::from(header.dup) << 3 | header.qos.as_u8() << 1 | u8::from(header.retain);
     out.push(0x30 | flags);
     writer::variable_byte_integer(out, remaining);
@@ -162,6 +174,5 @@ pub fn encode_publish(
         writer::variable_byte_integer(out, header.properties.len());
         out.extend_from_slice(header.properties);
     }
-    out.extend_from_slice(payload);
     packet_id_at
 }
