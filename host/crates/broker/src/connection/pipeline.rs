@@ -1,0 +1,65 @@
+//! A publisher's messages between arrival and release: decided in any order,
+//! released in the order received.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use hookwire_mqtt::PacketId;
+
+use crate::hooks::Verdict;
+use crate::message::Message;
+
+/// A publish that was taken and not yet released.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) message: Arc<Message>,
+    /// The packet id to acknowledge; none for QoS 0 and wills.
+    pub(crate) packet_id: Option<PacketId>,
+    /// None while the rules have it.
+    pub(crate) verdict: Option<Verdict>,
+}
+
+/// The publishes of one connection, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Pipeline {
+    waiting: VecDeque<Pending>,
+    /// Sequence number of the first in `waiting`.
+    first: u64,
+}
+
+impl Pipeline {
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// The sequence number that the next publish gets.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.first + self.waiting.len() as u64
+    }
+
+    pub(crate) fn push(&mut self, pending: Pending) {
+        self.waiting.push_back(pending);
+    }
+
+    /// Notes a verdict; one for a number that does not wait is ignored.
+    pub(crate) fn decide(&mut self, sequence: u64, verdict: Verdict) {
+        let index = sequence
+            .checked_sub(self.first)
+            .and_then(|index| usize::try_from(index).ok());
+        if let Some(pending) = index.and_then(|index| self.waiting.get_mut(index)) {
+            pending.verdict = Some(verdict);
+        }
+    }
+
+    /// The oldest publish with its verdict, if it has one.
+    pub(crate) fn release(&mut self) -> Option<(Pending, Verdict)> {
+        let verdict = self.waiting.front_mut()?.verdict.take()?;
+        let pending = self.waiting.pop_front()?;
+        self.first += 1;
+        Some((pending, verdict))
+    }
+}

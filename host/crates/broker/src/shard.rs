@@ -1,0 +1,396 @@
+//! The clients of one worker, and the doors through which the outside steps it.
+
+use std::sync::Arc;
+
+use foldhash::HashMap;
+use hookwire_mqtt::{QoS, ReasonCode};
+use slab::Slab;
+
+use crate::connection::{CloseReason, Connection, ConnectionKey, Farewell, Stage};
+use crate::counters::Counters;
+use crate::filter_index::FilterIndex;
+use crate::hooks::{Decided, Hooks, Ticket};
+use crate::id::IdGenerator;
+use crate::link::{Link, Mail, WorkerId};
+use crate::output::Output;
+use crate::routes::RouteTable;
+use crate::session::{Session, SessionKey};
+use crate::time::Now;
+use crate::topic_cache::TopicCache;
+use crate::transit::{Frames, Transit};
+use crate::wheel::Wheel;
+
+/// Bounds of the protocol, for every client of a shard.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Largest packet taken from a client, in bytes; MQTT 5 clients are told.
+    pub max_packet_bytes: u32,
+    /// Publishes of one client that may wait for rules at once.
+    pub receive_maximum: u16,
+    /// QoS 1 messages to one client that may be unacknowledged.
+    pub max_inflight: u16,
+    /// Messages that may wait for one client behind that window.
+    pub max_queued_messages: usize,
+    /// Unwritten bytes of one client beyond which it gets no QoS 0 message and
+    /// is not read.
+    pub max_output_bytes: usize,
+    /// Largest keep-alive granted, in seconds; 0 grants any.
+    pub max_keep_alive_s: u16,
+}
+
+/// Whether the caller should go on with a connection's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Decode and hand over the next packet.
+    Continue,
+    /// Keep the rest until [`Shard::take_resumed`] names the connection.
+    Pause,
+    /// Throw the rest away: the connection is closing.
+    Close,
+}
+
+/// One worker's clients. See the crate's own page for how it is driven.
+#[derive(Debug)]
+pub struct Shard<H> {
+    pub(crate) worker: WorkerId,
+    pub(crate) limits: Limits,
+    pub(crate) hooks: H,
+    pub(crate) ids: IdGenerator,
+    pub(crate) counters: Counters,
+    pub(crate) connections: Slab<Connection>,
+    pub(crate) sessions: Slab<Session>,
+    pub(crate) clients: HashMap<Arc<str>, SessionKey>,
+    pub(crate) routes: Arc<RouteTable>,
+    pub(crate) subscriptions: FilterIndex<Subscriber>,
+    /// Grows with every change of `subscriptions`.
+    pub(crate) subscriptions_generation: u64,
+    pub(crate) topics: TopicCache,
+    pub(crate) links: Vec<Link>,
+    pub(crate) frames: Frames,
+    pub(crate) wheel: Wheel<ConnectionKey>,
+    generation: u32,
+    dirty: Vec<ConnectionKey>,
+    pub(crate) paused: Vec<ConnectionKey>,
+    pub(crate) resumed: Vec<ConnectionKey>,
+    buffers: Vec<Vec<u8>>,
+    decided: Vec<Decided>,
+    pub(crate) stopping: bool,
+    /// Whether some output grew so far that it should be written before more is taken.
+    pub(crate) output_is_pressing: bool,
+}
+
+/// One subscription in the worker's index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Subscriber {
+    pub(crate) session: SessionKey,
+    pub(crate) qos: QoS,
+    pub(crate) no_local: bool,
+}
+
+/// Output buffers kept for reuse, and how large one may be to be kept.
+const KEPT_BUFFERS: usize = 256;
+const KEPT_BUFFER_BYTES: usize = 64 * 1024;
+
+impl<H: Hooks> Shard<H> {
+    /// An empty shard: number `worker` of `workers` that share `routes`.
+    pub fn new(
+        worker: WorkerId,
+        workers: WorkerId,
+        limits: Limits,
+        routes: Arc<RouteTable>,
+        ids: IdGenerator,
+        hooks: H,
+        now: Now,
+    ) -> Self {
+        Self {
+            worker,
+            limits,
+            hooks,
+            ids,
+            counters: Counters::default(),
+            connections: Slab::new(),
+            sessions: Slab::new(),
+            clients: HashMap::default(),
+            routes,
+            subscriptions: FilterIndex::default(),
+            subscriptions_generation: 0,
+            topics: TopicCache::default(),
+            links: (0..workers).map(|_| Link::default()).collect(),
+            frames: Frames::default(),
+            wheel: Wheel::new(now.mono_ms),
+            generation: 0,
+            dirty: Vec::new(),
+            paused: Vec::new(),
+            resumed: Vec::new(),
+            buffers: Vec::new(),
+            decided: Vec::new(),
+            stopping: false,
+            output_is_pressing: false,
+        }
+    }
+
+    /// The socket of a connection ended or failed. Its key is dead afterwards.
+    pub fn socket_closed(&mut self, now: Now, key: ConnectionKey) {
+        self.close(now, key, CloseReason::SocketClosed, None);
+        let Some(connection) = self.connection_mut(key) else {
+            return;
+        };
+        connection.stage = Stage::Gone;
+        connection.output.clear();
+        self.free_if_done(key);
+    }
+
+    /// Mail from another shard, in the order it was sent.
+    pub fn receive(&mut self, from: WorkerId, mail: Vec<Mail>) {
+        for piece in mail {
+            match piece {
+                Mail::Publish(message) => {
+                    if let Some(link) = self.links.get_mut(usize::from(from)) {
+                        link.took(&message);
+                    }
+                    self.deliver_local(&mut Transit::of(&message));
+                }
+                Mail::Credit(bytes) => {
+                    if let Some(link) = self.links.get_mut(usize::from(from)) {
+                        link.credited(bytes);
+                    }
+                }
+            }
+        }
+        self.resume_paused();
+    }
+
+    /// Takes what the hooks decided since the last call, releases publishes in
+    /// order, and reads again from clients that waited for room.
+    pub fn take_verdicts(&mut self, now: Now) {
+        let mut decided = std::mem::take(&mut self.decided);
+        self.hooks.take_decided(&mut decided);
+        for Decided { ticket, verdict } in decided.drain(..) {
+            self.settle(now, ticket, verdict);
+        }
+        self.decided = decided;
+        self.resume_paused();
+    }
+
+    /// Closes the connections whose keep-alive ran out. Call it at least once a second.
+    pub fn tick(&mut self, now: Now) {
+        let mut due = Vec::new();
+        self.wheel.turn(now.mono_ms, &mut due);
+        for key in due {
+            self.check_keep_alive(now, key);
+        }
+    }
+
+    /// Reads no client any more; what was read goes on to its end.
+    pub fn stop_reading(&mut self) {
+        self.stopping = true;
+    }
+
+    /// Publishes that were read and not yet released.
+    #[must_use]
+    pub fn unreleased(&self) -> usize {
+        self.connections
+            .iter()
+            .map(|(_, connection)| connection.pipeline.len())
+            .sum()
+    }
+
+    /// Closes every connection because the broker stops.
+    pub fn close_all(&mut self, now: Now) {
+        let keys: Vec<ConnectionKey> = self.keys().collect();
+        for key in keys {
+            let farewell = Farewell::new(ReasonCode::ServerShuttingDown, "the broker stops");
+            self.close(now, key, CloseReason::ServerStops, Some(farewell));
+        }
+    }
+
+    /// Connections whose output grew, or that are closing, since the last call.
+    pub fn take_dirty(&mut self, keys: &mut Vec<ConnectionKey>) {
+        for key in self.dirty.drain(..) {
+            if let Some(connection) = self.connections.get_mut(key.index as usize)
+                && connection.generation == key.generation
+            {
+                connection.dirty = false;
+                keys.push(key);
+            }
+        }
+    }
+
+    /// Connections that were paused and may be read again.
+    pub fn take_resumed(&mut self, keys: &mut Vec<ConnectionKey>) {
+        keys.append(&mut self.resumed);
+    }
+
+    /// Whether anything waits in the lists of dirty or resumed connections, or
+    /// for another worker.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !self.dirty.is_empty() || !self.resumed.is_empty() || self.links.iter().any(Link::has_mail)
+    }
+
+    /// Whether to write before the next packets are taken, so that a client that
+    /// reads in time does not miss messages because they came in one turn.
+    pub fn take_pressing(&mut self) -> bool {
+        std::mem::take(&mut self.output_is_pressing)
+    }
+
+    /// What is to be carried to another shard now.
+    pub fn take_mail(&mut self, to: WorkerId) -> Vec<Mail> {
+        self.links
+            .get_mut(usize::from(to))
+            .map(Link::take_outbox)
+            .unwrap_or_default()
+    }
+
+    /// The unwritten output of a connection; None once it is gone.
+    pub fn output(&mut self, key: ConnectionKey) -> Option<&mut Output> {
+        self.connection_mut(key)
+            .map(|connection| &mut connection.output)
+    }
+
+    /// The output was written as far as the socket took it.
+    pub fn written(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connection_mut(key) else {
+            return;
+        };
+        let paused = connection.paused;
+        if let Some(mut buffer) = connection.output.reclaim()
+            && self.buffers.len() < KEPT_BUFFERS
+            && buffer.capacity() <= KEPT_BUFFER_BYTES
+        {
+            buffer.clear();
+            self.buffers.push(buffer);
+        }
+        if paused {
+            self.resume_paused();
+        }
+    }
+
+    /// Whether the connection is only waiting for its output to be written.
+    #[must_use]
+    pub fn is_closing(&self, key: ConnectionKey) -> bool {
+        self.connection(key)
+            .is_none_or(|connection| !connection.is_live())
+    }
+
+    /// The hooks this shard was given.
+    pub fn hooks(&mut self) -> &mut H {
+        &mut self.hooks
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Connections that are served.
+    #[must_use]
+    pub fn live_connections(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Connections known in any stage, for checks that nothing is left behind.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    pub(crate) fn insert_connection(&mut self, now: Now, connection: Connection) -> ConnectionKey {
+        self.generation = self.generation.wrapping_add(1);
+        let entry = self.connections.vacant_entry();
+        let key = ConnectionKey {
+            index: u32::try_from(entry.key()).unwrap_or(u32::MAX),
+            generation: self.generation,
+        };
+        let keep_alive_ms = connection.keep_alive_ms;
+        entry.insert(Connection {
+            generation: self.generation,
+            ..connection
+        });
+        if keep_alive_ms > 0 {
+            self.wheel.insert(now.mono_ms + keep_alive_ms, key);
+        }
+        key
+    }
+
+    pub(crate) fn insert_session(&mut self, session: Session) -> SessionKey {
+        self.generation = self.generation.wrapping_add(1);
+        let entry = self.sessions.vacant_entry();
+        let key = SessionKey {
+            index: u32::try_from(entry.key()).unwrap_or(u32::MAX),
+            generation: self.generation,
+        };
+        entry.insert(Session {
+            generation: self.generation,
+            ..session
+        });
+        key
+    }
+
+    pub(crate) fn connection(&self, key: ConnectionKey) -> Option<&Connection> {
+        self.connections
+            .get(key.index as usize)
+            .filter(|connection| connection.generation == key.generation)
+    }
+
+    pub(crate) fn connection_mut(&mut self, key: ConnectionKey) -> Option<&mut Connection> {
+        self.connections
+            .get_mut(key.index as usize)
+            .filter(|connection| connection.generation == key.generation)
+    }
+
+    pub(crate) fn live(&mut self, key: ConnectionKey) -> Option<&mut Connection> {
+        self.connection_mut(key)
+            .filter(|connection| connection.is_live())
+    }
+
+    pub(crate) fn session_mut(&mut self, key: SessionKey) -> Option<&mut Session> {
+        self.sessions
+            .get_mut(key.index as usize)
+            .filter(|session| session.generation == key.generation)
+    }
+
+    /// Notes that the connection has something to write, and sees to it that its
+    /// output has a buffer.
+    pub(crate) fn touch(&mut self, key: ConnectionKey) {
+        if let Some(connection) = self
+            .connections
+            .get_mut(key.index as usize)
+            .filter(|connection| connection.generation == key.generation)
+        {
+            if !connection.output.has_buffer() {
+                connection
+                    .output
+                    .lend(self.buffers.pop().unwrap_or_default());
+            }
+            if !connection.dirty {
+                connection.dirty = true;
+                self.dirty.push(key);
+            }
+        }
+    }
+
+    fn keys(&self) -> impl Iterator<Item = ConnectionKey> + '_ {
+        self.connections
+            .iter()
+            .map(|(index, connection)| ConnectionKey {
+                index: u32::try_from(index).unwrap_or(u32::MAX),
+                generation: connection.generation,
+            })
+    }
+
+    pub(crate) fn ticket(key: ConnectionKey, sequence: u64) -> Ticket {
+        Ticket {
+            key: u64::from(key.generation) << 32 | u64::from(key.index),
+            sequence,
+        }
+    }
+
+    pub(crate) fn ticket_key(ticket: Ticket) -> ConnectionKey {
+        ConnectionKey {
+            index: (ticket.key & u64::from(u32::MAX)) as u32,
+            generation: (ticket.key >> 32) as u32,
+        }
+    }
+}

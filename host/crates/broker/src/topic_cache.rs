@@ -1,0 +1,103 @@
+//! What a worker knows of a topic, kept so that a steady publisher finds its
+//! rules and receivers with one look-up and no shared lock.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use foldhash::HashMap;
+use hookwire_mqtt::QoS;
+
+use crate::hooks::RuleSet;
+use crate::link::WorkerId;
+use crate::session::SessionKey;
+
+/// One topic's rules and receivers, true for one [`Stamp`].
+#[derive(Debug)]
+pub(crate) struct TopicEntry {
+    pub(crate) topic: Arc<str>,
+    stamp: Stamp,
+    pub(crate) publish_rules: RuleSet,
+    pub(crate) acked_rules: RuleSet,
+    /// Sessions of this worker, each once.
+    pub(crate) local: Vec<Target>,
+    /// Other workers with a subscriber.
+    pub(crate) remote: Vec<WorkerId>,
+}
+
+/// A session that gets the topic's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) session: SessionKey,
+    /// Highest QoS granted by its matching subscriptions [MQTT-3.3.5-1].
+    pub(crate) qos: QoS,
+    /// Whether its own messages are not for it.
+    pub(crate) no_local: bool,
+}
+
+/// The generations of everything an entry was computed from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) routes: u64,
+    pub(crate) subscriptions: u64,
+    pub(crate) rules: u64,
+}
+
+/// Topics kept; the cache starts anew beyond it.
+const CAPACITY: usize = 65_536;
+
+#[derive(Debug, Default)]
+pub(crate) struct TopicCache {
+    entries: HashMap<Arc<str>, Rc<TopicEntry>>,
+}
+
+impl TopicCache {
+    pub(crate) fn get(&self, topic: &str, stamp: Stamp) -> Option<Rc<TopicEntry>> {
+        let entry = self.entries.get(topic)?;
+        (entry.stamp == stamp).then(|| Rc::clone(entry))
+    }
+
+    /// The topic's shared text, if an entry of whatever age has it.
+    pub(crate) fn topic_text(&self, topic: &str) -> Arc<str> {
+        self.entries
+            .get_key_value(topic)
+            .map_or_else(|| Arc::from(topic), |(text, _)| Arc::clone(text))
+    }
+
+    pub(crate) fn insert(&mut self, entry: TopicEntry) -> Rc<TopicEntry> {
+        if self.entries.len() >= CAPACITY {
+            self.entries.clear();
+        }
+        let entry = Rc::new(entry);
+        self.entries
+            .insert(Arc::clone(&entry.topic), Rc::clone(&entry));
+        entry
+    }
+}
+
+impl TopicEntry {
+    pub(crate) fn new(topic: Arc<str>, stamp: Stamp) -> Self {
+        Self {
+            topic,
+            stamp,
+            publish_rules: RuleSet::NONE,
+            acked_rules: RuleSet::NONE,
+            local: Vec::new(),
+            remote: Vec::new(),
+        }
+    }
+
+    /// Adds a matching subscription; overlapping ones of a session become one target.
+    pub(crate) fn add_local(&mut self, target: Target) {
+        match self
+            .local
+            .iter_mut()
+            .find(|known| known.session == target.session)
+        {
+            Some(known) => {
+                known.qos = known.qos.max(target.qos);
+                known.no_local &= target.no_local;
+            }
+            None => self.local.push(target),
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! One client's socket on its worker: reads into the worker's buffer, keeps only
+//! what is not yet a whole packet, and writes what the shard left to write.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use hookwire_broker::{ConnectionKey, Flow, Hooks, Now};
+use hookwire_mqtt::{ProtocolVersion, decode};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::worker::Worker;
+
+/// A socket and what belongs to it alone.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(crate) key: ConnectionKey,
+    stream: TcpStream,
+    version: ProtocolVersion,
+    /// Bytes read and not yet taken: part of a packet, or whole ones of a client
+    /// that is paused.
+    pending: Vec<u8>,
+    /// Whether the shard has asked not to hand over more for now.
+    paused: bool,
+    /// Whether the last write found the socket full.
+    blocked: bool,
+    /// Whether this side is done with it.
+    finished: bool,
+    waker: Option<Waker>,
+}
+
+/// How a connection's service ended.
+pub(crate) enum End {
+    /// This side closed it; the last packet may still be under way.
+    Closed(TcpStream),
+    /// The other side is gone.
+    Gone,
+}
+
+/// Reads of one turn, so that a fast sender leaves the others their turn.
+const READS_PER_TURN: usize = 4;
+const SLICES: usize = 64;
+
+impl Socket {
+    pub(crate) fn new(
+        key: ConnectionKey,
+        stream: TcpStream,
+        version: ProtocolVersion,
+        rest: Vec<u8>,
+    ) -> Self {
+        Self {
+            key,
+            stream,
+            version,
+            pending: rest,
+            paused: false,
+            blocked: false,
+            finished: false,
+            waker: None,
+        }
+    }
+
+    pub(crate) fn resume(&mut self) {
+        self.paused = false;
+        self.wake();
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+impl<H: Hooks> Worker<H> {
+    /// One turn of a connection's task: writes what was blocked, takes what was
+    /// kept, reads and takes what there is.
+    pub(crate) fn poll_connection(
+        &mut self,
+        key: ConnectionKey,
+        cx: &mut Context<'_>,
+    ) -> Poll<End> {
+        let now = self.clock.now();
+        let end = self.turn_of(now, key, cx);
+        if end.is_ready() {
+            self.shard.socket_closed(now, key);
+        }
+        self.schedule_flush();
+        end
+    }
+
+    fn turn_of(&mut self, now: Now, key: ConnectionKey, cx: &mut Context<'_>) -> Poll<End> {
+        let Some(socket) = self.sockets.get_mut(key) else {
+            return Poll::Ready(End::Gone);
+        };
+        if socket
+            .waker
+            .as_ref()
+            .is_none_or(|waker| !waker.will_wake(cx.waker()))
+        {
+            socket.waker = Some(cx.waker().clone());
+        }
+        if socket.finished {
+            return Poll::Ready(self.take_closed(key));
+        }
+        if socket.blocked {
+            match socket.stream.poll_write_ready(cx) {
+                Poll::Ready(Ok(())) => {
+                    socket.blocked = false;
+                    self.write(key);
+                    // Blocked again: come back when the socket says so.
+                    if self
+                        .sockets
+                        .get_mut(key)
+                        .is_some_and(|socket| socket.blocked)
+                    {
+                        cx.waker().wake_by_ref();
+                    }
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(self.take_gone(key)),
+                Poll::Pending => {}
+            }
+        }
+        self.read(now, key, cx)
+    }
+
+    fn read(&mut self, now: Now, key: ConnectionKey, cx: &mut Context<'_>) -> Poll<End> {
+        if !self.take_pending(now, key) {
+            return Poll::Pending;
+        }
+        let mut buffer = std::mem::take(&mut self.read_buffer);
+        let end = self.read_into(now, key, cx, &mut buffer);
+        self.read_buffer = buffer;
+        end
+    }
+
+    fn read_into(
+        &mut self,
+        now: Now,
+        key: ConnectionKey,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<End> {
+        for _ in 0..READS_PER_TURN {
+            let Some(socket) = self.sockets.get_mut(key) else {
+                return Poll::Ready(End::Gone);
+            };
+            if socket.paused || socket.finished {
+                return Poll::Pending;
+            }
+            let mut read = ReadBuf::new(buffer);
+            match ready!(Pin::new(&mut socket.stream).poll_read(cx, &mut read)) {
+                Ok(()) if !read.filled().is_empty() => {}
+                Ok(()) | Err(_) => return Poll::Ready(self.take_gone(key)),
+            }
+            if !self.take_bytes(now, key, read.filled()) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Hands kept bytes to the shard; false if the connection is not to be read now.
+    fn take_pending(&mut self, now: Now, key: ConnectionKey) -> bool {
+        let Some(socket) = self.sockets.get_mut(key) else {
+            return false;
+        };
+        if socket.paused || socket.finished {
+            return false;
+        }
+        if socket.pending.is_empty() {
+            return true;
+        }
+        let pending = std::mem::take(&mut socket.pending);
+        self.take_from(now, key, pending)
+    }
+
+    fn take_bytes(&mut self, now: Now, key: ConnectionKey, bytes: &[u8]) -> bool {
+        let Some(socket) = self.sockets.get_mut(key) else {
+            return false;
+        };
+        if !socket.pending.is_empty() {
+            let mut pending = std::mem::take(&mut socket.pending);
+            pending.extend_from_slice(bytes);
+            return self.take_from(now, key, pending);
+        }
+        let version = socket.version;
+        let (used, flow) = self.take_packets(now, key, version, bytes);
+        let Some(socket) = self.sockets.get_mut(key) else {
+            return false;
+        };
+        socket.paused = flow == Flow::Pause;
+        if flow != Flow::Close
+            && let Some(rest) = bytes.get(used..)
+        {
+            socket.pending.extend_from_slice(rest);
+        }
+        flow == Flow::Continue
+    }
+
+    fn take_from(&mut self, now: Now, key: ConnectionKey, mut pending: Vec<u8>) -> bool {
+        let Some(version) = self.sockets.get_mut(key).map(|socket| socket.version) else {
+            return false;
+        };
+        let (used, flow) = self.take_packets(now, key, version, &pending);
+        if used == pending.len() || flow == Flow::Close {
+            pending = Vec::new();
+        } else {
+            pending.drain(..used);
+        }
+        if let Some(socket) = self.sockets.get_mut(key) {
+            socket.paused = flow == Flow::Pause;
+            socket.pending = pending;
+        }
+        flow == Flow::Continue
+    }
+
+    fn take_packets(
+        &mut self,
+        now: Now,
+        key: ConnectionKey,
+        version: ProtocolVersion,
+        bytes: &[u8],
+    ) -> (usize, Flow) {
+        let mut used = 0;
+        loop {
+            let rest = bytes.get(used..).unwrap_or_default();
+            match decode(rest, version, self.max_packet_bytes) {
+                Ok(Some((packet, length))) => {
+                    used += length;
+                    let flow = self.shard.packet(now, key, packet);
+                    if flow != Flow::Continue {
+                        return (used, flow);
+                    }
+                }
+                Ok(None) => return (used, Flow::Continue),
+                Err(error) => {
+                    self.shard.malformed(now, key, &error);
+                    return (used, Flow::Close);
+                }
+            }
+        }
+    }
+
+    /// Writes a connection's output as far as the socket takes it.
+    pub(crate) fn write(&mut self, key: ConnectionKey) {
+        let Some(socket) = self.sockets.get_mut(key) else {
+            return;
+        };
+        if socket.blocked || socket.finished {
+            return;
+        }
+        let Some(output) = self.shard.output(key) else {
+            return;
+        };
+        let mut failed = false;
+        while !output.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let used = output.slices(&mut slices);
+            match socket.stream.try_write_vectored(&slices[..used]) {
+                Ok(0) => {
+                    failed = true;
+                    break;
+                }
+                Ok(written) => output.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    socket.blocked = true;
+                    break;
+                }
+                Err(_) => {
+                    failed = true;
+                    break;
+                }
+            }
+        }
+        let done = output.is_empty() || failed;
+        self.shard.written(key);
+        let closing = self.shard.is_closing(key);
+        if let Some(socket) = self.sockets.get_mut(key) {
+            if failed || (closing && (done || socket.blocked)) {
+                socket.finished = true;
+                socket.wake();
+            } else if socket.blocked {
+                socket.wake();
+            }
+        }
+    }
+
+    fn take_closed(&mut self, key: ConnectionKey) -> End {
+        match self.sockets.remove(key) {
+            Some(socket) => End::Closed(socket.stream),
+            None => End::Gone,
+        }
+    }
+
+    fn take_gone(&mut self, key: ConnectionKey) -> End {
+        self.sockets.remove(key);
+        End::Gone
+    }
+}
