@@ -1,2 +1,73 @@
-//! cargo xtask.
-fn main() {}
+//! `cargo xtask VERB`: everything a contributor does, in one place.
+//!
+//! Each verb is a file. A verb says what it is about to do before it does it,
+//! installs what it needs, and fails with the command a person can run where it
+//! cannot. Nothing here is part of the product; only the standard library and
+//! anyhow are used, so that a first call builds in seconds.
+#![allow(
+    clippy::print_stdout,
+    reason = "a command for people: results go to standard output, progress to standard error"
+)]
+
+mod bench;
+mod process;
+mod rules;
+mod run;
+mod system_packages;
+mod test;
+mod wasm_target;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const HELP: &str = "\
+cargo xtask VERB
+
+  run [-- ARGS]        build the modules and the broker (release) and start it;
+                       ARGS go to `hookwire run`
+  rules [--route R]    build the rule modules into components, into
+                       TARGET/modules; R is how the wasm32 target is come by:
+                       rustup (also: a toolchain that has it) or debian
+  test [SUITE]         build, then run all tests, or one suite: unit, e2e, faults
+  bench hooks [ARGS]   measure the broker against Mosquitto and SQLite
+
+TARGET is `target`, or what CARGO_TARGET_DIR says.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<ExitCode> {
+    let Some((verb, rest)) = arguments.split_first() else {
+        println!("{HELP}");
+        return Ok(ExitCode::FAILURE);
+    };
+    if arguments
+        .iter()
+        .any(|word| word == "--help" || word == "-h")
+        && !rest.contains(&"--".into())
+    {
+        println!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    match verb.as_str() {
+        "run" => run::run(rest),
+        "rules" => rules::rules(rest),
+        "test" => test::test(rest),
+        "bench" => bench::bench(rest),
+        "help" => {
+            println!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("no verb `{other}`\n\n{HELP}"),
+    }
+}

@@ -1,0 +1,199 @@
+//! One configured instance of a module: finds the action of each call and runs it.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use crate::bindings::exports::hookwire::rule::actions::{
+    Action as ActionEntry, Call, ConfigError, Manifest, OptionSpec as OptionEntry, Rule, Setting,
+    Settled,
+};
+use crate::bindings::hookwire::types::events::Event;
+use crate::declared::{Action, OptionSpec};
+use crate::options::Options;
+use crate::{Context, Fault, Verdict};
+
+/// What [`module!`](crate::module) writes down.
+pub trait ModuleActions {
+    /// Name of the module.
+    const NAME: &'static str;
+    /// Version of its crate.
+    const VERSION: &'static str;
+    /// Its actions.
+    const ACTIONS: &'static [Action];
+}
+
+/// A module with its rules.
+#[derive(Debug)]
+pub struct Instance {
+    /// Sorted by id.
+    rules: Vec<BoundRule>,
+}
+
+#[derive(Debug)]
+struct BoundRule {
+    id: u32,
+    action: &'static Action,
+    context: Context,
+}
+
+impl Instance {
+    /// The manifest of a module.
+    pub(crate) fn describe<M: ModuleActions>() -> Manifest {
+        Manifest {
+            name: M::NAME.to_owned(),
+            version: M::VERSION.to_owned(),
+            actions: M::ACTIONS.iter().map(action_entry).collect(),
+        }
+    }
+
+    /// Binds rules to the actions of a module.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the rules, each with the rule's id.
+    pub(crate) fn configure<M: ModuleActions>(setting: Setting) -> Result<Self, Vec<ConfigError>> {
+        let node: Rc<str> = setting.node.into();
+        let mut rules = Vec::with_capacity(setting.rules.len());
+        let mut errors = Vec::new();
+        for rule in setting.rules {
+            let id = rule.id;
+            match bind(M::ACTIONS, &node, rule) {
+                Ok(bound) => rules.push(bound),
+                Err(messages) => errors.extend(
+                    messages
+                        .into_iter()
+                        .map(|message| ConfigError { rule: id, message }),
+                ),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        rules.sort_by_key(|rule| rule.id);
+        Ok(Self { rules })
+    }
+
+    /// Runs the calls in order. Consecutive calls of one rule are one batch.
+    pub(crate) fn handle(&self, events: &[Event], calls: &[Call]) -> Vec<Settled> {
+        let mut settled = Vec::new();
+        let mut first = 0;
+        for run in calls.chunk_by(|a, b| a.rule == b.rule) {
+            self.run(events, run, first, &mut settled);
+            first += run.len();
+        }
+        settled
+    }
+
+    /// The answer of a module that was never given its rules.
+    pub(crate) fn unconfigured(calls: &[Call]) -> Vec<Settled> {
+        let fault = Fault::invalid("hookwire:unconfigured", "the module was not configured");
+        (0..calls.len())
+            .map(|call| settle(call, Verdict::Failed(fault.clone())))
+            .collect()
+    }
+
+    /// Runs calls of one rule, of which the first is call number `first`.
+    fn run(&self, events: &[Event], calls: &[Call], first: usize, settled: &mut Vec<Settled>) {
+        let mut fail = |code: &str, message: String| {
+            let verdict = Verdict::Failed(Fault::invalid(code, message));
+            settled.extend((first..first + calls.len()).map(|call| settle(call, verdict.clone())));
+        };
+        let Some(id) = calls.first().map(|call| call.rule) else {
+            return;
+        };
+        let Ok(place) = self.rules.binary_search_by_key(&id, |rule| rule.id) else {
+            return fail("hookwire:rule", format!("the module has no rule {id}"));
+        };
+        let rule = &self.rules[place];
+        let subjects: Option<Vec<&Event>> = calls
+            .iter()
+            .map(|call| events.get(call.event as usize))
+            .collect();
+        let Some(subjects) = subjects else {
+            return fail(
+                "hookwire:event",
+                "a call names an event beyond the batch".to_owned(),
+            );
+        };
+        let verdicts = (rule.action.run)(&rule.context, &subjects);
+        if verdicts.is_proceed(subjects.len()) {
+            return;
+        }
+        for (offset, verdict) in verdicts.into_list(subjects.len()).into_iter().enumerate() {
+            if verdict != Verdict::Proceed {
+                settled.push(settle(first + offset, verdict));
+            }
+        }
+    }
+}
+
+fn settle(call: usize, verdict: Verdict) -> Settled {
+    Settled {
+        call: u32::try_from(call).unwrap_or(u32::MAX),
+        verdict,
+    }
+}
+
+fn bind(actions: &'static [Action], node: &Rc<str>, rule: Rule) -> Result<BoundRule, Vec<String>> {
+    let Some(action) = actions.iter().find(|action| action.name == rule.action) else {
+        return Err(vec![format!("the module has no action `{}`", rule.action)]);
+    };
+    let mut errors = Vec::new();
+    if !action.hooks.contains(&rule.hook.as_str()) {
+        errors.push(format!(
+            "the action `{}` is for {}, not for {}",
+            action.name,
+            action.hooks.join(", "),
+            rule.hook
+        ));
+    }
+    if !action.pool.is_empty() && rule.pool.is_none() {
+        errors.push(format!(
+            "the action `{}` needs a pool of kind `{}`",
+            action.name, action.pool
+        ));
+    }
+    match Options::read(action.options, &rule.options) {
+        Ok(options) if errors.is_empty() => Ok(BoundRule {
+            id: rule.id,
+            action,
+            context: Context {
+                node: Rc::clone(node),
+                rule: rule.name,
+                hook: rule.hook,
+                topic: rule.topic,
+                pool: rule.pool,
+                options,
+                opened: OnceCell::new(),
+            },
+        }),
+        Ok(_) => Err(errors),
+        Err(more) => {
+            errors.extend(more);
+            Err(errors)
+        }
+    }
+}
+
+fn action_entry(action: &Action) -> ActionEntry {
+    let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
+    ActionEntry {
+        name: action.name.to_owned(),
+        help: action.help.to_owned(),
+        hooks: texts(action.hooks),
+        interest: texts(action.interest),
+        pool: action.pool.to_owned(),
+        stores: action.stores,
+        batch: action.batch,
+        options: action.options.iter().map(option_entry).collect(),
+    }
+}
+
+fn option_entry(option: &OptionSpec) -> OptionEntry {
+    OptionEntry {
+        name: option.name.to_owned(),
+        kind: option.kind.to_owned(),
+        required: option.required,
+        default: option.default.map(str::to_owned),
+        help: option.help.to_owned(),
+    }
+}

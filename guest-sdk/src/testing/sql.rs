@@ -1,0 +1,169 @@
+//! An in-memory SQL pool: it records calls, and fails or answers as told.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::rc::Rc;
+
+use crate::sql::{BatchResult, FailedRow, OwnedValue, RowSet, Value};
+use crate::{Fault, FaultKind};
+
+/// One call that stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// The statement.
+    pub statement: String,
+    /// One list of parameters for each row.
+    pub rows: Vec<Vec<OwnedValue>>,
+}
+
+/// One call that asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// The statement.
+    pub statement: String,
+    /// Its parameters.
+    pub parameters: Vec<OwnedValue>,
+    /// How many rows the action wanted at most.
+    pub max_rows: u32,
+}
+
+/// A pool that the actions of this thread can open by its name.
+#[derive(Debug, Clone)]
+pub struct SqlPool(Rc<RefCell<State>>);
+
+/// Decides for each row whether the store refuses it.
+type Refusal = Box<dyn Fn(&[OwnedValue]) -> Option<Fault>>;
+
+#[derive(Default)]
+struct State {
+    stored: Vec<Stored>,
+    queries: Vec<Query>,
+    faults: VecDeque<Fault>,
+    answers: VecDeque<RowSet>,
+    refuse: Option<Refusal>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("stored", &self.stored)
+            .field("queries", &self.queries)
+            .field("faults", &self.faults)
+            .field("answers", &self.answers)
+            .finish_non_exhaustive()
+    }
+}
+
+thread_local! {
+    static POOLS: RefCell<HashMap<String, SqlPool>> = RefCell::default();
+}
+
+impl SqlPool {
+    /// A fresh pool under `name`; it takes the place of an earlier one.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let pool = Self(Rc::default());
+        POOLS.with_borrow_mut(|pools| pools.insert(name.to_owned(), pool.clone()));
+        pool
+    }
+
+    /// Calls that stored, in order, those that failed included.
+    #[must_use]
+    pub fn stored(&self) -> Vec<Stored> {
+        self.0.borrow().stored.clone()
+    }
+
+    /// Calls that asked, in order.
+    #[must_use]
+    pub fn queries(&self) -> Vec<Query> {
+        self.0.borrow().queries.clone()
+    }
+
+    /// The next call, of either kind, fails as a whole. Several wait in line.
+    pub fn fail_next(&self, fault: Fault) {
+        self.0.borrow_mut().faults.push_back(fault);
+    }
+
+    /// Rows for which `refuse` answers a fault are not stored, from now on.
+    pub fn refuse_rows(&self, refuse: impl Fn(&[OwnedValue]) -> Option<Fault> + 'static) {
+        self.0.borrow_mut().refuse = Some(Box::new(refuse));
+    }
+
+    /// The next query answers this. Several wait in line.
+    pub fn answer(&self, rows: RowSet) {
+        self.0.borrow_mut().answers.push_back(rows);
+    }
+}
+
+/// What `Pool` holds on a native target.
+#[derive(Debug)]
+pub(crate) struct OpenedPool(SqlPool);
+
+impl OpenedPool {
+    pub(crate) fn open(name: &str) -> Result<Self, Fault> {
+        POOLS.with_borrow(|pools| match pools.get(name) {
+            Some(pool) => Ok(Self(pool.clone())),
+            None => Err(Fault::new(
+                FaultKind::Denied,
+                "hookwire:pool",
+                format!("no pool `{name}` is granted"),
+            )),
+        })
+    }
+
+    pub(crate) fn exec_many(
+        &self,
+        statement: &str,
+        rows: &[&[Value<'_>]],
+    ) -> Result<BatchResult, Fault> {
+        let mut state = self.0.0.borrow_mut();
+        let rows: Vec<Vec<OwnedValue>> = rows.iter().map(|row| owned(row)).collect();
+        state.stored.push(Stored {
+            statement: statement.to_owned(),
+            rows: rows.clone(),
+        });
+        if let Some(fault) = state.faults.pop_front() {
+            return Err(fault);
+        }
+        let refused = |row: &[OwnedValue]| state.refuse.as_ref().and_then(|refuse| refuse(row));
+        let failed: Vec<FailedRow> = (0..)
+            .zip(&rows)
+            .filter_map(|(number, row)| refused(row).map(|fault| FailedRow { row: number, fault }))
+            .collect();
+        let rows_affected = (rows.len() - failed.len()) as u64;
+        Ok(BatchResult {
+            failed,
+            rows_affected,
+        })
+    }
+
+    pub(crate) fn query(
+        &self,
+        statement: &str,
+        parameters: &[Value<'_>],
+        max_rows: u32,
+    ) -> Result<RowSet, Fault> {
+        let mut state = self.0.0.borrow_mut();
+        state.queries.push(Query {
+            statement: statement.to_owned(),
+            parameters: owned(parameters),
+            max_rows,
+        });
+        if let Some(fault) = state.faults.pop_front() {
+            return Err(fault);
+        }
+        let Some(mut rows) = state.answers.pop_front() else {
+            panic!("the test gave no answer to the query: {statement}");
+        };
+        if rows.rows.len() > max_rows as usize {
+            rows.rows.truncate(max_rows as usize);
+            rows.truncated = true;
+        }
+        Ok(rows)
+    }
+}
+
+fn owned(values: &[Value<'_>]) -> Vec<OwnedValue> {
+    values.iter().map(Value::to_owned_value).collect()
+}
