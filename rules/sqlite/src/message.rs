@@ -33,3 +33,80 @@ pub(crate) fn on_message_publish(ctx: &Context, messages: &[&Message]) -> Result
     });
     Ok(ctx.sql()?.exec_many(STORE, rows)?.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use hookwire_sdk::testing::{self, Instance, Rule, SqlPool};
+
+    use super::*;
+    use crate::Module;
+
+    #[test]
+    fn a_message_becomes_a_row() {
+        let pool = SqlPool::named("main");
+        let ctx = Rule::new(&on_message_publish::ACTION)
+            .node("hookwire@a")
+            .pool("main")
+            .context();
+        let first = Message {
+            qos: 2,
+            retain: true,
+            ..testing::message("a/b", [0, 159, 255])
+        };
+        let second = testing::message("a/c", "");
+        let verdicts = on_message_publish(&ctx, &[&first, &second]).unwrap();
+        assert_eq!(verdicts, Verdicts::proceed());
+        let stored = pool.stored();
+        let [call] = stored.as_slice() else {
+            panic!("{stored:?}");
+        };
+        assert_eq!(call.statement, STORE);
+        let row = |topic, qos: i64, retain: i64, payload: &'static [u8]| -> [Value<'static>; 8] {
+            [
+                "2PguFrHsrzEvIIBdctmb".into(),
+                "publisher".into(),
+                topic,
+                "hookwire@a".into(),
+                qos.into(),
+                retain.into(),
+                payload.into(),
+                "2016-11-15 09:40:40".into(),
+            ]
+        };
+        let expected = [
+            row("a/b".into(), 2, 1, &[0, 159, 255]),
+            row("a/c".into(), 1, 0, &[]),
+        ];
+        assert_eq!(call.rows, expected);
+    }
+
+    #[test]
+    fn a_row_that_is_refused_fails_its_message() {
+        let pool = SqlPool::named("main");
+        let refusal = Fault::new(FaultKind::Refused, "sqlite:18", "too big");
+        let answer = refusal.clone();
+        pool.refuse_rows(move |row| (row[2].as_text() == Some("b")).then(|| answer.clone()));
+        let ctx = Rule::new(&on_message_publish::ACTION)
+            .pool("main")
+            .context();
+        let messages = ["a", "b", "c"].map(|topic| testing::message(topic, ""));
+        let [a, b, c] = &messages;
+        let verdicts = on_message_publish(&ctx, &[a, b, c]).unwrap();
+        assert_eq!(verdicts.of(0), &Verdict::Proceed);
+        assert_eq!(verdicts.of(1), &Verdict::Failed(refusal));
+        assert_eq!(verdicts.of(2), &Verdict::Proceed);
+    }
+
+    #[test]
+    fn the_host_may_skip_what_is_not_stored() {
+        let manifest = Instance::<Module>::describe();
+        let action = manifest
+            .actions
+            .iter()
+            .find(|action| action.name == "on_message_publish")
+            .unwrap();
+        assert_eq!(action.interest, ["qos>0", "payload"]);
+        assert!(action.stores && action.batch);
+        assert_eq!(action.pool, "sql");
+    }
+}

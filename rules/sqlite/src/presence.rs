@@ -44,3 +44,79 @@ fn write_presence(ctx: &Context, statement: &str, clients: &[&Client]) -> Result
     });
     Ok(ctx.sql()?.exec_many(statement, rows)?.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use hookwire_sdk::testing::{self, Event, Instance, Rule, SqlPool};
+
+    use super::*;
+    use crate::Module;
+
+    fn rules() -> Instance<Module> {
+        Instance::configure(vec![
+            Rule::new(&on_client_connected::ACTION)
+                .node("hookwire@a")
+                .pool("main"),
+            Rule::new(&on_client_disconnected::ACTION).pool("main"),
+        ])
+        .expect("the rules fit the module")
+    }
+
+    fn event(clientid: &str, at_ms: u64) -> Event {
+        Event::Client(Client {
+            at_ms,
+            ..testing::client(clientid)
+        })
+    }
+
+    #[test]
+    fn a_batch_of_clients_is_one_call() {
+        let pool = SqlPool::named("main");
+        let events = [
+            event("c1", 1_479_202_840_000),
+            event("c2", 1_479_203_170_999),
+        ];
+        assert_eq!(rules().handle(&events, &[(0, 0), (0, 1)]), []);
+        let stored = pool.stored();
+        let [call] = stored.as_slice() else {
+            panic!("{stored:?}");
+        };
+        assert_eq!(call.statement, CONNECTED);
+        let rows: [[Value; 3]; 2] = [
+            [
+                "c1".into(),
+                "hookwire@a".into(),
+                "2016-11-15 09:40:40".into(),
+            ],
+            [
+                "c2".into(),
+                "hookwire@a".into(),
+                "2016-11-15 09:46:10".into(),
+            ],
+        ];
+        assert_eq!(call.rows, rows);
+    }
+
+    #[test]
+    fn coming_and_going_keep_their_order() {
+        let pool = SqlPool::named("main");
+        let events = [event("c1", 1), event("c1", 2), event("c1", 3)];
+        assert_eq!(rules().handle(&events, &[(0, 0), (1, 1), (0, 2)]), []);
+        let statements: Vec<String> = pool
+            .stored()
+            .into_iter()
+            .map(|call| call.statement)
+            .collect();
+        assert_eq!(statements, [CONNECTED, DISCONNECTED, CONNECTED]);
+    }
+
+    #[test]
+    fn a_store_that_fails_fails_the_events() {
+        let pool = SqlPool::named("main");
+        let fault = Fault::new(FaultKind::Unavailable, "sqlite:8", "read-only").retryable();
+        pool.fail_next(fault.clone());
+        let settled = rules().handle(&[event("c1", 1)], &[(1, 0)]);
+        assert_eq!(settled.len(), 1);
+        assert_eq!(settled[0].verdict, Verdict::Failed(fault));
+    }
+}
