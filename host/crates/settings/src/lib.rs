@@ -6,8 +6,21 @@
 //! tell (its actions and their options) is checked by the rule runtime, with
 //! the places kept here.
 
+mod block;
+mod document;
+mod keys;
+mod listener;
 mod model;
+mod module;
+mod mqtt;
+mod nearest;
+mod pool;
+mod rule;
+mod source;
+mod value;
 
 pub use model::{
-    At, Listener, Located, Module, Mqtt, OnError, OptionValue, Pool, PoolKind, Problem, Rule, Settings, SqlitePool,
+    At, Listener, Located, Module, Mqtt, OnError, OptionValue, Pool, PoolKind, Problem, Rule,
+    Settings, SqlitePool,
 };
+pub use nearest::{hint, nearest};

@@ -1,0 +1,100 @@
+# The default configuration: a broker that is started without a file runs on
+# this text, and a key that a file leaves out has the value it has here. Keys
+# behind a # have no value by default. README.md beside this file explains each.
+
+# Stands in stored rows, so that a shared database tells its brokers apart.
+node = "hookwire@127.0.0.1"
+
+# Worker threads. Left out: one per core.
+# workers = 2
+
+listener "tcp" "default" {
+  # Only this machine can connect until you say otherwise: there is no authentication.
+  address = "127.0.0.1:1883"
+  # A connection that sends no CONNECT must not hold its place for long.
+  connect_timeout = "10s"
+  # Connections still to be greeted at once; more of them wait to be accepted.
+  max_greeting = 1024
+}
+
+mqtt {
+  # The largest packet a client may send; it is held in memory as a whole.
+  max_packet_bytes = "1MiB"
+  # Publishes of one client that may wait for the store at once: enough to fill a batch.
+  receive_maximum = 128
+  # QoS 1 messages on their way to one client, sent and not yet acknowledged.
+  max_inflight = 64
+  # Messages that wait for one client behind them; a slow client costs no more memory.
+  max_queued_messages = 1000
+  # Output that waits for one client; beyond it QoS 0 messages to it are dropped.
+  max_output_bytes = "1MiB"
+  # The longest keep-alive a client is granted, in seconds; 0 grants any, none included.
+  max_keep_alive_s = 0
+}
+
+pool "sqlite" "embedded" {
+  # Below the data directory unless it is an absolute path.
+  file = "hookwire.db"
+  # Rows that wait for the one writer; beyond it calls fail as saturated.
+  max_waiting_rows = 65536
+  # Rows that one transaction, and so one sync to disk, is shared by at most.
+  max_transaction_rows = 1024
+  # Connections for queries, which never wait for the writer.
+  readers = 2
+  # The largest answer to one query.
+  max_result_bytes = "4MiB"
+}
+
+module "sqlite" {
+  # A component file. Left out: the stock module of this name.
+  # path = "sqlite.wasm"
+
+  # Interfaces beside the pools of its rules, such as "clock"; this one needs none.
+  grants = []
+  # Instances on each worker; one is enough while calls are batched.
+  lanes = 1
+  # Events in one call at most. A busy store fills it, an idle one does not wait for it.
+  max_batch = 256
+  # Events that wait for one lane before its clients are not read for a while.
+  max_queued_events = 8192
+  # A call that takes longer is stopped; the store's time is included.
+  deadline = "5s"
+  # Memory of one instance; more and it is stopped.
+  max_memory_bytes = "64MiB"
+}
+
+# mqtt_client: who is online, since when, and on which node.
+rule "client-online" {
+  hook   = "client.connected"
+  module = "sqlite"
+  action = "on_client_connected"
+  pool   = "embedded"
+
+  # What a failed call means. Left out: "continue" on this hook, count and log it.
+  # on_error = "continue"
+
+  # The action's own options; this one has none.
+  # options {
+  # }
+}
+
+# mqtt_client: who went, and when.
+rule "client-offline" {
+  hook   = "client.disconnected"
+  module = "sqlite"
+  action = "on_client_disconnected"
+  pool   = "embedded"
+}
+
+# mqtt_msg: every QoS 1 message is on disk before its publisher is told so.
+rule "store-messages" {
+  hook   = "message.publish"
+  module = "sqlite"
+  action = "on_message_publish"
+  # Which messages; every topic but those that begin with $.
+  topic  = "#"
+  pool   = "embedded"
+
+  # Left out: "deny" on this hook, so that what is not stored is not acknowledged.
+  # on_error = "deny"
+}

@@ -1,0 +1,67 @@
+//! `module NAME`
+
+use std::time::Duration;
+
+use hcl_edit::Span;
+use hcl_edit::expr::Expression;
+use hcl_edit::structure::Block;
+
+use crate::block;
+use crate::keys::Keys;
+use crate::model::{Located, Module};
+use crate::nearest::hint;
+use crate::source::Source;
+use crate::value::{self, Wrong};
+
+/// Interfaces that a module may be granted beside the pools of its rules.
+const GRANTS: &[&str] = &["clock"];
+
+/// The block's name and the module. What is wrong is reported and has its
+/// default, so that rules still find the module.
+pub(crate) fn read(source: &mut Source<'_>, block: &Block) -> Option<Module> {
+    let name = block::name(source, block)?;
+    let owner = format!("module \"{}\"", name.value);
+    let mut keys = Keys::new(source, &block.body, owner, name.at.clone());
+    let module = Module {
+        path: keys.located("path", value::path).map(|path| path.value),
+        grants: keys.or("grants", Vec::new(), grants),
+        lanes: keys.count("lanes", 1, 1..=64),
+        max_batch: keys.count("max_batch", 256, 1..=4096),
+        max_queued_events: keys.count("max_queued_events", 8192, 1..=1_048_576),
+        deadline: keys.time(
+            "deadline",
+            Duration::from_secs(5),
+            Duration::from_millis(1)..=Duration::from_secs(600),
+        ),
+        max_memory_bytes: keys.bytes(
+            "max_memory_bytes",
+            64 * 1024 * 1024,
+            64 * 1024..=4 * 1024 * 1024 * 1024,
+        ),
+        name,
+    };
+    keys.finish();
+    Some(module)
+}
+
+fn grants(source: &Source<'_>, value: &Expression) -> Result<Vec<Located<String>>, Wrong> {
+    let Expression::Array(list) = value else {
+        return Err("expected a list, such as [\"clock\"]".to_owned());
+    };
+    let mut granted: Vec<Located<String>> = Vec::new();
+    for entry in list {
+        let name = value::text(source, entry)?;
+        if !GRANTS.contains(&name.as_str()) {
+            let hint = hint(&name, GRANTS.iter().copied());
+            return Err(format!("nothing called \"{name}\" can be granted; {hint}"));
+        }
+        if granted.iter().any(|other| other.value == name) {
+            return Err(format!("\"{name}\" is there twice"));
+        }
+        granted.push(Located {
+            value: name,
+            at: source.at(entry.span()),
+        });
+    }
+    Ok(granted)
+}

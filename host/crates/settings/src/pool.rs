@@ -1,0 +1,47 @@
+//! `pool KIND NAME`
+
+use hcl_edit::structure::Block;
+
+use crate::keys::Keys;
+use crate::model::{Located, Pool, PoolKind, SqlitePool};
+use crate::source::Source;
+use crate::{block, value};
+
+/// The block's name, and the pool if nothing is wrong with it.
+pub(crate) fn read(
+    source: &mut Source<'_>,
+    block: &Block,
+) -> Option<(Located<String>, Option<Pool>)> {
+    let (kind, name) = block::kind_and_name(source, block, &["sqlite"])?;
+    let owner = format!("pool \"{}\"", name.value);
+    let keys = Keys::new(source, &block.body, owner, name.at.clone());
+    let kind = match kind {
+        Some("sqlite") => sqlite(keys),
+        _ => None,
+    };
+    let pool = kind.map(|kind| Pool {
+        name: name.clone(),
+        kind,
+    });
+    Some((name, pool))
+}
+
+fn sqlite(mut keys: Keys<'_, '_, '_>) -> Option<PoolKind> {
+    let file = keys.required("file", value::path);
+    let max_waiting_rows = keys.count("max_waiting_rows", 65_536, 1..=16_777_216);
+    let max_transaction_rows = keys.count("max_transaction_rows", 1024, 1..=65_536);
+    let readers = keys.count("readers", 2, 1..=64);
+    let max_result_bytes = keys.bytes(
+        "max_result_bytes",
+        4 * 1024 * 1024,
+        1024..=1024 * 1024 * 1024,
+    );
+    keys.finish();
+    Some(PoolKind::Sqlite(SqlitePool {
+        file: file?.value,
+        max_waiting_rows,
+        max_transaction_rows,
+        readers,
+        max_result_bytes,
+    }))
+}

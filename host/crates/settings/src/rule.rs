@@ -1,0 +1,161 @@
+//! `rule NAME`
+
+use hcl_edit::Span;
+use hcl_edit::expr::Expression;
+use hcl_edit::structure::Block;
+
+use crate::block;
+use crate::keys::Keys;
+use crate::model::{Located, OnError, OptionValue, Rule};
+use crate::nearest::hint;
+use crate::source::Source;
+use crate::value::{self, Wrong};
+
+/// The hooks that rules can be bound to.
+const HOOKS: &[&str] = &[
+    "client.connected",
+    "client.disconnected",
+    "message.publish",
+    "message.acked",
+];
+
+/// What a rule can refer to: the names of the file's blocks.
+pub(crate) struct Defined {
+    pub(crate) pools: Vec<Located<String>>,
+    pub(crate) modules: Vec<Located<String>>,
+}
+
+/// The block's name, and the rule if nothing is wrong with it.
+pub(crate) fn read(
+    source: &mut Source<'_>,
+    block: &Block,
+    defined: &Defined,
+) -> Option<(Located<String>, Option<Rule>)> {
+    let name = block::name(source, block)?;
+    let owner = format!("rule \"{}\"", name.value);
+    let mut keys = Keys::new(source, &block.body, owner, name.at.clone());
+    let hook = keys.required("hook", hook);
+    let module = keys.required("module", value::some_text);
+    let action = keys.required("action", value::some_text);
+    let topic = keys.located("topic", value::some_text);
+    let pool = keys.located("pool", value::some_text);
+    let on_error = keys.located("on_error", on_error);
+    let options = options(&mut keys);
+    if let Some(hook) = &hook {
+        check_hook(&mut keys, &hook.value, topic.as_ref(), on_error.as_ref());
+    }
+    check_reference(&mut keys, "module", module.as_ref(), &defined.modules);
+    check_reference(&mut keys, "pool", pool.as_ref(), &defined.pools);
+    keys.finish();
+    let rule = match (hook, module, action) {
+        (Some(hook), Some(module), Some(action)) => Some(Rule {
+            name: name.clone(),
+            hook,
+            module,
+            action,
+            topic: topic.unwrap_or_else(|| Located {
+                value: "#".to_owned(),
+                at: name.at.clone(),
+            }),
+            pool,
+            on_error: on_error.map(|on_error| on_error.value),
+            options,
+        }),
+        _ => None,
+    };
+    Some((name, rule))
+}
+
+fn hook(source: &Source<'_>, value: &Expression) -> Result<String, Wrong> {
+    let name = value::text(source, value)?;
+    if HOOKS.contains(&name.as_str()) {
+        Ok(name)
+    } else {
+        let hint = hint(&name, HOOKS.iter().copied());
+        Err(format!("no hook is called \"{name}\"; {hint}"))
+    }
+}
+
+fn on_error(source: &Source<'_>, value: &Expression) -> Result<OnError, Wrong> {
+    match value::text(source, value)?.as_str() {
+        "deny" => Ok(OnError::Deny),
+        "continue" => Ok(OnError::Continue),
+        other => Err(format!("\"{other}\" is neither \"deny\" nor \"continue\"")),
+    }
+}
+
+/// Refuses what cannot mean anything on the hook.
+fn check_hook(
+    keys: &mut Keys<'_, '_, '_>,
+    hook: &str,
+    topic: Option<&Located<String>>,
+    on_error: Option<&Located<OnError>>,
+) {
+    if let Some(topic) = topic.filter(|_| hook.starts_with("client.")) {
+        let message = format!("topic: {hook} has no topic");
+        keys.report(topic.at.clone(), &message);
+    }
+    let denies = on_error.filter(|on_error| on_error.value == OnError::Deny);
+    if let Some(on_error) = denies.filter(|_| hook != "message.publish") {
+        let message =
+            format!("on_error: {hook} has happened when its rules run, and cannot be denied");
+        keys.report(on_error.at.clone(), &message);
+    }
+}
+
+/// Sees to it that there is a block of that name.
+fn check_reference(
+    keys: &mut Keys<'_, '_, '_>,
+    what: &str,
+    reference: Option<&Located<String>>,
+    defined: &[Located<String>],
+) {
+    let Some(Located { value, at }) = reference else {
+        return;
+    };
+    if defined.iter().all(|name| name.value != *value) {
+        let hint = hint(value, defined.iter().map(|name| name.value.as_str()));
+        let message = format!("{what}: no {what} is called \"{value}\"; {hint}");
+        keys.report(at.clone(), &message);
+    }
+}
+
+/// The entries of the `options` block, in order. Only the action knows which
+/// there are.
+fn options(keys: &mut Keys<'_, '_, '_>) -> Vec<(Located<String>, OptionValue)> {
+    let mut options = Vec::new();
+    let blocks = keys.blocks("options");
+    for (index, block) in blocks.iter().enumerate() {
+        let at = block::at(keys.source(), block);
+        if index > 0 {
+            keys.report(at, "options is there twice");
+            continue;
+        }
+        if !block.labels.is_empty() {
+            keys.report(at, "options has no name: write options { ... }");
+        }
+        for inner in block.body.blocks() {
+            let at = block::at(keys.source(), inner);
+            let name = inner.ident.as_str();
+            keys.report(
+                at,
+                &format!("options: {name} is no block: write {name} = ..."),
+            );
+        }
+        for attribute in block.body.attributes() {
+            let name = attribute.key.as_str();
+            match value::option(keys.source(), &attribute.value) {
+                Ok(value) => {
+                    let at = keys.source().at(attribute.key.span());
+                    let name = name.to_owned();
+                    options.push((Located { value: name, at }, value));
+                }
+                Err(wrong) => {
+                    let at = keys.source().at(attribute.value.span());
+                    keys.report(at, &format!("options: {name}: {wrong}"));
+                }
+            }
+        }
+    }
+    options
+}
