@@ -46,7 +46,7 @@ fn versioned_packet() -> impl Strategy<Value = (ProtocolVersion, Owned)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn what_is_encoded_is_decoded_alike((version, owned) in versioned_packet(), behind in any::<[u8; 3]>()) {

@@ -126,7 +126,7 @@ fn naive(filter: &[&str], topic: &[&str], first: bool) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn filters_match_as_the_naive_matcher_does(
