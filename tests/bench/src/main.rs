@@ -1,2 +1,43 @@
-//! bench.
-fn main() {}
+//! The load and the measurements behind `cargo xtask bench`.
+//!
+//! Starts brokers itself, one at a time, drives each with the same load from
+//! one thread, and prints CPU and wall time a message. Figures of one run are
+//! comparable with each other and with nothing else.
+
+mod broker;
+mod hooks;
+mod load;
+mod report;
+mod store;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", about = "Measurements, each against its target")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// What rules cost a message: none, a no-op, the sqlite rule; and Mosquitto
+    Hooks(hooks::HooksOptions),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().verb {
+        Verb::Hooks(options) => hooks::run(&options),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

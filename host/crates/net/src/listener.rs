@@ -133,7 +133,7 @@ impl Arrival {
         let Some((stream, Greeting { mut connect, rest })) = greeted.await else {
             return;
         };
-        let id_was_assigned = assign_client_id(&mut connect, self.assigned);
+        let id_was_assigned = assign_client_id(&mut connect, &self.assigned);
         let socket = match stream.into_std() {
             Ok(socket) => socket,
             Err(error) => {
@@ -156,7 +156,7 @@ impl Arrival {
 
 /// Gives a client without an id one, where its version allows that: MQTT 3.1.1
 /// does with a clean session only [MQTT-3.1.3-7], MQTT 5 always.
-fn assign_client_id(connect: &mut Connect, assigned: String) -> bool {
+fn assign_client_id(connect: &mut Connect, assigned: &str) -> bool {
     let may = connect.clean_start || connect.version == ProtocolVersion::V5;
     if connect.client_id.is_empty() && may {
         connect.client_id = format!("auto-{assigned}");

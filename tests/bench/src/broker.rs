@@ -1,0 +1,124 @@
+//! Brokers under test: started on loopback, watched, stopped.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// A broker process; killed when dropped.
+pub(crate) struct Broker {
+    process: Child,
+    pub(crate) address: SocketAddr,
+    log: PathBuf,
+}
+
+const START_DEADLINE: Duration = Duration::from_secs(60);
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
+
+impl Broker {
+    /// Hookwire with this configuration, its data in `directory`.
+    pub(crate) fn hookwire(directory: &Path, configuration: &str) -> Result<Self> {
+        let binary = std::env::var_os("HOOKWIRE_BIN")
+            .context("HOOKWIRE_BIN does not name the broker; run this through `cargo xtask bench`")?;
+        let config = directory.join("hookwire.hcl");
+        std::fs::write(&config, configuration)?;
+        let log = directory.join("log");
+        let mut process = Command::new(binary)
+            .arg("run")
+            .arg("--config")
+            .arg(&config)
+            .arg("--data")
+            .arg(directory.join("data"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log)?)
+            .spawn()
+            .context("cannot start hookwire")?;
+        let lines = BufReader::new(process.stdout.take().context("no output")?).lines();
+        let mut address = None;
+        for line in lines {
+            let line = line?;
+            if let Some(rest) = line.strip_prefix("listening on ") {
+                address = rest.split(' ').next().and_then(|address| address.parse().ok());
+                break;
+            }
+        }
+        let Some(address) = address else {
+            let log = std::fs::read_to_string(&log).unwrap_or_default();
+            drop(process.kill());
+            bail!("hookwire did not start:\n{log}");
+        };
+        Ok(Self { process, address, log })
+    }
+
+    /// Mosquitto as it comes, without logs and bounds that would drop the load.
+    pub(crate) fn mosquitto(directory: &Path) -> Result<Self> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let config = directory.join("mosquitto.conf");
+        let log = directory.join("log");
+        let text = format!(
+            "listener {} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nlog_type none\n\
+             max_inflight_messages 0\nmax_queued_messages 0\npersistence false\n",
+            address.port()
+        );
+        std::fs::write(&config, text)?;
+        let process = Command::new("mosquitto")
+            .env("PATH", search_path())
+            .arg("-c")
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log)?)
+            .spawn()
+            .context("cannot start mosquitto; `cargo xtask bench` installs it")?;
+        let start = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            ensure!(start.elapsed() < START_DEADLINE, "mosquitto does not listen on {address}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(Self { process, address, log })
+    }
+
+    /// User and system time of all its threads so far.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        cpu_of(self.process.id())
+    }
+
+    /// Stops it in order and returns what it logged.
+    pub(crate) fn stop(mut self) -> Result<String> {
+        let stopped = Command::new("kill").arg(self.process.id().to_string()).status()?;
+        ensure!(stopped.success(), "cannot signal the broker");
+        let start = Instant::now();
+        while self.process.try_wait()?.is_none() {
+            ensure!(start.elapsed() < STOP_DEADLINE, "the broker does not stop");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(std::fs::read_to_string(&self.log)?)
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// Debian keeps the daemon where an ordinary user's path does not lead.
+fn search_path() -> String {
+    format!("{}:/usr/sbin:/usr/local/sbin", std::env::var("PATH").unwrap_or_default())
+}
+
+fn cpu_of(process: u32) -> Result<Duration> {
+    let mut sum = Duration::ZERO;
+    for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let stat = std::fs::read_to_string(task?.path().join("schedstat"))?;
+        let on_cpu_ns = stat.split(' ').next().unwrap_or_default();
+        sum += Duration::from_nanos(on_cpu_ns.parse().context("schedstat")?);
+    }
+    Ok(sum)
+}

@@ -1,0 +1,74 @@
+//! The store's own best rate: the broker's rows straight through sqlx, in
+//! multi-row statements, a transaction each.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
+
+const SCHEMA: &str = include_str!("../../../etc/sql/sqlite-emqx3.sql");
+
+/// Message rows a second in transactions of `batch` rows, WAL, synchronous=FULL.
+pub(crate) fn sqlite_rows_per_second(
+    directory: &Path,
+    batch: usize,
+    payload_bytes: usize,
+    duration: Duration,
+) -> Result<f64> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let file = directory.join("own.db");
+        let options = SqliteConnectOptions::from_str(&format!("sqlite://{}", file.display()))?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let mut connection = options.connect().await?;
+        connection.execute(AssertSqlSafe(SCHEMA)).await?;
+        let statement = insert_of(batch);
+        let payload = vec![b'x'; payload_bytes];
+        let (start, mut rows) = (Instant::now(), 0_usize);
+        while start.elapsed() < duration {
+            insert(&mut connection, &statement, batch, rows, &payload).await?;
+            rows += batch;
+        }
+        Ok(rows as f64 / start.elapsed().as_secs_f64())
+    })
+}
+
+fn insert_of(batch: usize) -> String {
+    let mut statement = String::from(
+        "INSERT INTO mqtt_msg (msgid, topic, sender, node, qos, retain, payload, arrived) VALUES ",
+    );
+    for row in 0..batch {
+        let comma = if row == 0 { "" } else { ", " };
+        statement.push_str(comma);
+        statement.push_str("(?, ?, ?, ?, ?, ?, ?, ?)");
+    }
+    statement
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    statement: &str,
+    batch: usize,
+    first: usize,
+    payload: &[u8],
+) -> Result<()> {
+    let mut query = sqlx::query(AssertSqlSafe(statement.to_owned()));
+    for row in first..first + batch {
+        let pair = row % 100;
+        query = query
+            .bind(format!("{row:020}"))
+            .bind(format!("bench/{pair}"))
+            .bind(format!("p{pair}"))
+            .bind("hookwire@127.0.0.1")
+            .bind(1_i64)
+            .bind(0_i64)
+            .bind(payload.to_vec())
+            .bind("2026-01-01 00:00:00");
+    }
+    query.execute(connection).await?;
+    Ok(())
+}
