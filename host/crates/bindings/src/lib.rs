@@ -1,1 +1,12 @@
-//! Host bindings of wit/, and conversions to broker and driver types.
+//! Host bindings of `wit/`: the one place that runs the bindgen macro, and the
+//! conversions between what guests see and what the broker and drivers hold.
+//!
+//! Calls by the guest arrive as the macro's traits in [`wit`], which the rule
+//! runtime implements. Events go to the guest through [`event`], borrowed.
+
+pub mod event;
+pub mod fault;
+pub mod sql;
+pub mod text;
+pub mod verdict;
+pub mod wit;

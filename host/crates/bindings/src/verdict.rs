@@ -1,0 +1,232 @@
+//! What an action decided, as the broker acts on it.
+
+use bytes::Bytes;
+use hookwire_broker::{Message, Refusal};
+use hookwire_driver::{Fault, FaultKind};
+use hookwire_mqtt::{PublishProperties, QoS, ReasonCode, TopicError, TopicName};
+
+use crate::text::bounded;
+use crate::wit::exports::hookwire::rule::actions::{Denial, Replacement};
+
+/// Longest reason string that a guest can send to a client, in bytes.
+const MAX_REASON_BYTES: usize = 256;
+/// Longest name or value of a user property, in bytes [MQTT-1.5.4].
+const MAX_PROPERTY_BYTES: usize = 65_535;
+
+/// Why a replacement cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplacementError {
+    /// Messages are published to valid topic names only.
+    #[error("it names the topic {topic:?}, which {source}")]
+    Topic {
+        /// What the guest wrote, shortened.
+        topic: String,
+        /// The rule it breaks.
+        source: TopicError,
+    },
+    /// There is no such QoS.
+    #[error("it sets QoS {0}")]
+    QoS(u8),
+    /// A user property that no packet can carry.
+    #[error("a user property is longer than 65535 bytes or holds U+0000")]
+    UserProperty,
+}
+
+/// `message` with what an action changed of it; the id stays.
+///
+/// # Errors
+/// When the result could not be published.
+pub fn replace(message: &Message, change: Replacement) -> Result<Message, ReplacementError> {
+    let mut replaced = message.clone();
+    if let Some(topic) = change.topic {
+        if let Err(source) = TopicName::new(&topic) {
+            let topic = bounded(topic, MAX_REASON_BYTES);
+            return Err(ReplacementError::Topic { topic, source });
+        }
+        replaced.topic = topic.into();
+    }
+    if let Some(payload) = change.payload {
+        replaced.payload = payload.into();
+    }
+    if let Some(qos) = change.qos {
+        replaced.qos = QoS::try_from(qos).map_err(|_| ReplacementError::QoS(qos))?;
+    }
+    if let Some(retain) = change.retain {
+        replaced.retain = retain;
+    }
+    if let Some(user) = change.user_properties {
+        let fits = |text: &str| text.len() <= MAX_PROPERTY_BYTES && !text.contains('\0');
+        if !user.iter().all(|(name, value)| fits(name) && fits(value)) {
+            return Err(ReplacementError::UserProperty);
+        }
+        let user = user.iter().map(|(name, value)| (&**name, &**value));
+        let properties = PublishProperties::from_validated(&message.properties);
+        replaced.properties = Bytes::from(properties.with_user_properties(user));
+    }
+    Ok(replaced)
+}
+
+/// A guest's denial. A code that is no error of the standard becomes
+/// `unspecified error`; the text is cut and cleaned for a reason string.
+#[must_use]
+pub fn refusal(denial: Denial) -> Refusal {
+    let reason = ReasonCode::try_from(denial.reason_code)
+        .ok()
+        .filter(|reason| reason.is_error());
+    Refusal {
+        reason: reason.unwrap_or(ReasonCode::UnspecifiedError),
+        text: bounded(denial.reason, MAX_REASON_BYTES),
+    }
+}
+
+/// What a publisher is told when a fault keeps its message from being taken.
+///
+/// The fault's own message is for the log: it may speak of the store's insides.
+#[must_use]
+pub fn refusal_of_fault(rule: &str, fault: &Fault) -> Refusal {
+    let reason = match fault.kind {
+        FaultKind::Saturated if fault.retryable => ReasonCode::QuotaExceeded,
+        FaultKind::Denied if !fault.retryable => ReasonCode::NotAuthorized,
+        FaultKind::Refused if !fault.retryable && is_about_form(&fault.code) => {
+            ReasonCode::PayloadFormatInvalid
+        }
+        _ => ReasonCode::UnspecifiedError,
+    };
+    let what = match fault.kind {
+        FaultKind::Unavailable => "its store is not available",
+        FaultKind::Unknown => "no answer in time",
+        FaultKind::Saturated => "too much at once",
+        FaultKind::Denied => "not allowed",
+        FaultKind::Refused => "its store refused the data",
+        FaultKind::Invalid | FaultKind::Other => "it failed",
+    };
+    let text = format!("rule {rule}: {what} ({})", fault.code);
+    Refusal {
+        reason,
+        text: bounded(text, MAX_REASON_BYTES),
+    }
+}
+
+/// Whether a store's code says that the data has the wrong form: SQLSTATE class
+/// 22 (data exception), SQLite's TOOBIG and MISMATCH, or a module's own word
+/// `payload:...`.
+fn is_about_form(code: &str) -> bool {
+    code.starts_with("sqlstate:22")
+        || code.starts_with("payload:")
+        || matches!(code, "sqlite:18" | "sqlite:20")
+}
+
+#[cfg(test)]
+mod tests {
+    use hookwire_broker::MessageId;
+
+    use super::*;
+
+    fn message() -> Message {
+        Message {
+            id: MessageId::MIN,
+            topic: "a/b".into(),
+            payload: Bytes::from_static(b"one"),
+            sender: "c".into(),
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            at_ms: 7,
+            // Payload format 1, user property k=v.
+            properties: Bytes::from_static(b"\x01\x01\x26\0\x01k\0\x01v"),
+        }
+    }
+
+    fn nothing() -> Replacement {
+        Replacement {
+            topic: None,
+            payload: None,
+            qos: None,
+            retain: None,
+            user_properties: None,
+        }
+    }
+
+    #[test]
+    fn what_is_not_replaced_stays() {
+        assert_eq!(replace(&message(), nothing()).unwrap(), message());
+        let change = Replacement {
+            topic: Some("x".to_owned()),
+            payload: Some(b"two".to_vec()),
+            qos: Some(0),
+            retain: Some(true),
+            user_properties: Some(vec![("n".to_owned(), "w".to_owned())]),
+        };
+        let expected = Message {
+            topic: "x".into(),
+            payload: Bytes::from_static(b"two"),
+            qos: QoS::AtMostOnce,
+            retain: true,
+            properties: Bytes::from_static(b"\x01\x01\x26\0\x01n\0\x01w"),
+            ..message()
+        };
+        assert_eq!(replace(&message(), change).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_cannot_be_published_is_refused() {
+        let check = |change: Replacement, expected: &str| {
+            let error = replace(&message(), change).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        };
+        let topic = Some("a/#".to_owned());
+        check(
+            Replacement { topic, ..nothing() },
+            "it names the topic \"a/#\", which holds a wildcard",
+        );
+        let qos = Some(3);
+        check(Replacement { qos, ..nothing() }, "it sets QoS 3");
+        let user_properties = Some(vec![("a\0".to_owned(), String::new())]);
+        check(
+            Replacement {
+                user_properties,
+                ..nothing()
+            },
+            "a user property is longer than 65535 bytes or holds U+0000",
+        );
+    }
+
+    #[test]
+    fn a_denial_is_always_an_error() {
+        let check = |reason_code, expected| {
+            let reason = "no\0".to_owned();
+            let refusal = refusal(Denial {
+                reason_code,
+                reason,
+            });
+            assert_eq!((refusal.reason, &*refusal.text), (expected, "no"));
+        };
+        check(0x87, ReasonCode::NotAuthorized);
+        check(0x00, ReasonCode::UnspecifiedError);
+        check(0xFF, ReasonCode::UnspecifiedError);
+    }
+
+    #[test]
+    fn faults_have_their_reason_codes() {
+        let check = |kind, code: &str, retryable, expected| {
+            let fault = Fault {
+                kind,
+                code: code.to_owned(),
+                message: "secret".to_owned(),
+                retryable,
+            };
+            let refusal = refusal_of_fault("r", &fault);
+            assert_eq!(refusal.reason, expected, "{fault:?}");
+            assert!(!refusal.text.contains("secret"), "{}", refusal.text);
+        };
+        let (quota, form) = (ReasonCode::QuotaExceeded, ReasonCode::PayloadFormatInvalid);
+        let unspecified = ReasonCode::UnspecifiedError;
+        check(FaultKind::Saturated, "host:x", true, quota);
+        check(FaultKind::Unavailable, "sqlite:14", true, unspecified);
+        check(FaultKind::Unknown, "host:deadline", true, unspecified);
+        check(FaultKind::Denied, "x", false, ReasonCode::NotAuthorized);
+        check(FaultKind::Refused, "sqlstate:22001", false, form);
+        check(FaultKind::Refused, "sqlite:18", false, form);
+        check(FaultKind::Refused, "sqlite:19", false, unspecified);
+        check(FaultKind::Invalid, "sqlite:1", false, unspecified);
+    }
+}

@@ -1,0 +1,157 @@
+//! The core's port to the rules of one worker.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use hookwire_broker::{
+    ClientEvent, ClientHook, ClientInfo, Decided, Hooks, Message, PublishFacts, RuleSet, Ticket,
+};
+use hookwire_mqtt::TopicName;
+use tokio::task::JoinHandle;
+
+use crate::lane::{Publish, Subject};
+use crate::manifest::Hook;
+use crate::plan::Plan;
+use crate::runner::run_lane;
+use crate::sets::Set;
+use crate::worker::Worker;
+
+/// Why a worker's lanes cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerRulesError {
+    /// There is no current-thread runtime with a `LocalSet` around the call.
+    #[error("worker {worker} has no tokio LocalSet to run lanes on")]
+    NoLocalSet {
+        /// Number of the worker.
+        worker: usize,
+    },
+}
+
+/// The rules of one worker: a plan's modules, each in lanes of this worker.
+///
+/// Dropping it ends the lanes; what they hold is not settled.
+pub struct WorkerRules {
+    shared: Rc<Worker>,
+    lanes: Vec<JoinHandle<()>>,
+}
+
+impl WorkerRules {
+    /// Starts the lanes as local tasks. To be called on the worker's thread,
+    /// inside its `LocalSet`.
+    ///
+    /// # Errors
+    /// When there is no `LocalSet`.
+    pub fn new(plan: Arc<Plan>, worker: usize) -> Result<Self, WorkerRulesError> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(WorkerRulesError::NoLocalSet { worker });
+        }
+        let shared = Rc::new(Worker::new(plan));
+        let lanes = shared.lanes().map(|(module, lane)| {
+            let lane = run_lane(Rc::clone(&shared), module, Rc::clone(lane));
+            tokio::task::spawn_local(lane)
+        });
+        Ok(Self {
+            lanes: lanes.collect(),
+            shared,
+        })
+    }
+
+    fn set(&self, set: RuleSet) -> Option<Rc<Set>> {
+        self.shared.sets.borrow().get(set).map(Rc::clone)
+    }
+}
+
+impl Drop for WorkerRules {
+    fn drop(&mut self) {
+        for lane in &self.lanes {
+            lane.abort();
+        }
+    }
+}
+
+impl Hooks for WorkerRules {
+    fn generation(&self) -> u64 {
+        0
+    }
+
+    fn match_publish(&mut self, topic: TopicName<'_>) -> RuleSet {
+        let mut sets = self.shared.sets.borrow_mut();
+        sets.matching(Hook::MessagePublish, topic)
+    }
+
+    fn wants_publish(&self, set: RuleSet, facts: PublishFacts) -> bool {
+        set != RuleSet::NONE
+            && self
+                .shared
+                .sets
+                .borrow()
+                .get(set)
+                .is_some_and(|set| set.kinds.contain(facts.into()))
+    }
+
+    fn submit_publish(&mut self, set: RuleSet, ticket: Ticket, message: Arc<Message>) {
+        let set = self.set(set).or_else(|| self.set(RuleSet::NONE));
+        if let Some(set) = set {
+            let publish = Publish {
+                ticket,
+                message,
+                replaced: false,
+            };
+            self.shared.submit_publish(publish, set);
+        }
+    }
+
+    fn match_acked(&mut self, topic: TopicName<'_>) -> RuleSet {
+        let mut sets = self.shared.sets.borrow_mut();
+        sets.matching(Hook::MessageAcked, topic)
+    }
+
+    fn submit_acked(&mut self, set: RuleSet, client: &Arc<ClientInfo>, message: Arc<Message>) {
+        if let Some(set) = self.set(set) {
+            self.shared
+                .submit_event(&client.clientid, &set, || Subject::Acked {
+                    client: Arc::clone(client),
+                    message: Arc::clone(&message),
+                });
+        }
+    }
+
+    fn wants_client(&self, hook: ClientHook) -> bool {
+        self.shared.sets.borrow().whole(hook.into()) != RuleSet::NONE
+    }
+
+    fn submit_client(&mut self, event: ClientEvent) {
+        let number = self.shared.sets.borrow().whole(event.hook.into());
+        if let Some(set) = self.set(number) {
+            let client = Arc::clone(&event.client);
+            self.shared
+                .submit_event(&client.clientid, &set, || Subject::Client(event.clone()));
+        }
+    }
+
+    fn has_room(&self, clientid: &str) -> bool {
+        self.shared.has_room(clientid)
+    }
+
+    fn take_decided(&mut self, decided: &mut Vec<Decided>) {
+        self.shared.take_decided(decided);
+    }
+
+    fn set_waker(&mut self, waker: Waker) {
+        self.shared.set_waker(waker);
+    }
+
+    fn outstanding(&self) -> usize {
+        self.shared.outstanding()
+    }
+}
+
+impl From<ClientHook> for Hook {
+    fn from(hook: ClientHook) -> Self {
+        match hook {
+            ClientHook::Connected => Self::ClientConnected,
+            ClientHook::Disconnected => Self::ClientDisconnected,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What stands behind a running instance: its pools, its limits, and where its
+//! host calls arrive.
+//!
+//! The store data of one instance. It holds nothing of the worker, because an
+//! instance's host calls must be able to cross threads.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hookwire_driver::SqlPool;
+use wasmtime::component::ResourceTable;
+use wasmtime::{ResourceLimiter, bail};
+
+use crate::throttle::Throttle;
+
+/// SQL pools by the names that were granted. `None`: named, and not opened.
+pub(crate) type GrantedPools = HashMap<String, Option<Arc<dyn SqlPool>>>;
+
+/// Pool handles that a guest may hold at once.
+const MAX_HANDLES: usize = 256;
+const MAX_TABLE_ELEMENTS: usize = 100_000;
+const MAX_INSTANCES: usize = 16;
+const LOG_LINES_PER_SECOND: u32 = 100;
+
+/// What an instance is being used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// `describe`: nothing is granted.
+    Describing,
+    /// `configure` and `handle`.
+    Serving,
+}
+
+/// The state behind one instance.
+pub(crate) struct Host {
+    pub(crate) module: Arc<str>,
+    pub(crate) phase: Phase,
+    pub(crate) pools: Arc<GrantedPools>,
+    pub(crate) handles: ResourceTable,
+    pub(crate) log: Throttle,
+    /// When the call that runs now is to be over.
+    pub(crate) deadline: Instant,
+    pub(crate) memory: MemoryLimit,
+}
+
+impl Host {
+    pub(crate) fn new(
+        module: Arc<str>,
+        phase: Phase,
+        pools: Arc<GrantedPools>,
+        max_memory_bytes: usize,
+    ) -> Self {
+        let mut handles = ResourceTable::new();
+        handles.set_max_capacity(MAX_HANDLES);
+        Self {
+            module,
+            phase,
+            pools,
+            handles,
+            log: Throttle::per_second(LOG_LINES_PER_SECOND),
+            deadline: Instant::now(),
+            memory: MemoryLimit {
+                used_bytes: 0,
+                max_bytes: max_memory_bytes,
+            },
+        }
+    }
+
+    /// Traps when the instance may not call the host now.
+    pub(crate) fn check_may_call(&self, function: &str) -> wasmtime::Result<()> {
+        if self.phase == Phase::Describing {
+            bail!("describe called {function}, and describe runs with nothing granted");
+        }
+        Ok(())
+    }
+}
+
+/// Bounds the linear memory of an instance, all its memories together.
+pub(crate) struct MemoryLimit {
+    used_bytes: usize,
+    max_bytes: usize,
+}
+
+impl ResourceLimiter for MemoryLimit {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let growth = desired.saturating_sub(current);
+        let used_bytes = self.used_bytes.saturating_add(growth);
+        if used_bytes > self.max_bytes {
+            bail!(
+                "out of memory: it needs {used_bytes} bytes, and max_memory_bytes is {}",
+                self.max_bytes
+            );
+        }
+        self.used_bytes = used_bytes;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if desired > MAX_TABLE_ELEMENTS {
+            bail!("a table of {desired} elements, and {MAX_TABLE_ELEMENTS} are allowed");
+        }
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        MAX_INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        MAX_INSTANCES
+    }
+}

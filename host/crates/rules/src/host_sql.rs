@@ -1,0 +1,141 @@
+//! `hookwire:sql`: a guest's calls to the SQL pools that its rules were granted.
+//!
+//! The pool lives on another runtime; the instance's fiber waits here, on the
+//! worker, and the worker goes on with others. A call never outlasts the batch
+//! it is part of.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hookwire_bindings::sql::{OpenPool, batch_to_guest, row_from_guest, rows_to_guest};
+use hookwire_bindings::wit::hookwire::sql::sql::{
+    BatchResult, Host as SqlHost, HostPool, RowSet, Value,
+};
+use hookwire_bindings::wit::hookwire::types::faults::Fault as GuestFault;
+use hookwire_bindings::{fault, sql};
+use hookwire_driver::{Fault, FaultKind, PoolFuture, SqlPool};
+use wasmtime::component::Resource;
+
+use crate::host::Host;
+
+/// Time kept back from store calls, so that a guest told of a late answer can
+/// still settle its batch: a tenth of what is left, and this at most.
+const MAX_RESERVE: Duration = Duration::from_millis(50);
+
+impl SqlHost for Host {}
+
+impl HostPool for Host {
+    async fn open(
+        &mut self,
+        name: String,
+    ) -> wasmtime::Result<Result<Resource<OpenPool>, GuestFault>> {
+        self.check_may_call("sql.pool.open")?;
+        let pool = match self.pools.get(&name) {
+            Some(Some(pool)) => Arc::clone(pool),
+            Some(None) => return Ok(Err(fault::to_guest(not_opened(&name)))),
+            None => return Ok(Err(fault::to_guest(not_granted(&name)))),
+        };
+        Ok(match self.handles.push(OpenPool(pool)) {
+            Ok(handle) => Ok(handle),
+            Err(_) => Err(fault::to_guest(too_many_handles())),
+        })
+    }
+
+    async fn exec_many(
+        &mut self,
+        handle: Resource<OpenPool>,
+        statement: String,
+        rows: Vec<Vec<Value>>,
+    ) -> wasmtime::Result<Result<BatchResult, GuestFault>> {
+        self.check_may_call("sql.pool.exec-many")?;
+        let pool = self.pool(&handle)?;
+        let mut parameters = Vec::with_capacity(rows.len());
+        for row in rows {
+            match row_from_guest(row) {
+                Ok(row) => parameters.push(row),
+                Err(refused) => return Ok(Err(fault::to_guest(refused))),
+            }
+        }
+        let deadline = self.store_deadline();
+        let call = pool.exec_many(statement.into(), parameters, deadline);
+        Ok(answer(call, deadline).await.map(batch_to_guest))
+    }
+
+    async fn query(
+        &mut self,
+        handle: Resource<OpenPool>,
+        statement: String,
+        parameters: Vec<Value>,
+        max_rows: u32,
+    ) -> wasmtime::Result<Result<RowSet, GuestFault>> {
+        self.check_may_call("sql.pool.query")?;
+        let pool = self.pool(&handle)?;
+        let parameters = match row_from_guest(parameters) {
+            Ok(row) => row,
+            Err(refused) => return Ok(Err(fault::to_guest(refused))),
+        };
+        let max_rows = usize::try_from(max_rows).unwrap_or(usize::MAX);
+        let deadline = self.store_deadline();
+        let call = pool.query(statement.into(), parameters, max_rows, deadline);
+        Ok(answer(call, deadline).await.map(rows_to_guest))
+    }
+
+    async fn drop(&mut self, handle: Resource<OpenPool>) -> wasmtime::Result<()> {
+        self.handles.delete(handle)?;
+        Ok(())
+    }
+}
+
+impl Host {
+    fn pool(&self, handle: &Resource<OpenPool>) -> wasmtime::Result<Arc<dyn SqlPool>> {
+        let sql::OpenPool(pool) = self.handles.get(handle)?;
+        Ok(Arc::clone(pool))
+    }
+
+    fn store_deadline(&self) -> Instant {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let reserve = (left / 10).min(MAX_RESERVE);
+        self.deadline.checked_sub(reserve).unwrap_or(self.deadline)
+    }
+}
+
+/// Waits for a pool until the deadline. Pools keep deadlines themselves; this
+/// holds when one does not.
+async fn answer<T>(call: PoolFuture<T>, deadline: Instant) -> Result<T, GuestFault> {
+    match tokio::time::timeout_at(deadline.into(), call).await {
+        Ok(answered) => answered.map_err(fault::to_guest),
+        Err(_) => Err(fault::to_guest(Fault {
+            kind: FaultKind::Unknown,
+            code: "host:deadline".to_owned(),
+            message: "sent, and not answered before the deadline".to_owned(),
+            retryable: true,
+        })),
+    }
+}
+
+fn not_granted(name: &str) -> Fault {
+    Fault {
+        kind: FaultKind::Denied,
+        code: "host:pool".to_owned(),
+        message: format!("no pool {name:?} is granted"),
+        retryable: false,
+    }
+}
+
+fn not_opened(name: &str) -> Fault {
+    Fault {
+        kind: FaultKind::Unavailable,
+        code: "host:pool".to_owned(),
+        message: format!("pool {name:?} is not opened while a configuration is checked"),
+        retryable: true,
+    }
+}
+
+fn too_many_handles() -> Fault {
+    Fault {
+        kind: FaultKind::Saturated,
+        code: "host:handles".to_owned(),
+        message: "too many pool handles are open".to_owned(),
+        retryable: false,
+    }
+}

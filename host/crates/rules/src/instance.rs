@@ -1,0 +1,279 @@
+//! One running instance of a module: made, configured, called, and given up
+//! after the first trap.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hookwire_bindings::event::{Event, Handle};
+use hookwire_bindings::wit::exports::hookwire::rule::actions::{
+    Call, ConfigError, Manifest, Setting, Settled,
+};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, TypedFunc};
+use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
+
+use crate::engine::Runtime;
+use crate::grant::Imports;
+use crate::host::{GrantedPools, Host, Phase};
+
+/// The interface that a module exports.
+pub(crate) const ACTIONS: &str = "hookwire:rule/actions@0.1.0";
+
+/// How long making and configuring an instance may take.
+pub(crate) const START_DEADLINE: Duration = Duration::from_secs(2);
+
+/// How a call into a guest ends without an answer. The instance is lost.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GuestError {
+    /// Stopped at its deadline.
+    #[error("it was stopped at its deadline")]
+    Deadline,
+    /// It trapped, or answered what the interface does not allow.
+    #[error("{cause}")]
+    Trap {
+        /// In one line.
+        cause: String,
+        /// Frames of the guest, innermost first, one a line; may be empty.
+        backtrace: String,
+    },
+}
+
+/// The mark that the epoch callback leaves when it stops a guest.
+#[derive(Debug, thiserror::Error)]
+#[error("deadline")]
+struct DeadlinePassed;
+
+impl From<wasmtime::Error> for GuestError {
+    fn from(error: wasmtime::Error) -> Self {
+        if error.is::<DeadlinePassed>() {
+            return Self::Deadline;
+        }
+        let backtrace = error.downcast_ref::<WasmBacktrace>();
+        Self::Trap {
+            cause: error.root_cause().to_string(),
+            backtrace: backtrace.map(ToString::to_string).unwrap_or_default(),
+        }
+    }
+}
+
+/// Why an instance cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// It did not come up.
+    #[error(transparent)]
+    Guest(#[from] GuestError),
+    /// It refused its rules.
+    #[error("it refuses its rules: {}", listed(.0))]
+    Refused(Vec<ConfigError>),
+}
+
+fn listed(errors: &[ConfigError]) -> String {
+    let messages: Vec<&str> = errors.iter().map(|error| &*error.message).collect();
+    messages.join("; ")
+}
+
+/// Everything that instances of one module are made from, linked to what it
+/// was granted and to nothing else.
+pub(crate) struct Template {
+    runtime: Runtime,
+    module: Arc<str>,
+    linked: InstancePre<Host>,
+    exports: Exports,
+    pools: Arc<GrantedPools>,
+    max_memory_bytes: usize,
+}
+
+/// The exports of one instance.
+struct Functions {
+    describe: TypedFunc<(), (Manifest,)>,
+    configure: TypedFunc<(&'static Setting,), (Result<(), Vec<ConfigError>>,)>,
+    handle: Handle,
+}
+
+/// Why `describe` gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DescribeError {
+    /// The exports have other types.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// It did not come to an end.
+    #[error(transparent)]
+    Guest(#[from] GuestError),
+}
+
+struct Exports {
+    describe: ComponentExportIndex,
+    configure: ComponentExportIndex,
+    handle: ComponentExportIndex,
+}
+
+/// Why a component cannot be made into instances.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkError {
+    /// An export is not there.
+    #[error("exports no {0}")]
+    NoExport(String),
+    /// Something is there, and has other types.
+    #[error("does not fit the host's interfaces: {0:#}")]
+    Mismatch(wasmtime::Error),
+}
+
+impl Template {
+    pub(crate) fn new(
+        runtime: &Runtime,
+        module: &Arc<str>,
+        component: &Component,
+        granted: Imports,
+        max_memory_bytes: usize,
+    ) -> Result<Self, LinkError> {
+        let exports = Exports::of(component)?;
+        let mut linker = Linker::new(runtime.engine());
+        granted.link(&mut linker).map_err(LinkError::Mismatch)?;
+        let linked = linker
+            .instantiate_pre(component)
+            .map_err(LinkError::Mismatch)?;
+        Ok(Self {
+            runtime: runtime.clone(),
+            module: Arc::clone(module),
+            linked,
+            exports,
+            pools: Arc::new(HashMap::new()),
+            max_memory_bytes,
+        })
+    }
+
+    /// Grants pools to instances made from now on.
+    pub(crate) fn grant(&mut self, pools: GrantedPools) {
+        self.pools = Arc::new(pools);
+    }
+
+    /// A fresh instance with its rules.
+    pub(crate) async fn start(&self, setting: &Setting) -> Result<Instance, StartError> {
+        let (mut store, instance) = self.instantiate(Phase::Serving).await?;
+        let functions = self
+            .functions(&mut store, &instance)
+            .map_err(|error| GuestError::from(wasmtime::Error::from(error)))?;
+        let call = functions.configure.call_async(&mut store, (setting,));
+        let (accepted,) = self
+            .runtime
+            .in_guest(call)
+            .await
+            .map_err(GuestError::from)?;
+        accepted.map_err(StartError::Refused)?;
+        Ok(Instance {
+            runtime: self.runtime.clone(),
+            store,
+            handle: functions.handle,
+        })
+    }
+
+    /// What the module says of itself, by an instance with nothing granted.
+    pub(crate) async fn describe(&self) -> Result<Manifest, DescribeError> {
+        let (mut store, instance) = self.instantiate(Phase::Describing).await?;
+        let functions = self.functions(&mut store, &instance)?;
+        let call = functions.describe.call_async(&mut store, ());
+        let (manifest,) = self
+            .runtime
+            .in_guest(call)
+            .await
+            .map_err(GuestError::from)?;
+        Ok(manifest)
+    }
+
+    fn functions(
+        &self,
+        store: &mut Store<Host>,
+        instance: &wasmtime::component::Instance,
+    ) -> Result<Functions, LinkError> {
+        let exports = &self.exports;
+        Ok(Functions {
+            describe: instance
+                .get_typed_func(&mut *store, exports.describe)
+                .map_err(LinkError::Mismatch)?,
+            configure: instance
+                .get_typed_func(&mut *store, exports.configure)
+                .map_err(LinkError::Mismatch)?,
+            handle: instance
+                .get_typed_func(&mut *store, exports.handle)
+                .map_err(LinkError::Mismatch)?,
+        })
+    }
+
+    async fn instantiate(
+        &self,
+        phase: Phase,
+    ) -> Result<(Store<Host>, wasmtime::component::Instance), GuestError> {
+        let host = Host::new(
+            Arc::clone(&self.module),
+            phase,
+            Arc::clone(&self.pools),
+            self.max_memory_bytes,
+        );
+        let mut store = Store::new(self.runtime.engine(), host);
+        store.limiter(|host| &mut host.memory);
+        store.epoch_deadline_callback(|store| at_slice_end(store.data()));
+        set_deadline(&mut store, Instant::now() + START_DEADLINE);
+        let instance = self.linked.instantiate_async(&mut store);
+        let instance = self.runtime.in_guest(instance).await?;
+        Ok((store, instance))
+    }
+}
+
+impl Exports {
+    fn of(component: &Component) -> Result<Self, LinkError> {
+        let actions = component
+            .get_export_index(None, ACTIONS)
+            .ok_or_else(|| LinkError::NoExport(ACTIONS.to_owned()))?;
+        let function = |name: &str| {
+            component
+                .get_export_index(Some(&actions), name)
+                .ok_or_else(|| LinkError::NoExport(format!("{ACTIONS}#{name}")))
+        };
+        Ok(Self {
+            describe: function("describe")?,
+            configure: function("configure")?,
+            handle: function("handle")?,
+        })
+    }
+}
+
+/// A configured instance.
+pub(crate) struct Instance {
+    runtime: Runtime,
+    store: Store<Host>,
+    handle: Handle,
+}
+
+impl Instance {
+    /// Runs `calls` over `events`; both are over at `deadline`.
+    ///
+    /// After an error the instance must not be called again.
+    pub(crate) async fn handle(
+        &mut self,
+        events: &[Event<'_>],
+        calls: &[Call],
+        deadline: Instant,
+    ) -> Result<Vec<Settled>, GuestError> {
+        set_deadline(&mut self.store, deadline);
+        let call = self.handle.call_async(&mut self.store, (events, calls));
+        let (settled,) = self.runtime.in_guest(call).await?;
+        Ok(settled)
+    }
+}
+
+fn set_deadline(store: &mut Store<Host>, deadline: Instant) {
+    store.data_mut().deadline = deadline;
+    store.set_epoch_deadline(1);
+}
+
+/// Runs each time a guest has used up a slice: it gives way to the worker's
+/// sockets and other lanes, or ends.
+fn at_slice_end(host: &Host) -> wasmtime::Result<UpdateDeadline> {
+    if Instant::now() >= host.deadline {
+        return Err(DeadlinePassed.into());
+    }
+    // tokio's own yield, because it lets the reactor be polled before the guest
+    // goes on; waking the task directly would run it again first.
+    let yielded = Box::pin(tokio::task::yield_now());
+    Ok(UpdateDeadline::YieldCustom(1, yielded))
+}

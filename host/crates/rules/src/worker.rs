@@ -1,0 +1,262 @@
+//! The rules of one worker: its lanes, the publishes in them, and the verdicts
+//! on their way back. Shared by the core's port and the lanes' tasks, all on
+//! one thread.
+
+use std::cell::{Cell, RefCell};
+use std::hash::Hasher;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use hookwire_broker::{Decided, Verdict};
+use hookwire_mqtt::TopicName;
+use rustc_hash::FxHasher;
+
+use crate::chain::{ChainEntry, Chains};
+use crate::lane::{ClientHash, Item, Lane, Pressure, Publish, Subject};
+use crate::manifest::Hook;
+use crate::plan::Plan;
+use crate::sets::{Set, Sets};
+
+pub(crate) struct Worker {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) sets: RefCell<Sets>,
+    chains: RefCell<Chains>,
+    /// By module, then by place.
+    lanes: Vec<Vec<Rc<Lane>>>,
+    pressure: Rc<Pressure>,
+    decided: RefCell<Vec<Decided>>,
+    waker: RefCell<Option<Waker>>,
+    /// Publishes whose verdict was not taken, and events that did not run.
+    outstanding: Cell<usize>,
+}
+
+/// What became of a publish in one step.
+pub(crate) enum StepEnd {
+    /// It goes on, as it is in the item.
+    GoesOn,
+    /// It goes on under another topic.
+    TopicChanged,
+    /// It goes no further.
+    Ended(Verdict),
+}
+
+impl Worker {
+    pub(crate) fn new(plan: Arc<Plan>) -> Self {
+        let pressure = Rc::new(Pressure::default());
+        let lanes = plan.modules.iter().map(|module| {
+            let lane = |_| Rc::new(Lane::new(module.max_queued_events, Rc::clone(&pressure)));
+            (0..module.lanes).map(lane).collect()
+        });
+        Self {
+            lanes: lanes.collect(),
+            sets: RefCell::new(Sets::new(Arc::clone(&plan.rules))),
+            chains: RefCell::default(),
+            pressure,
+            decided: RefCell::default(),
+            waker: RefCell::default(),
+            outstanding: Cell::default(),
+            plan,
+        }
+    }
+
+    /// Every lane, with the number of its module.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (usize, &Rc<Lane>)> {
+        let of_modules = self.lanes.iter().enumerate();
+        of_modules.flat_map(|(module, lanes)| lanes.iter().map(move |lane| (module, lane)))
+    }
+
+    fn lane(&self, module: usize, client: ClientHash) -> &Lane {
+        let lanes = &self.lanes[module];
+        // The upper half of the hash, because workers are chosen by hash too.
+        let place = ((client >> 32) * lanes.len() as u64) >> 32;
+        &lanes[place as usize]
+    }
+
+    pub(crate) fn has_room(&self, clientid: &str) -> bool {
+        if self.pressure.is_none() {
+            return true;
+        }
+        let client = client_hash(clientid);
+        (0..self.lanes.len()).all(|module| self.lane(module, client).has_room())
+    }
+
+    /// Runs the steps of a set over a publish.
+    pub(crate) fn submit_publish(&self, publish: Publish, set: Rc<Set>) {
+        self.outstanding.set(self.outstanding.get() + 1);
+        let client = client_hash(&publish.message.sender);
+        if !self.enter(publish, set, 0, client) {
+            self.wake_core();
+        }
+    }
+
+    /// Puts a publish into the lanes it has to visit, from step `from` on.
+    /// `false`: into none, and it is decided.
+    fn enter(&self, publish: Publish, set: Rc<Set>, from: usize, client: ClientHash) -> bool {
+        let rules = &self.plan.rules;
+        let Some(first) = set.next_step(rules, from, &publish.message) else {
+            self.finish(publish, None);
+            return false;
+        };
+        let module = set.steps[first].module;
+        if first + 1 == set.steps.len() {
+            self.lane(module, client).push(Item {
+                client,
+                subject: Subject::Publish(publish),
+                set,
+                step: first,
+                chain: None,
+            });
+            return true;
+        }
+        let begun = self
+            .chains
+            .borrow_mut()
+            .begin(publish, Rc::clone(&set), first);
+        for (number, step) in set.steps.iter().enumerate().skip(first) {
+            self.lane(step.module, client)
+                .reserve(client, begun.at(number));
+        }
+        self.lane(module, client).notify();
+        true
+    }
+
+    /// Takes a publish on after one of its steps has run.
+    pub(crate) fn step_ended(&self, item: Item, end: StepEnd) {
+        let Item {
+            client,
+            subject,
+            set,
+            step,
+            chain,
+        } = item;
+        let Subject::Publish(publish) = subject else {
+            self.outstanding
+                .set(self.outstanding.get().saturating_sub(1));
+            return;
+        };
+        match end {
+            StepEnd::Ended(verdict) => {
+                self.end_chain(chain);
+                self.finish(publish, Some(verdict));
+            }
+            StepEnd::TopicChanged => {
+                self.end_chain(chain);
+                let done = set.steps[step].rules.last().copied().unwrap_or_default();
+                let left = match TopicName::new(&publish.message.topic) {
+                    Ok(topic) => {
+                        let mut sets = self.sets.borrow_mut();
+                        sets.left(Hook::MessagePublish, topic, done)
+                    }
+                    Err(_) => return self.finish(publish, None),
+                };
+                self.enter(publish, left, 0, client);
+            }
+            StepEnd::GoesOn => {
+                let Some(entry) = chain else {
+                    return self.finish(publish, None);
+                };
+                let rules = &self.plan.rules;
+                let Some(next) = set.next_step(rules, step + 1, &publish.message) else {
+                    self.end_chain(chain);
+                    return self.finish(publish, None);
+                };
+                self.chains.borrow_mut().go_on(entry, publish, next);
+                self.lane(set.steps[next].module, client).notify();
+            }
+        }
+    }
+
+    fn end_chain(&self, chain: Option<ChainEntry>) {
+        if let Some(entry) = chain {
+            self.chains.borrow_mut().end(entry);
+        }
+    }
+
+    fn finish(&self, publish: Publish, ended: Option<Verdict>) {
+        let passed = || {
+            if publish.replaced {
+                Verdict::Replace(publish.message)
+            } else {
+                Verdict::Proceed
+            }
+        };
+        self.decided.borrow_mut().push(Decided {
+            ticket: publish.ticket,
+            verdict: ended.unwrap_or_else(passed),
+        });
+    }
+
+    /// Runs the steps of a set over an event that nothing waits for. Every
+    /// module gets it at once, so that it keeps its place among the events of
+    /// its client in each.
+    pub(crate) fn submit_event(
+        &self,
+        clientid: &str,
+        set: &Rc<Set>,
+        subject: impl Fn() -> Subject,
+    ) {
+        let client = client_hash(clientid);
+        let mut from = 0;
+        loop {
+            let subject = subject();
+            let next = match &subject {
+                Subject::Acked { message, .. } => set.next_step(&self.plan.rules, from, message),
+                Subject::Client(_) | Subject::Publish(_) => {
+                    Some(from).filter(|step| *step < set.steps.len())
+                }
+            };
+            let Some(step) = next else {
+                return;
+            };
+            self.outstanding.set(self.outstanding.get() + 1);
+            self.lane(set.steps[step].module, client).push(Item {
+                client,
+                subject,
+                set: Rc::clone(set),
+                step,
+                chain: None,
+            });
+            from = step + 1;
+        }
+    }
+
+    /// Fills `items` for a lane's next batch.
+    pub(crate) fn take(&self, lane: &Lane, max: usize, items: &mut Vec<Item>) {
+        if lane.take(&mut self.chains.borrow_mut(), max, items) {
+            self.wake_core();
+        }
+    }
+
+    pub(crate) fn take_decided(&self, decided: &mut Vec<Decided>) {
+        let mut ready = self.decided.borrow_mut();
+        let outstanding = self.outstanding.get();
+        self.outstanding
+            .set(outstanding.saturating_sub(ready.len()));
+        decided.append(&mut ready);
+    }
+
+    pub(crate) fn has_decided(&self) -> bool {
+        !self.decided.borrow().is_empty()
+    }
+
+    pub(crate) fn wake_core(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub(crate) fn set_waker(&self, waker: Waker) {
+        *self.waker.borrow_mut() = Some(waker);
+    }
+
+    pub(crate) fn outstanding(&self) -> usize {
+        self.outstanding.get()
+    }
+}
+
+fn client_hash(clientid: &str) -> ClientHash {
+    let mut hasher = FxHasher::default();
+    hasher.write(clientid.as_bytes());
+    hasher.finish()
+}

@@ -1,0 +1,205 @@
+//! The actions.
+
+use std::cell::Cell;
+
+use crate::bindings::exports::hookwire::rule::actions::{
+    Denial, Event, Fault, Replacement, Rule, Settled, Verdict,
+};
+use crate::bindings::hookwire::host::{clock, log};
+use crate::bindings::hookwire::sql::sql::{Pool, Value};
+use crate::bindings::hookwire::types::faults::FaultKind;
+use crate::rows::row;
+
+thread_local! {
+    /// Batches that this instance has seen.
+    static BATCHES: Cell<i64> = const { Cell::new(0) };
+}
+
+/// Runs a rule on events, of which the first is call number `first`.
+pub(crate) fn run(rule: &Rule, events: &[&Event], first: u32, settled: &mut Vec<Settled>) {
+    BATCHES.set(BATCHES.get() + 1);
+    match rule.action.as_str() {
+        "noop" | "noop_payload" | "options" => {}
+        "store" | "store_blind" | "retained" => store(rule, events, first, settled),
+        "query" => query(rule, events, first, settled),
+        "time" => time(rule, events, first, settled),
+        "odd_answer" => settled.push(Settled {
+            call: 9_999,
+            verdict: Verdict::Drop,
+        }),
+        _ => settle(first, settled, events.iter().map(|event| one(rule, event))),
+    }
+}
+
+fn settle(first: u32, settled: &mut Vec<Settled>, verdicts: impl Iterator<Item = Verdict>) {
+    let numbered = (first..).zip(verdicts);
+    settled.extend(numbered.map(|(call, verdict)| Settled { call, verdict }));
+}
+
+fn one(rule: &Rule, event: &Event) -> Verdict {
+    let payload = match event {
+        Event::Message(message) => message.payload.as_slice(),
+        _ => &[],
+    };
+    match rule.action.as_str() {
+        "drop" => Verdict::Drop,
+        "deny" => Verdict::Deny(denial()),
+        "disconnect" => Verdict::Disconnect(denial()),
+        "rewrite" => Verdict::Replace(rewrite(rule, payload)),
+        "rename_badly" => Verdict::Replace(Replacement {
+            topic: Some("not/#/a/topic".to_owned()),
+            ..unchanged()
+        }),
+        "fail" => Verdict::Failed(fault(rule)),
+        "trap" if payload == b"boom" => trap(),
+        "panic" if payload == b"boom" => panic!("a panic on purpose"),
+        "spin" if payload == b"spin" => spin(),
+        "grow" if payload == b"grow" => grow(),
+        "say" => {
+            for line in 0..1_000 {
+                log::write(log::Level::Info, &format!("line {line}"));
+            }
+            log::write(log::Level::Error, &"x".repeat(100_000));
+            Verdict::Proceed
+        }
+        _ => Verdict::Proceed,
+    }
+}
+
+fn denial() -> Denial {
+    Denial {
+        reason_code: 0x87,
+        reason: "on purpose".to_owned(),
+    }
+}
+
+fn unchanged() -> Replacement {
+    Replacement {
+        topic: None,
+        payload: None,
+        qos: None,
+        retain: None,
+        user_properties: None,
+    }
+}
+
+fn rewrite(rule: &Rule, payload: &[u8]) -> Replacement {
+    let suffix = option(rule, "suffix");
+    Replacement {
+        topic: option(rule, "topic"),
+        payload: suffix.map(|suffix| [payload, suffix.as_bytes()].concat()),
+        user_properties: Some(vec![("by".to_owned(), rule.name.clone())]),
+        ..unchanged()
+    }
+}
+
+fn fault(rule: &Rule) -> Fault {
+    let kind = match option(rule, "kind").as_deref() {
+        Some("unavailable") => FaultKind::Unavailable,
+        Some("saturated") => FaultKind::Saturated,
+        Some("denied") => FaultKind::Denied,
+        Some("refused") => FaultKind::Refused,
+        _ => FaultKind::Other,
+    };
+    Fault {
+        kind,
+        code: option(rule, "code").unwrap_or_default(),
+        message: "on purpose".to_owned(),
+        retryable: option(rule, "retryable").as_deref() == Some("true"),
+        extras: Vec::new(),
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+fn trap() -> ! {
+    core::arch::wasm32::unreachable()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn trap() -> ! {
+    std::process::abort()
+}
+
+fn spin() -> ! {
+    let mut turns = 0_u64;
+    loop {
+        turns = std::hint::black_box(turns.wrapping_add(1));
+    }
+}
+
+fn grow() -> Verdict {
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    loop {
+        kept.push(std::hint::black_box(vec![1; 1 << 20]));
+    }
+}
+
+fn store(rule: &Rule, events: &[&Event], first: u32, settled: &mut Vec<Settled>) {
+    let rows: Vec<Vec<Value>> = events
+        .iter()
+        .map(|event| row(rule, event, BATCHES.get()))
+        .collect();
+    let name = option(rule, "pool_name").or_else(|| rule.pool.clone());
+    let stored = Pool::open(&name.unwrap_or_default())
+        .and_then(|pool| pool.exec_many("INSERT INTO seen VALUES (?)", &rows));
+    match stored {
+        Ok(result) => settled.extend(result.failed.into_iter().map(|failed| Settled {
+            call: first + failed.row,
+            verdict: Verdict::Failed(failed.fault),
+        })),
+        Err(fault) => settle(
+            first,
+            settled,
+            events.iter().map(|_| Verdict::Failed(fault.clone())),
+        ),
+    }
+}
+
+fn query(rule: &Rule, events: &[&Event], first: u32, settled: &mut Vec<Settled>) {
+    let name = rule.pool.clone().unwrap_or_default();
+    let answer = Pool::open(&name).and_then(|pool| {
+        let parameters = [Value::Integer(7), Value::Text("seven".to_owned())];
+        let set = pool.query("SELECT ?, ?", &parameters, 10)?;
+        let mut rows = set.rows;
+        rows.extend([set.columns.into_iter().map(Value::Text).collect()]);
+        rows.extend([vec![Value::Boolean(set.truncated)]]);
+        pool.exec_many("INSERT INTO answers VALUES (?)", &rows)
+    });
+    if let Err(fault) = answer {
+        settle(
+            first,
+            settled,
+            events.iter().map(|_| Verdict::Failed(fault.clone())),
+        );
+    }
+}
+
+fn time(rule: &Rule, events: &[&Event], first: u32, settled: &mut Vec<Settled>) {
+    let (earlier, now_ms, later) = (
+        clock::monotonic_ns(),
+        clock::now_ms(),
+        clock::monotonic_ns(),
+    );
+    let advances = Value::Boolean(later >= earlier);
+    let now_ms = Value::Integer(i64::try_from(now_ms).unwrap_or_default());
+    let name = rule.pool.clone().unwrap_or_default();
+    let stored = Pool::open(&name).and_then(|pool| {
+        pool.exec_many("INSERT INTO times VALUES (?, ?)", &[vec![now_ms, advances]])
+    });
+    if let Err(fault) = stored {
+        settle(
+            first,
+            settled,
+            events.iter().map(|_| Verdict::Failed(fault.clone())),
+        );
+    }
+}
+
+/// An option as text: a JSON string without its quotes, anything else as it is.
+pub(crate) fn option(rule: &Rule, name: &str) -> Option<String> {
+    let (_, json) = rule.options.iter().find(|(key, _)| key == name)?;
+    match serde_json::from_str(json) {
+        Ok(serde_json::Value::String(text)) => Some(text),
+        _ => Some(json.clone()),
+    }
+}
