@@ -1,1 +1,31 @@
-//! The SQLite driver: one merging writer.
+//! The SQLite driver: one writer that merges, and a few readers.
+//!
+//! SQLite takes one writer at a time, and most of what a transaction costs is
+//! its commit. So every [`SqlitePool`] has one task that owns the writing
+//! connection: it takes all calls that wait, turns rows of one statement into
+//! multi-row statements, commits once, and only then answers. The busier the
+//! store, the larger its transactions. Queries run beside it on connections of
+//! their own.
+//!
+//! An answered call is on disk (WAL, `synchronous = FULL`). A row that SQLite
+//! refuses fails alone. When the file cannot be written, calls fail with a
+//! fault that says whether a later attempt can help, and the writer opens the
+//! file anew until it can.
+
+mod connection;
+mod deadline;
+mod fault;
+mod options;
+mod pool;
+mod queue;
+mod reader;
+mod statement;
+mod stats;
+mod tokens;
+mod transaction;
+mod values;
+mod writer;
+
+pub use options::{OpenError, SqliteOptions};
+pub use pool::SqlitePool;
+pub use stats::Stats;

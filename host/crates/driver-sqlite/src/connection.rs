@@ -1,0 +1,123 @@
+//! Opening the database file.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
+
+use crate::deadline::Deadline;
+use crate::options::{OpenError, SqliteOptions};
+
+/// How long a connection waits for a lock that another process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Prepared statements kept by a connection.
+const STATEMENT_CACHE: usize = 256;
+
+/// A connection, and the deadline that stops what it runs.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) connection: SqliteConnection,
+    pub(crate) deadline: Deadline,
+}
+
+/// The writing connection, and which file it has open.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    pub(crate) watched: Watched,
+    file: Option<FileIdentity>,
+}
+
+impl Writing {
+    /// Opens the file for writing, creating it and its tables if missing.
+    pub(crate) async fn open(options: &SqliteOptions) -> Result<Self, OpenError> {
+        let connect = base(options)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let database = |source| OpenError::Database {
+            path: options.path.clone(),
+            source,
+        };
+        let mut connection = connect.connect().await.map_err(database)?;
+        if let Some(schema) = &options.schema {
+            sqlx::raw_sql(AssertSqlSafe(schema.as_str()))
+                .execute(&mut connection)
+                .await
+                .map_err(|source| OpenError::Schema {
+                    path: options.path.clone(),
+                    source,
+                })?;
+        }
+        let deadline = Deadline::watch(&mut connection).await.map_err(database)?;
+        Ok(Self {
+            watched: Watched {
+                connection,
+                deadline,
+            },
+            file: FileIdentity::of(&options.path),
+        })
+    }
+
+    /// Whether the file at the path is still the one that is open. SQLite
+    /// writes on into a file that was removed, where nobody will find it.
+    pub(crate) fn is_in_place(&self, path: &Path) -> bool {
+        self.file == FileIdentity::of(path)
+    }
+
+    /// Closes after a checkpoint. Errors do not matter any more: what was
+    /// answered is in the log.
+    pub(crate) async fn close(self) {
+        if let Err(error) = self.watched.connection.close().await {
+            tracing::debug!(%error, "closing the SQLite database");
+        }
+    }
+}
+
+/// Opens the file for queries.
+pub(crate) async fn open_reader(options: &SqliteOptions) -> Result<Watched, sqlx::Error> {
+    let mut connection = base(options).read_only(true).connect().await?;
+    let deadline = Deadline::watch(&mut connection).await?;
+    Ok(Watched {
+        connection,
+        deadline,
+    })
+}
+
+fn base(options: &SqliteOptions) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(&options.path)
+        .foreign_keys(false)
+        .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENT_CACHE)
+        .thread_name(|number| format!("sqlite-{number}"))
+        .disable_statement_logging()
+}
+
+/// Tells a file from another one at the same path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileIdentity {
+    device: u64,
+    inode: u64,
+}
+
+impl FileIdentity {
+    #[cfg(unix)]
+    fn of(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = std::fs::metadata(path).ok()?;
+        Some(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
+
+    /// An open file cannot be removed there.
+    #[cfg(not(unix))]
+    fn of(path: &Path) -> Option<Self> {
+        path.exists().then_some(Self {
+            device: 0,
+            inode: 0,
+        })
+    }
+}

@@ -1,0 +1,63 @@
+//! How a pool is opened.
+
+use std::path::PathBuf;
+
+/// The settings of a pool. Numbers below 1 count as 1.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// The database file; created if missing, its folder is not.
+    pub path: PathBuf,
+    /// Statements run whenever the file is opened for writing. They must do no
+    /// harm to a database that has run them before.
+    pub schema: Option<String>,
+    /// Rows that may wait for the writer. A call that would go beyond it fails
+    /// as saturated, unless nothing else waits.
+    pub max_waiting_rows: usize,
+    /// Rows of one transaction; a single call with more is a transaction alone.
+    pub max_transaction_rows: usize,
+    /// Connections for queries.
+    pub readers: usize,
+    /// Bytes of text and blobs in one query's answer.
+    pub max_result_bytes: usize,
+}
+
+impl SqliteOptions {
+    /// The defaults, for a database at `path`.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            schema: None,
+            max_waiting_rows: 65_536,
+            max_transaction_rows: 4_096,
+            readers: 2,
+            max_result_bytes: 1 << 20,
+        }
+    }
+}
+
+/// Why a pool did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be opened as a database for writing.
+    #[error("cannot open the SQLite database {path}: {source}")]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The schema's statements failed.
+    #[error("cannot create the tables in {path}: {source}")]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The pool was opened outside of a tokio runtime.
+    #[error("a SQLite pool is opened on a tokio runtime")]
+    Runtime,
+}

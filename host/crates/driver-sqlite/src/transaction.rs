@@ -1,0 +1,218 @@
+//! One transaction: the calls that waited, their rows merged.
+//!
+//! First everything runs as few large statements. If a row is refused, all of
+//! it is rolled back and run again with a savepoint before each statement,
+//! halving what fails until the refused rows stand alone. If even that loses
+//! the transaction (a trigger may roll it back), rows are stored one by one.
+
+use std::sync::Arc;
+
+use hookwire_driver::{BatchResult, FailedRow, Fault, Row};
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use crate::fault::{Failure, Scope};
+use crate::statement::Plan;
+use crate::values::arguments;
+
+/// The rows of one call and how to store them.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// Starts a transaction that may write.
+pub(crate) async fn begin(connection: &mut SqliteConnection) -> Result<(), Failure> {
+    control(connection, "BEGIN IMMEDIATE").await
+}
+
+/// Gives a transaction up. There may be none any more.
+pub(crate) async fn roll_back(connection: &mut SqliteConnection) {
+    if let Err(failure) = control(connection, "ROLLBACK").await {
+        tracing::debug!(error = %failure.fault, "rolling back");
+    }
+}
+
+/// Stores all works in the transaction that was begun, and commits.
+///
+/// # Errors
+/// A failure of the store: nothing is stored, and the transaction may still be
+/// open.
+pub(crate) async fn store(
+    connection: &mut SqliteConnection,
+    works: &[Work],
+) -> Result<Vec<BatchResult>, Failure> {
+    match merged(connection, works).await {
+        Ok(results) => {
+            control(connection, "COMMIT").await?;
+            return Ok(results);
+        }
+        Err(failure) if failure.scope == Scope::Row => {}
+        Err(failure) => return Err(failure),
+    }
+    roll_back(connection).await;
+    begin(connection).await?;
+    match halving(connection, works).await {
+        Ok(results) => {
+            control(connection, "COMMIT").await?;
+            Ok(results)
+        }
+        Err(Halving::Failed(failure)) => Err(failure),
+        Err(Halving::TransactionLost) => {
+            roll_back(connection).await;
+            Ok(one_by_one(connection, works).await)
+        }
+    }
+}
+
+/// Rows of neighbours with one statement share statements.
+async fn merged(
+    connection: &mut SqliteConnection,
+    works: &[Work],
+) -> Result<Vec<BatchResult>, Failure> {
+    let mut results = Vec::with_capacity(works.len());
+    for group in works.chunk_by(|a, b| a.plan.merges_with(&b.plan)) {
+        let Some(plan) = group.first().map(|work| &work.plan) else {
+            continue;
+        };
+        let rows: Vec<&Row> = group.iter().flat_map(|work| &work.rows).collect();
+        let mut rows_affected = 0;
+        let mut left = rows.as_slice();
+        while let Some((now, later)) = left.split_at_checked(plan.next_rows(left.len()))
+            && !now.is_empty()
+        {
+            rows_affected += run(connection, plan, now).await?;
+            left = later;
+        }
+        if let [_] = group {
+            results.push(succeeded(rows_affected));
+        } else {
+            // Statements are shared only where each row changes one row.
+            results.extend(group.iter().map(|work| succeeded(work.rows.len() as u64)));
+        }
+    }
+    Ok(results)
+}
+
+fn succeeded(rows_affected: u64) -> BatchResult {
+    BatchResult {
+        failed: Vec::new(),
+        rows_affected,
+    }
+}
+
+/// Why halving ended early.
+enum Halving {
+    Failed(Failure),
+    TransactionLost,
+}
+
+impl From<Failure> for Halving {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+async fn halving(
+    connection: &mut SqliteConnection,
+    works: &[Work],
+) -> Result<Vec<BatchResult>, Halving> {
+    let mut results = Vec::with_capacity(works.len());
+    for Work { plan, rows } in works {
+        let mut result = BatchResult::default();
+        // Parts still to store: the number of their first row, and how many.
+        let mut parts = vec![(0, rows.as_slice())];
+        while let Some((first, part)) = parts.pop() {
+            let count = plan.next_rows(part.len());
+            let (now, later) = part.split_at(count.min(part.len()));
+            if now.is_empty() {
+                continue;
+            }
+            parts.push((first + now.len(), later));
+            match with_savepoint(connection, plan, now).await? {
+                Ok(rows_affected) => result.rows_affected += rows_affected,
+                Err(fault) if now.len() == 1 => {
+                    result.failed.push(FailedRow { row: first, fault });
+                }
+                Err(_) => {
+                    let (left, right) = now.split_at(now.len() / 2);
+                    parts.push((first + left.len(), right));
+                    parts.push((first, left));
+                }
+            }
+        }
+        results.push(result);
+    }
+    Ok(results)
+}
+
+/// Runs one statement and undoes it alone when it is refused.
+async fn with_savepoint(
+    connection: &mut SqliteConnection,
+    plan: &Plan,
+    rows: &[Row],
+) -> Result<Result<u64, Fault>, Halving> {
+    control(connection, "SAVEPOINT part").await?;
+    let rows: Vec<&Row> = rows.iter().collect();
+    match run(connection, plan, &rows).await {
+        Ok(rows_affected) => {
+            control(connection, "RELEASE part").await?;
+            Ok(Ok(rows_affected))
+        }
+        Err(refused) if refused.scope == Scope::Row => {
+            match control(connection, "ROLLBACK TO part").await {
+                Ok(()) => {}
+                // No such savepoint: the statement took the transaction along.
+                Err(failure) if failure.scope == Scope::Row => {
+                    return Err(Halving::TransactionLost);
+                }
+                Err(failure) => return Err(failure.into()),
+            }
+            control(connection, "RELEASE part").await?;
+            Ok(Err(refused.fault))
+        }
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Each row in a transaction of its own. Never fails as a whole: what was
+/// stored before a failure stays stored.
+async fn one_by_one(connection: &mut SqliteConnection, works: &[Work]) -> Vec<BatchResult> {
+    let mut results = Vec::with_capacity(works.len());
+    for Work { plan, rows } in works {
+        let mut result = BatchResult::default();
+        for (number, row) in rows.iter().enumerate() {
+            match run(connection, plan, &[row]).await {
+                Ok(rows_affected) => result.rows_affected += rows_affected,
+                Err(failure) => result.failed.push(FailedRow {
+                    row: number,
+                    fault: failure.fault,
+                }),
+            }
+        }
+        results.push(result);
+    }
+    results
+}
+
+async fn run(
+    connection: &mut SqliteConnection,
+    plan: &Plan,
+    rows: &[&Row],
+) -> Result<u64, Failure> {
+    let arguments =
+        arguments(rows.iter().copied(), plan.parameters).map_err(|error| Failure::of(&error))?;
+    // The text is a rule's own, checked by its plan; values are bound.
+    let done = sqlx::query_with(AssertSqlSafe(plan.sql_for(rows.len())), arguments)
+        .execute(connection)
+        .await
+        .map_err(|error| Failure::of(&error))?;
+    Ok(done.rows_affected())
+}
+
+async fn control(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), Failure> {
+    match sqlx::query(sql).execute(connection).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::of(&error)),
+    }
+}

@@ -1,0 +1,234 @@
+//! The task that owns the writing connection.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hookwire_driver::Fault;
+
+use crate::connection::Writing;
+use crate::fault::{Failure, Scope, closed, invalid, unknown};
+use crate::options::{OpenError, SqliteOptions};
+use crate::queue::{Answer, Queue};
+use crate::statement::Plans;
+use crate::stats::Counters;
+use crate::transaction::{self, Work};
+
+/// How often deadlines are looked at while the store is at work.
+const TICK: Duration = Duration::from_millis(5);
+
+/// What the writer shares with the pool's other parts.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) options: SqliteOptions,
+    pub(crate) queue: Queue,
+    pub(crate) counters: Counters,
+    /// Grows by one when the writer opens the file anew: readers of an older
+    /// number may have another file open.
+    pub(crate) generation: AtomicU64,
+}
+
+/// Serves calls until the queue is closed and empty.
+pub(crate) async fn run(shared: Arc<Shared>, writing: Writing) {
+    let mut writer = Writer {
+        shared,
+        writing: Some(writing),
+        plans: Plans::default(),
+        is_failing: false,
+    };
+    while writer.shared.queue.wait().await {
+        if let Err(fault) = writer.transact().await {
+            writer.fail_waiting(&fault);
+        }
+    }
+    if let Some(writing) = writer.writing.take() {
+        writing.close().await;
+    }
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    /// None after a fault of the store: the file is opened anew.
+    writing: Option<Writing>,
+    plans: Plans,
+    /// Whether the last attempt failed, so that a fault is logged once.
+    is_failing: bool,
+}
+
+impl Writer {
+    /// Runs one transaction over what waits.
+    ///
+    /// # Errors
+    /// A fault for the calls that still wait, when there is no way to start.
+    async fn transact(&mut self) -> Result<(), Fault> {
+        let shared = Arc::clone(&self.shared);
+        let mut writing = self.open().await?;
+        let connection = &mut writing.watched.connection;
+        // Calls are taken behind the lock on the file: until then they can
+        // still be told that nothing was sent.
+        if let Err(failure) = with_ticks(transaction::begin(connection), || {
+            shared.queue.expire();
+        })
+        .await
+        {
+            return Err(self.failed(writing, failure));
+        }
+        let (mut answers, works) = self.take();
+        if works.is_empty() {
+            transaction::roll_back(connection).await;
+            self.writing = Some(writing);
+            return Ok(());
+        }
+        if let Some(latest) = answers.iter().map(|answer| answer.deadline).max() {
+            writing.watched.deadline.set(latest);
+        }
+        let stored = with_ticks(transaction::store(connection, &works), || {
+            let now = Instant::now();
+            for answer in &mut answers {
+                answer.expire(now, unknown);
+            }
+            shared.queue.expire();
+        })
+        .await;
+        writing.watched.deadline.clear();
+        match stored {
+            Ok(results) => {
+                let refused = results.iter().map(|result| result.failed.len()).sum();
+                let rows: usize = works.iter().map(|work| work.rows.len()).sum();
+                shared
+                    .counters
+                    .committed(works.len(), rows.saturating_sub(refused), refused);
+                for (answer, result) in answers.iter_mut().zip(results) {
+                    answer.send(Ok(result));
+                }
+                self.succeeded(writing);
+            }
+            Err(failure) => {
+                transaction::roll_back(&mut writing.watched.connection).await;
+                let fault = self.failed(writing, failure);
+                for answer in &mut answers {
+                    answer.send(Err(fault.clone()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The connection, opened anew where it failed or its file was moved away.
+    async fn open(&mut self) -> Result<Writing, Fault> {
+        let shared = Arc::clone(&self.shared);
+        let options = &shared.options;
+        match self.writing.take() {
+            Some(writing) if writing.is_in_place(&options.path) => return Ok(writing),
+            Some(writing) => {
+                tracing::warn!(path = %options.path.display(), "the SQLite file was moved away");
+                writing.close().await;
+            }
+            None => {}
+        }
+        let opened = with_ticks(Writing::open(options), || {
+            shared.queue.expire();
+        })
+        .await;
+        match opened {
+            Ok(writing) => {
+                shared.counters.reopened();
+                shared.generation.fetch_add(1, Ordering::Release);
+                Ok(writing)
+            }
+            Err(error) => {
+                let fault = open_fault(&error);
+                self.log_failure(&fault);
+                Err(fault)
+            }
+        }
+    }
+
+    /// What waits, without statements that a pool does not run.
+    fn take(&mut self) -> (Vec<Answer>, Vec<Work>) {
+        let max_rows = self.shared.options.max_transaction_rows.max(1);
+        let mut answers = Vec::new();
+        let mut works = Vec::new();
+        for mut call in self.shared.queue.take(max_rows) {
+            let plan = self.plans.get(&call.statement).and_then(|plan| {
+                match call.rows.iter().find(|row| row.len() != plan.parameters) {
+                    Some(row) => Err(invalid(format!(
+                        "the statement has {} parameters, a row has {}",
+                        plan.parameters,
+                        row.len()
+                    ))),
+                    None => Ok(plan),
+                }
+            });
+            match plan {
+                Ok(plan) => {
+                    answers.push(call.answer);
+                    works.push(Work {
+                        plan,
+                        rows: call.rows,
+                    });
+                }
+                Err(fault) => call.answer.send(Err(fault)),
+            }
+        }
+        (answers, works)
+    }
+
+    fn succeeded(&mut self, writing: Writing) {
+        if self.is_failing {
+            tracing::info!(path = %self.shared.options.path.display(), "SQLite writes again");
+        }
+        self.is_failing = false;
+        self.writing = Some(writing);
+    }
+
+    /// Keeps the connection only if it is sound, and answers the fault.
+    fn failed(&mut self, writing: Writing, failure: Failure) -> Fault {
+        self.shared.counters.failed();
+        self.log_failure(&failure.fault);
+        if failure.scope != Scope::Store {
+            self.writing = Some(writing);
+        }
+        failure.fault
+    }
+
+    fn log_failure(&mut self, fault: &Fault) {
+        if !self.is_failing {
+            tracing::error!(
+                path = %self.shared.options.path.display(),
+                fault = %fault,
+                "SQLite does not write"
+            );
+        }
+        self.is_failing = true;
+    }
+
+    fn fail_waiting(&self, fault: &Fault) {
+        for mut call in self.shared.queue.take(usize::MAX) {
+            call.answer.send(Err(fault.clone()));
+        }
+    }
+}
+
+fn open_fault(error: &OpenError) -> Fault {
+    match error {
+        OpenError::Database { source, .. } | OpenError::Schema { source, .. } => Fault {
+            message: error.to_string(),
+            ..Failure::of(source).fault
+        },
+        OpenError::Runtime => closed(),
+    }
+}
+
+/// Runs `work` to its end, calling `tick` every few milliseconds.
+async fn with_ticks<F: Future>(work: F, mut tick: impl FnMut()) -> F::Output {
+    let mut work = pin!(work);
+    loop {
+        match tokio::time::timeout(TICK, &mut work).await {
+            Ok(output) => return output,
+            Err(_) => tick(),
+        }
+    }
+}
