@@ -142,19 +142,33 @@ def test_a_rule_that_its_module_cannot_serve_is_refused(
     assert any(word in message for message in told), done.stderr
 
 
-# Files that are no component, and a core module, which is WebAssembly but not
-# a component.
-NOT_COMPONENTS = {
-    "empty": b"",
-    "text": b"this is not WebAssembly",
-    "core-module": b"\x00asm\x01\x00\x00\x00",
-    "cut-off": b"\x00asm\x0d\x00\x01\x00\x01",
-}
+COMPONENT = b"\x00asm\x0d\x00\x01\x00"
 
 
-@pytest.mark.parametrize("content", NOT_COMPONENTS.values(), ids=NOT_COMPONENTS.keys())
+def component_importing(name):
+    """A component that imports an empty instance of this name, and has nothing else."""
+    instance_type = b"\x01\x42\x00"
+    imported = b"\x01\x00" + bytes([len(name)]) + name.encode() + b"\x05\x00"
+    sections = [(7, instance_type), (10, imported)]
+    return COMPONENT + b"".join(bytes([id_, len(body)]) + body for id_, body in sections)
+
+
+# Files that cannot be a module, and a word of what has to be said about them
+# beside the module's name.
+BAD_MODULES = {
+    "empty": (b"", "component"),
+    "text": (b"this is not WebAssembly", "component"),
+    "core module": (b"\x00asm\x01\x00\x00\x00", "component"),
+    "cut off": (component_importing("a:b/c")[:-3], ""),
+    "component without exports": (COMPONENT, ""),
+    "component with an import nobody grants": (
+        component_importing("wasi:sockets/tcp@0.2.0"), "wasi:sockets/tcp"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "word"), BAD_MODULES.values(), ids=BAD_MODULES.keys())
 @pytest.mark.parametrize("verb", ["check", "run"])
-def test_a_module_that_is_no_component_is_refused_by_name(config, tmp_path, verb, content):
+def test_a_file_that_cannot_be_a_module_is_refused_by_name(config, tmp_path, verb, content, word):
     (tmp_path / "mine.wasm").write_bytes(content)
     module = f'module "mine" {{\n  path = "{tmp_path / "mine.wasm"}"\n}}\n'
     file = config(GOOD + module)
@@ -163,8 +177,8 @@ def test_a_module_that_is_no_component_is_refused_by_name(config, tmp_path, verb
         arguments = ["run", "--config", file, "--data", tmp_path / "data"]
     done = run_hookwire(*arguments)
     assert done.returncode == 2, done.stderr
-    messages = [m for all_of in problems(done.stderr, file).values() for m in all_of]
-    assert any("mine" in message for message in messages), done.stderr
+    messages = sum(problems(done.stderr, file).values(), [])
+    assert any("mine" in text and word in text for text in messages), done.stderr
 
 
 def test_a_module_file_that_is_not_there_is_refused_by_name(config):
