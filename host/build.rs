@@ -23,8 +23,12 @@ fn main() {
         // A file that is not there yet counts as changed once it appears.
         println!("cargo::rerun-if-changed={}", file.display());
         if file.is_file() {
-            writeln!(entries, "    ({name:?}, include_bytes!({:?})),", file.display().to_string())
-                .expect("text takes more text");
+            writeln!(
+                entries,
+                "    ({name:?}, include_bytes!({:?})),",
+                file.display().to_string()
+            )
+            .expect("text takes more text");
         }
     }
     let source = format!(
@@ -40,7 +44,10 @@ fn target_directory(out: &Path) -> PathBuf {
     let profile = out.ancestors().nth(3).unwrap_or(out);
     let parent = profile.parent().unwrap_or(profile);
     let triple = env::var("TARGET").unwrap_or_default();
-    if parent.file_name().is_some_and(|name| name.to_string_lossy() == triple) {
+    if parent
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy() == triple)
+    {
         parent.parent().unwrap_or(parent).to_owned()
     } else {
         parent.to_owned()

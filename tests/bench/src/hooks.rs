@@ -172,13 +172,13 @@ fn configuration(subject: Subject) -> Result<String> {
     let mut text = String::from("listener \"tcp\" \"bench\" {\n  address = \"127.0.0.1:0\"\n}\n");
     match subject {
         Subject::NoOp => {
-            let module = std::env::var("HOOKWIRE_NOOP_MODULE").context(
-                "HOOKWIRE_NOOP_MODULE does not name the no-op module; run this through \
-                 `cargo xtask bench`",
+            let modules = std::env::var("HOOKWIRE_MODULES_DIR").context(
+                "HOOKWIRE_MODULES_DIR does not name the folder of the built modules; run this \
+                 through `cargo xtask bench`",
             )?;
             writeln!(
                 text,
-                "module \"noop\" {{\n  path = \"{module}\"\n}}\nrule \"noop\" {{\n  hook = \
+                "module \"noop\" {{\n  path = \"{modules}/testguest.wasm\"\n}}\nrule \"noop\" {{\n  hook = \
                  \"message.publish\"\n  module = \"noop\"\n  action = \"noop\"\n}}"
             )?;
         }

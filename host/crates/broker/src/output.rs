@@ -60,6 +60,16 @@ impl Output {
         self.pieces.push_back(piece);
     }
 
+    /// All that is to be written, if it is one piece: the usual case.
+    #[must_use]
+    pub fn only_piece(&self) -> Option<&[u8]> {
+        if self.pieces.is_empty() {
+            self.tail.get(self.tail_written..)
+        } else {
+            None
+        }
+    }
+
     /// Fills `slices` with what is to be written next; returns how many it used.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let tail = self

@@ -257,9 +257,17 @@ impl<H: Hooks> Worker<H> {
         };
         let mut failed = false;
         while !output.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let used = output.slices(&mut slices);
-            match socket.stream.try_write_vectored(&slices[..used]) {
+            let written = match output.only_piece() {
+                Some(bytes) => socket.stream.try_write(bytes),
+                None => {
+                    let mut slices = [IoSlice::new(&[]); SLICES];
+                    let used = output.slices(&mut slices);
+                    socket
+                        .stream
+                        .try_write_vectored(slices.get(..used).unwrap_or_default())
+                }
+            };
+            match written {
                 Ok(0) => {
                     failed = true;
                     break;

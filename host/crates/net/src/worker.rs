@@ -31,7 +31,7 @@ pub struct WorkerSetup<H> {
 }
 
 /// What a worker leaves behind.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct WorkerReport {
     /// What happened on it.
     pub counters: Counters,

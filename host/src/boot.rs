@@ -1,0 +1,295 @@
+//! Composition: settings to a running broker, in the order in which each part
+//! needs the one before. A broker that cannot be whole does not start.
+
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result, anyhow};
+use hookwire_broker::{IdGenerator, Limits, RouteTable, Shard, WorkerId};
+use hookwire_driver_sqlite::{SqliteOptions, SqlitePool};
+use hookwire_net::{
+    Clock, GreetingCounters, Listener, ListenerSettings, WorkerHandle, WorkerReport, WorkerSetup,
+    serve_worker,
+};
+use hookwire_rules::{Plan, PoolHandle, WorkerRules};
+use hookwire_settings::{Mqtt, PoolKind, Settings};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::cli::Failure;
+use crate::data_dir::DataDir;
+use crate::modules;
+
+/// A running broker.
+pub(crate) struct Broker {
+    pub(crate) workers: Vec<WorkerHandle>,
+    pub(crate) threads: Vec<JoinHandle<WorkerReport>>,
+    /// Listeners and other tasks that end when `stop` turns true.
+    pub(crate) tasks: JoinSet<()>,
+    pub(crate) stop: watch::Sender<bool>,
+    pub(crate) greetings: GreetingCounters,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) pools: Vec<(String, Arc<SqlitePool>)>,
+}
+
+/// The tables of the stock sqlite module, made where they are missing.
+const SQLITE_SCHEMA: &str = include_str!("../../etc/sql/sqlite-emqx3.sql");
+
+/// Starts everything; when it returns, clients can connect.
+pub(crate) async fn start(settings: Settings, data: &Path) -> Result<Broker, Failure> {
+    let modules = tokio::task::block_in_place(|| modules::load(&settings))?;
+    tokio::task::block_in_place(|| modules.check(&settings))?;
+    let data = DataDir::hold(data)?;
+    let not_before_ms = data.take_id_mark()?;
+    say(&format!(
+        "hookwire {}, node {}",
+        env!("CARGO_PKG_VERSION"),
+        settings.node
+    ));
+    let pools = open_pools(&settings, &data).await?;
+    let handles: HashMap<String, PoolHandle> = pools
+        .iter()
+        .map(|(name, pool)| (name.clone(), PoolHandle::Sql(Arc::clone(pool) as _)))
+        .collect();
+    let plan = tokio::task::block_in_place(|| {
+        Plan::bind(&modules.runtime, &settings, &modules.loaded, &handles)
+    })?;
+    say_rules(&settings);
+    let listeners = bind_listeners(&settings).await?;
+    let count = worker_count(&settings);
+    let (workers, threads) = start_workers(&settings, count, &plan, not_before_ms)?;
+    let (stop, stopping) = watch::channel(false);
+    let greetings = GreetingCounters::default();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(keep_id_mark(data, not_before_ms, stopping.clone()));
+    for (number, (listener, line)) in (count..).zip(listeners) {
+        let ids = IdGenerator::new(node_number(&settings.node), number, not_before_ms);
+        tasks.spawn(listener.serve(workers.clone(), ids, greetings.clone(), stopping.clone()));
+        say(&line);
+    }
+    Ok(Broker {
+        workers,
+        threads,
+        tasks,
+        stop,
+        greetings,
+        plan,
+        pools,
+    })
+}
+
+async fn open_pools(settings: &Settings, data: &DataDir) -> Result<Vec<(String, Arc<SqlitePool>)>> {
+    let mut pools = Vec::new();
+    for pool in &settings.pools {
+        let name = pool.name.value.clone();
+        match &pool.kind {
+            PoolKind::Sqlite(sqlite) => {
+                let file = data.file(&sqlite.file);
+                let options = SqliteOptions {
+                    schema: Some(SQLITE_SCHEMA.to_owned()),
+                    max_waiting_rows: sqlite.max_waiting_rows,
+                    max_transaction_rows: sqlite.max_transaction_rows,
+                    readers: sqlite.readers,
+                    max_result_bytes: sqlite.max_result_bytes,
+                    ..SqliteOptions::new(&file)
+                };
+                let opened = SqlitePool::open(options).await.with_context(|| {
+                    format!("{}: pool \"{name}\" cannot be opened", pool.name.at)
+                })?;
+                say(&format!("store {name}: sqlite, {}", file.display()));
+                pools.push((name, opened));
+            }
+        }
+    }
+    Ok(pools)
+}
+
+async fn bind_listeners(settings: &Settings) -> Result<Vec<(Listener, String)>> {
+    let mut listeners = Vec::new();
+    for listener in &settings.listeners {
+        let bound = Listener::bind(ListenerSettings {
+            name: listener.name.clone(),
+            address: listener.address,
+            connect_timeout: listener.connect_timeout,
+            max_greeting: listener.max_greeting,
+            max_packet_bytes: settings.mqtt.max_packet_bytes,
+        })
+        .await
+        .with_context(|| {
+            format!(
+                "listener \"{}\" cannot listen on {}",
+                listener.name, listener.address
+            )
+        })?;
+        let line = format!(
+            "listening on {} (tcp, {})",
+            bound.local_addr()?,
+            listener.name
+        );
+        listeners.push((bound, line));
+    }
+    Ok(listeners)
+}
+
+/// Starts a thread for each worker; returns when all of them have their rules.
+fn start_workers(
+    settings: &Settings,
+    count: WorkerId,
+    plan: &Arc<Plan>,
+    not_before_ms: u64,
+) -> Result<(Vec<WorkerHandle>, Vec<JoinHandle<WorkerReport>>)> {
+    let routes = Arc::new(RouteTable::default());
+    let handles: Vec<WorkerHandle> = (0..count).map(|_| WorkerHandle::default()).collect();
+    let node = node_number(&settings.node);
+    let mut threads = Vec::new();
+    for worker in 0..count {
+        let start = WorkerStart {
+            worker,
+            peers: handles.clone(),
+            routes: Arc::clone(&routes),
+            limits: limits(&settings.mqtt),
+            ids: IdGenerator::new(node, worker, not_before_ms),
+            plan: Arc::clone(plan),
+            max_packet_bytes: settings.mqtt.max_packet_bytes,
+        };
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name(format!("worker-{worker}"))
+            .spawn(move || start.run(&ready))
+            .context("cannot start a worker thread")?;
+        let started = is_ready
+            .recv()
+            .map_err(|_| anyhow!("worker {worker} died at its start"))?;
+        started.with_context(|| format!("worker {worker} cannot start"))?;
+        threads.push(thread);
+    }
+    say(&format!("{count} workers"));
+    Ok((handles, threads))
+}
+
+/// Everything that a worker's thread needs to begin.
+struct WorkerStart {
+    worker: WorkerId,
+    peers: Vec<WorkerHandle>,
+    routes: Arc<RouteTable>,
+    limits: Limits,
+    ids: IdGenerator,
+    plan: Arc<Plan>,
+    max_packet_bytes: usize,
+}
+
+impl WorkerStart {
+    fn run(self, ready: &std::sync::mpsc::Sender<Result<()>>) -> WorkerReport {
+        let runtime = match tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+        {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                drop(ready.send(Err(error.into())));
+                return WorkerReport::default();
+            }
+        };
+        let local = tokio::task::LocalSet::new();
+        runtime.block_on(local.run_until(async move {
+            let rules = match WorkerRules::new(self.plan, usize::from(self.worker)) {
+                Ok(rules) => rules,
+                Err(error) => {
+                    drop(ready.send(Err(error.into())));
+                    return WorkerReport::default();
+                }
+            };
+            let mut clock = Clock::start();
+            let workers = WorkerId::try_from(self.peers.len()).unwrap_or(WorkerId::MAX);
+            let now = clock.now();
+            let shard = Shard::new(
+                self.worker,
+                workers,
+                self.limits,
+                self.routes,
+                self.ids,
+                rules,
+                now,
+            );
+            drop(ready.send(Ok(())));
+            serve_worker(WorkerSetup {
+                shard,
+                clock,
+                worker: self.worker,
+                peers: self.peers,
+                max_packet_bytes: self.max_packet_bytes,
+            })
+            .await
+        }))
+    }
+}
+
+/// Moves the mark of message ids on until the broker stops.
+async fn keep_id_mark(data: DataDir, not_before_ms: u64, mut stop: watch::Receiver<bool>) {
+    loop {
+        // Cancel-safe: a watch and a timer hold nothing.
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(crate::data_dir::MARK_EVERY) => {}
+        }
+        if let Err(error) = tokio::task::block_in_place(|| data.move_id_mark(not_before_ms)) {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "cannot move the mark of message ids"
+            );
+        }
+    }
+}
+
+fn worker_count(settings: &Settings) -> WorkerId {
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let count = settings.workers.unwrap_or_else(cores);
+    WorkerId::try_from(count.clamp(1, MAX_WORKERS)).unwrap_or(1)
+}
+
+const MAX_WORKERS: usize = 256;
+
+fn limits(mqtt: &Mqtt) -> Limits {
+    Limits {
+        max_packet_bytes: u32::try_from(mqtt.max_packet_bytes).unwrap_or(u32::MAX),
+        receive_maximum: mqtt.receive_maximum,
+        max_inflight: mqtt.max_inflight,
+        max_queued_messages: mqtt.max_queued_messages,
+        max_output_bytes: mqtt.max_output_bytes,
+        max_keep_alive_s: mqtt.max_keep_alive_s,
+    }
+}
+
+/// A number for the node's name, part of its message ids.
+fn node_number(node: &str) -> u16 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    node.hash(&mut hasher);
+    (hasher.finish() & u64::from(u16::MAX)) as u16
+}
+
+fn say_rules(settings: &Settings) {
+    for rule in &settings.rules {
+        let pool = rule
+            .pool
+            .as_ref()
+            .map_or(String::new(), |pool| format!(", pool {}", pool.value));
+        say(&format!(
+            "rule {}: {} on {} -> {}.{}{pool}",
+            rule.name.value,
+            rule.hook.value,
+            rule.topic.value,
+            rule.module.value,
+            rule.action.value,
+        ));
+    }
+}
+
+/// A line for the person who started the broker; logs go elsewhere.
+fn say(line: &str) {
+    let mut stdout = std::io::stdout().lock();
+    drop(writeln!(stdout, "{line}").and_then(|()| stdout.flush()));
+}

@@ -1,0 +1,60 @@
+//! The end, in order: accept nobody, settle what was read, close clients, drain
+//! lanes, close pools. Each step has the same deadline before it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use hookwire_broker::Counters;
+use tokio::signal::unix::{SignalKind, signal as listen};
+
+use crate::boot::Broker;
+use crate::report;
+
+/// How long everything may take to settle.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Waits for SIGTERM or SIGINT and names it.
+pub(crate) async fn signal() -> Result<&'static str> {
+    let mut terminate = listen(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = listen(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    // Cancel-safe: a signal that is not taken stays with its listener.
+    tokio::select! {
+        _ = terminate.recv() => Ok("SIGTERM"),
+        _ = interrupt.recv() => Ok("SIGINT"),
+    }
+}
+
+/// Stops the broker; what is not settled at the deadline is counted and said.
+pub(crate) async fn stop(mut broker: Broker, signal: &'static str) {
+    tracing::info!(signal, "stopping");
+    let deadline = Instant::now() + DEADLINE;
+    broker.stop.send_replace(true);
+    while broker.tasks.join_next().await.is_some() {}
+    for worker in &broker.workers {
+        worker.stop(deadline);
+    }
+    let mut counters = Counters::default();
+    let mut unsettled = 0;
+    for thread in broker.threads {
+        match tokio::task::block_in_place(|| thread.join()) {
+            Ok(left) => {
+                counters.add(&left.counters);
+                unsettled += left.unsettled;
+            }
+            Err(_) => tracing::error!("a worker thread panicked"),
+        }
+    }
+    report::at_end(&broker.plan, &broker.pools, &counters, &broker.greetings);
+    for (name, pool) in &broker.pools {
+        if tokio::time::timeout_at(deadline.into(), pool.close())
+            .await
+            .is_err()
+        {
+            tracing::error!(pool = name, "the pool did not close in time");
+        }
+    }
+    if unsettled > 0 {
+        tracing::error!(unsettled, "stopped before all rules were done");
+    }
+    tracing::info!("stopped");
+}
