@@ -7,7 +7,8 @@ use hookwire_driver::{Fault, FaultKind};
 pub(crate) enum Scope {
     /// The statement or its values: other rows can be stored.
     Row,
-    /// Another process holds the lock; the connection is sound.
+    /// Another process holds the lock, or the time is up; the connection is
+    /// sound.
     Busy,
     /// The file or the connection: nothing can be stored until it is mended.
     Store,
@@ -49,9 +50,11 @@ impl Failure {
             5 | 6 => (FaultKind::Unavailable, true, Scope::Busy),
             // TOOBIG, CONSTRAINT, MISMATCH
             18..=20 => (FaultKind::Refused, false, Scope::Row),
-            // NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL, SCHEMA:
-            // what is in the way can go away.
-            7..=10 | 13..=15 | 17 => (FaultKind::Unavailable, true, Scope::Store),
+            // INTERRUPT: the driver stopped it at its deadline.
+            9 => (FaultKind::Unknown, true, Scope::Busy),
+            // NOMEM, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL, SCHEMA: what is
+            // in the way can go away.
+            7 | 8 | 10 | 13..=15 | 17 => (FaultKind::Unavailable, true, Scope::Store),
             // CORRUPT, NOTADB: only a person can mend the file.
             11 | 26 => (FaultKind::Unavailable, false, Scope::Store),
             _ => (FaultKind::Other, false, Scope::Store),
