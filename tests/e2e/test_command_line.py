@@ -61,6 +61,12 @@ MISTAKES = [
     ('  pool   = "embeded"', "embedded"),
     ('  topic  = "a/#/b"', "a/#/b"),
     ("}", None),
+    ('rule "four" {', None),
+    ('  hook   = "message.publish"', None),
+    ('  module = "sqlite"', None),
+    ('  action = "on_message_publsh"', "on_message_publish"),
+    ('  pool   = "embedded"', None),
+    ("}", None),
 ]
 
 PROBLEM = re.compile(r"^(?P<file>.+?):(?P<line>\d+): (?P<message>.+)$")
@@ -156,8 +162,8 @@ def component_importing(name):
 # Files that cannot be a module, and a word of what has to be said about them
 # beside the module's name.
 BAD_MODULES = {
-    "empty": (b"", "component"),
-    "text": (b"this is not WebAssembly", "component"),
+    "empty": (b"", "WebAssembly"),
+    "text": (b"this is not WebAssembly", "WebAssembly"),
     "core module": (b"\x00asm\x01\x00\x00\x00", "component"),
     "cut off": (component_importing("a:b/c")[:-3], ""),
     "component without exports": (COMPONENT, ""),

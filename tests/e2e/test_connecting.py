@@ -123,9 +123,10 @@ def test_a_whole_life_in_one_write_is_stored(broker, store, unique, version):
     topic, client_id = unique("t"), unique("raw")
     with RawClient(broker.port, version) as client:
         client.send(*conversation(topic, client_id, version), wire.disconnect())
-        client.expect(wire.CONNACK)
         wait_until(lambda: store.payloads(topic) == [b"payload"], "the message is stored")
         wait_until(lambda: store.is_offline(client_id), "the client is offline")
+        # [MQTT-3.2.0-1]
+        assert client.expect(wire.CONNACK).reason == 0
 
 
 @VERSIONS

@@ -160,6 +160,20 @@ def test_no_subscriber_gets_what_was_refused(broker, unique, fault):
         assert reader.message().payload == b"taken"
 
 
+@pytest.mark.parametrize("version", [V311, V5], ids=["v311", "v5"])
+def test_a_short_lock_delays_and_loses_nothing(broker, unique, version):
+    with RawClient.connected(broker.port, unique("raw"), version) as client:
+        with Locked(broker):
+            for number in (1, 2, 3):
+                client.send(wire.publish("t", str(number), version, qos=1, packet_id=number))
+            client.expect_quiet(0.2)
+        for number in (1, 2, 3):
+            ack = client.expect(wire.PUBACK)
+            assert (ack.packet_id, ack.reason) == (number, 0)
+    with broker.store() as store:
+        assert store.payloads("t") == [b"1", b"2", b"3"]
+
+
 def test_clients_come_and_go_while_the_store_is_locked(broker, unique):
     """Presence is an event: it holds nobody up at the door."""
     with Locked(broker):
