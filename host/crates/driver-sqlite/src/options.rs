@@ -29,9 +29,9 @@ impl SqliteOptions {
             path: path.into(),
             schema: None,
             max_waiting_rows: 65_536,
-            max_transaction_rows: 4_096,
+            max_transaction_rows: 1_024,
             readers: 2,
-            max_result_bytes: 1 << 20,
+            max_result_bytes: 4 << 20,
         }
     }
 }
