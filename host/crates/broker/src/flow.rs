@@ -5,27 +5,93 @@ use crate::hooks::Hooks;
 use crate::link::Link;
 use crate::shard::{Flow, Shard};
 
+/// What a connection that is not read waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Obstacle {
+    /// Its own verdicts, or its own output to be written.
+    Itself,
+    /// Another worker's credits.
+    Link,
+    /// Room in a lane of the rules.
+    Room,
+    /// Nothing: the broker stops.
+    Stop,
+}
+
+/// Void places in the list of paused connections before it is swept.
+const SPARE_PAUSED: usize = 64;
+
 impl<H: Hooks> Shard<H> {
     /// What the caller should do after a packet of this connection.
     pub(crate) fn flow(&mut self, key: ConnectionKey) -> Flow {
-        match self.may_read(key) {
-            None => Flow::Close,
-            Some(true) => Flow::Continue,
-            Some(false) => {
-                if let Some(connection) = self.connection_mut(key)
-                    && !connection.paused
-                {
-                    connection.paused = true;
-                    self.paused.push(key);
-                    self.counters.reads_paused += 1;
+        if self.live(key).is_none() {
+            return Flow::Close;
+        }
+        let Some(obstacle) = self.obstacle(key) else {
+            return Flow::Continue;
+        };
+        self.paused_for_room |= obstacle == Obstacle::Room;
+        if self.paused.len() > SPARE_PAUSED + 2 * self.connections.len() {
+            self.resume_all_free();
+        }
+        if let Some(connection) = self.connection_mut(key)
+            && !std::mem::replace(&mut connection.paused, true)
+        {
+            if !std::mem::replace(&mut connection.is_listed_paused, true) {
+                self.paused.push(key);
+            }
+            self.counters.reads_paused += 1;
+        }
+        Flow::Pause
+    }
+
+    /// Reads again from one connection, if nothing is in its way any more.
+    pub(crate) fn resume_if_free(&mut self, key: ConnectionKey) {
+        let waits = self
+            .connection(key)
+            .is_some_and(|connection| connection.paused);
+        if waits && self.obstacle(key).is_none() {
+            // Its place in the list is void until it pauses again or the list is swept.
+            self.resume(key);
+        }
+    }
+
+    /// Reads again from all connections that can be read again.
+    pub(crate) fn resume_all_free(&mut self) {
+        let mut index = 0;
+        self.paused_for_room = false;
+        while let Some(&key) = self.paused.get(index) {
+            let waits = self
+                .connection(key)
+                .is_some_and(|connection| connection.paused);
+            match self.obstacle(key).filter(|_| waits) {
+                Some(obstacle) => {
+                    self.paused_for_room |= obstacle == Obstacle::Room;
+                    index += 1;
                 }
-                Flow::Pause
+                None => {
+                    self.paused.swap_remove(index);
+                    if let Some(connection) = self.connection_mut(key) {
+                        connection.is_listed_paused = false;
+                    }
+                    self.resume(key);
+                }
             }
         }
     }
 
-    /// None when the connection is not served any more.
-    fn may_read(&self, key: ConnectionKey) -> Option<bool> {
+    fn resume(&mut self, key: ConnectionKey) {
+        if let Some(connection) = self.connection_mut(key)
+            && connection.paused
+        {
+            connection.paused = false;
+            connection.blocked_on = None;
+            self.resumed.push(key);
+        }
+    }
+
+    /// None when the connection may be read, or is gone.
+    fn obstacle(&self, key: ConnectionKey) -> Option<Obstacle> {
         let connection = self
             .connection(key)
             .filter(|connection| connection.is_live())?;
@@ -33,28 +99,18 @@ impl<H: Hooks> Shard<H> {
             .blocked_on
             .and_then(|worker| self.links.get(usize::from(worker)))
             .is_some_and(Link::is_full);
-        Some(
-            !self.stopping
-                && !link_is_full
-                && connection.pipeline.len() < usize::from(self.limits.receive_maximum)
-                && connection.output.len() <= self.limits.max_output_bytes
-                && self.hooks.has_room(&connection.client.clientid),
-        )
-    }
-
-    pub(crate) fn resume_paused(&mut self) {
-        let mut index = 0;
-        while let Some(&key) = self.paused.get(index) {
-            if self.may_read(key) == Some(false) {
-                index += 1;
-                continue;
-            }
-            self.paused.swap_remove(index);
-            if let Some(connection) = self.connection_mut(key) {
-                connection.paused = false;
-                connection.blocked_on = None;
-                self.resumed.push(key);
-            }
+        if self.stopping {
+            Some(Obstacle::Stop)
+        } else if link_is_full {
+            Some(Obstacle::Link)
+        } else if connection.pipeline.len() >= usize::from(self.limits.receive_maximum)
+            || connection.output.len() > self.limits.max_output_bytes
+        {
+            Some(Obstacle::Itself)
+        } else if !self.hooks.has_room(&connection.client.clientid) {
+            Some(Obstacle::Room)
+        } else {
+            None
         }
     }
 }

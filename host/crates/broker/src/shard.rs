@@ -74,6 +74,8 @@ pub struct Shard<H> {
     pub(crate) resumed: Vec<ConnectionKey>,
     buffers: Vec<Vec<u8>>,
     decided: Vec<Decided>,
+    /// Whether some connection waits for room in a lane.
+    pub(crate) paused_for_room: bool,
     pub(crate) stopping: bool,
     /// Whether some output grew so far that it should be written before more is taken.
     pub(crate) output_is_pressing: bool,
@@ -124,6 +126,7 @@ impl<H: Hooks> Shard<H> {
             resumed: Vec::new(),
             buffers: Vec::new(),
             decided: Vec::new(),
+            paused_for_room: false,
             stopping: false,
             output_is_pressing: false,
         }
@@ -142,6 +145,7 @@ impl<H: Hooks> Shard<H> {
 
     /// Mail from another shard, in the order it was sent.
     pub fn receive(&mut self, from: WorkerId, mail: Vec<Mail>) {
+        let mut credited = false;
         for piece in mail {
             match piece {
                 Mail::Publish(message) => {
@@ -153,11 +157,14 @@ impl<H: Hooks> Shard<H> {
                 Mail::Credit(bytes) => {
                     if let Some(link) = self.links.get_mut(usize::from(from)) {
                         link.credited(bytes);
+                        credited = true;
                     }
                 }
             }
         }
-        self.resume_paused();
+        if credited {
+            self.resume_all_free();
+        }
     }
 
     /// Takes what the hooks decided since the last call, releases publishes in
@@ -169,7 +176,9 @@ impl<H: Hooks> Shard<H> {
             self.settle(now, ticket, verdict);
         }
         self.decided = decided;
-        self.resume_paused();
+        if self.paused_for_room {
+            self.resume_all_free();
+        }
     }
 
     /// Closes the connections whose keep-alive ran out. Call it at least once a second.
@@ -262,7 +271,7 @@ impl<H: Hooks> Shard<H> {
             self.buffers.push(buffer);
         }
         if paused {
-            self.resume_paused();
+            self.resume_if_free(key);
         }
     }
 

@@ -119,6 +119,7 @@ impl<H: Hooks> Shard<H> {
         {
             self.conclude(now, key, &pending, verdict);
         }
+        self.resume_if_free(key);
         self.free_if_done(key);
     }
 

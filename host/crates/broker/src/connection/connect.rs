@@ -48,6 +48,7 @@ impl<H: Hooks> Shard<H> {
                 output: Output::default(),
                 dirty: false,
                 paused: false,
+                is_listed_paused: false,
                 blocked_on: None,
             },
         );

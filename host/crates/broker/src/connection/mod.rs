@@ -107,8 +107,10 @@ pub(crate) struct Connection {
     pub(crate) output: Output,
     /// Whether it is in the list of connections with something to write.
     pub(crate) dirty: bool,
-    /// Whether it is in the list of connections that are not read.
+    /// Whether it is not read for now.
     pub(crate) paused: bool,
+    /// Whether it has a place in the list of paused connections.
+    pub(crate) is_listed_paused: bool,
     /// The full link that its last publish fed.
     pub(crate) blocked_on: Option<crate::link::WorkerId>,
 }
