@@ -151,16 +151,19 @@ where
     T: Send,
     F: Future<Output = T>,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()?;
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()?;
+        Ok(runtime.block_on(guest()))
+    };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
             .name("rules-load".to_owned())
-            .spawn_scoped(scope, || runtime.block_on(guest()))?;
+            .spawn_scoped(scope, run)?;
         thread
             .join()
-            .map_err(|_| std::io::Error::other("the loading thread panicked"))
+            .map_err(|_| std::io::Error::other("the loading thread panicked"))?
     })
 }
 

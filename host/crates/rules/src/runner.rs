@@ -130,8 +130,8 @@ impl Runner<'_> {
             rules = rules.join(", "),
             events = batch.items.len(),
             lines_not_shown = pass.held_back,
-            "the module {what}: {cause}{}{backtrace}",
-            if backtrace.is_empty() { "" } else { "\n" },
+            backtrace = (!backtrace.is_empty()).then(|| tracing::field::display(backtrace)),
+            "the module {what}: {cause}",
         );
     }
 }

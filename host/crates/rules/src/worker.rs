@@ -12,7 +12,7 @@ use hookwire_broker::{Decided, Verdict};
 use hookwire_mqtt::TopicName;
 use rustc_hash::FxHasher;
 
-use crate::chain::{ChainEntry, Chains};
+use crate::chain::Chains;
 use crate::lane::{ClientHash, Item, Lane, Pressure, Publish, Subject};
 use crate::manifest::Hook;
 use crate::plan::Plan;
@@ -135,41 +135,39 @@ impl Worker {
                 .set(self.outstanding.get().saturating_sub(1));
             return;
         };
-        match end {
-            StepEnd::Ended(verdict) => {
-                self.end_chain(chain);
-                self.finish(publish, Some(verdict));
-            }
-            StepEnd::TopicChanged => {
-                self.end_chain(chain);
-                let done = set.steps[step].rules.last().copied().unwrap_or_default();
-                let left = match TopicName::new(&publish.message.topic) {
-                    Ok(topic) => {
-                        let mut sets = self.sets.borrow_mut();
-                        sets.left(Hook::MessagePublish, topic, done)
-                    }
-                    Err(_) => return self.finish(publish, None),
-                };
-                self.enter(publish, left, 0, client);
-            }
-            StepEnd::GoesOn => {
-                let Some(entry) = chain else {
-                    return self.finish(publish, None);
-                };
-                let rules = &self.plan.rules;
-                let Some(next) = set.next_step(rules, step + 1, &publish.message) else {
-                    self.end_chain(chain);
-                    return self.finish(publish, None);
-                };
-                self.chains.borrow_mut().go_on(entry, publish, next);
-                self.lane(set.steps[next].module, client).notify();
-            }
-        }
-    }
-
-    fn end_chain(&self, chain: Option<ChainEntry>) {
+        let rules = &self.plan.rules;
+        let next = match &end {
+            StepEnd::GoesOn => set.next_step(rules, step + 1, &publish.message),
+            StepEnd::TopicChanged | StepEnd::Ended(_) => None,
+        };
+        // Steps that are passed over hold others up in their lanes until they
+        // are looked at, so those lanes are told as well.
         if let Some(entry) = chain {
+            let passed = next.map_or(set.steps.len(), |next| next + 1);
+            for step in set.steps.iter().take(passed).skip(step + 1) {
+                self.lane(step.module, client).notify();
+            }
+            if let Some(next) = next {
+                return self.chains.borrow_mut().go_on(entry, publish, next);
+            }
             self.chains.borrow_mut().end(entry);
+        }
+        match end {
+            StepEnd::Ended(verdict) => self.finish(publish, Some(verdict)),
+            StepEnd::GoesOn => self.finish(publish, None),
+            StepEnd::TopicChanged => {
+                let done = set.steps[step].rules.last().copied().unwrap_or_default();
+                match TopicName::new(&publish.message.topic) {
+                    Ok(topic) => {
+                        let left = self
+                            .sets
+                            .borrow_mut()
+                            .left(Hook::MessagePublish, topic, done);
+                        self.enter(publish, left, 0, client);
+                    }
+                    Err(_) => self.finish(publish, None),
+                }
+            }
         }
     }
 

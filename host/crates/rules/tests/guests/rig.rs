@@ -1,0 +1,296 @@
+//! One worker with its rules, stepped from a test: settings as text, the test
+//! module, stores in memory.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hookwire_broker::{
+    ClientEvent, ClientHook, ClientInfo, Decided, Hooks, IdGenerator, Message, RuleSet, Ticket,
+    Verdict,
+};
+use hookwire_mqtt::{QoS, TopicName};
+use hookwire_rules::{
+    LoadedModule, ModuleStats, Plan, PoolHandle, RuleStats, Runtime, WorkerRules,
+};
+use hookwire_settings::{Problem, Settings};
+
+use crate::store::MemoryStore;
+
+/// How long a test waits for what must happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The test module under the names that settings of tests give it, compiled
+/// once for all tests.
+static MODULES: LazyLock<(Runtime, HashMap<String, LoadedModule>)> = LazyLock::new(|| {
+    let runtime = Runtime::new().expect("the engine starts");
+    let bytes = component("testguest");
+    let modules = ["m", "n"].map(|name| {
+        let module = runtime.load(name, &bytes, 64 << 20);
+        (name.to_owned(), module.expect("the test module loads"))
+    });
+    (runtime, modules.into())
+});
+
+/// A component that `cargo xtask rules` built.
+pub(crate) fn component(name: &str) -> Vec<u8> {
+    let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/../../..");
+    let folder = std::env::var_os("HOOKWIRE_MODULES_DIR").map_or_else(
+        || PathBuf::from(workspace).join("target/modules"),
+        PathBuf::from,
+    );
+    let path = folder.join(name).with_extension("wasm");
+    std::fs::read(&path).unwrap_or_else(|error| {
+        panic!(
+            "no component at {}: {error}; run: cargo xtask rules",
+            path.display()
+        )
+    })
+}
+
+/// Modules `m` and `n`.
+pub(crate) fn modules() -> &'static HashMap<String, LoadedModule> {
+    &MODULES.1
+}
+
+pub(crate) fn runtime() -> &'static Runtime {
+    &MODULES.0
+}
+
+/// Settings for tests: [`HEADER`], then `blocks`. Line 1 of the blocks is line
+/// 1 of the file, which is called `rules.hcl`.
+pub(crate) fn settings(blocks: &str) -> Settings {
+    let text = format!("{blocks}\n{HEADER}");
+    Settings::parse("rules.hcl", &text).unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+const HEADER: &str = r#"
+node = "hookwire@test"
+listener "tcp" "default" { address = "127.0.0.1:0" }
+pool "sqlite" "memory" { file = "memory.db" }
+pool "sqlite" "other"  { file = "other.db" }
+"#;
+
+/// The module block of most tests. The rule that nothing matches is there
+/// because the module imports SQL, and somebody must name a pool for it.
+pub(crate) const MODULE: &str = r#"
+module "m" {
+  grants    = ["clock"]
+  lanes     = 1
+  max_batch = 64
+  deadline  = "10s"
+}
+rule "sql" {
+  hook = "message.publish"
+  topic = "never/published"
+  module = "m"
+  action = "store"
+  pool = "memory"
+}
+"#;
+
+/// A `rule` block of module `m`; `more` are further lines.
+pub(crate) fn rule(name: &str, hook: &str, action: &str, more: &str) -> String {
+    rule_of("m", name, hook, action, more)
+}
+
+pub(crate) fn rule_of(module: &str, name: &str, hook: &str, action: &str, more: &str) -> String {
+    format!(
+        "rule \"{name}\" {{\n  hook = \"{hook}\"\n  module = \"{module}\"\n  \
+         action = \"{action}\"\n  {more}\n}}\n"
+    )
+}
+
+/// What `Plan::bind` and `Plan::check` say of settings; they must agree.
+pub(crate) fn problems(settings: &Settings) -> Vec<String> {
+    let said = |problems: Vec<Problem>| -> Vec<String> {
+        problems.iter().map(ToString::to_string).collect()
+    };
+    let modules = &MODULES.1;
+    let pools = pools(&Stores::new());
+    let bound = Plan::bind(runtime(), settings, modules, &pools);
+    let bound = said(bound.err().unwrap_or_default());
+    let checked = Plan::check(runtime(), settings, modules);
+    assert_eq!(said(checked.err().unwrap_or_default()), bound);
+    bound
+}
+
+/// The stores behind the pools of [`HEADER`].
+pub(crate) struct Stores {
+    pub(crate) memory: Arc<MemoryStore>,
+    pub(crate) other: Arc<MemoryStore>,
+}
+
+impl Stores {
+    fn new() -> Self {
+        Self {
+            memory: MemoryStore::new(),
+            other: MemoryStore::new(),
+        }
+    }
+}
+
+fn pools(stores: &Stores) -> HashMap<String, PoolHandle> {
+    [("memory", &stores.memory), ("other", &stores.other)]
+        .map(|(name, store)| (name.to_owned(), PoolHandle::Sql(Arc::clone(store) as _)))
+        .into()
+}
+
+/// A worker with the rules of one test.
+pub(crate) struct Rig {
+    pub(crate) rules: WorkerRules,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) other_store: Arc<MemoryStore>,
+    plan: Arc<Plan>,
+    ids: IdGenerator,
+    submitted: u64,
+    decided: Vec<Decided>,
+}
+
+/// Runs `test` on a worker's thread with the rules of `blocks`.
+pub(crate) fn with_rules<F: Future<Output = ()>>(blocks: &str, test: impl FnOnce(Rig) -> F) {
+    let settings = settings(blocks);
+    let stores = Stores::new();
+    let plan = Plan::bind(runtime(), &settings, &MODULES.1, &pools(&stores))
+        .unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let worker = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let tasks = tokio::task::LocalSet::new();
+    tasks.block_on(&worker, async {
+        let rig = Rig {
+            rules: WorkerRules::new(Arc::clone(&plan), 0).unwrap(),
+            store: stores.memory,
+            other_store: stores.other,
+            plan,
+            ids: IdGenerator::new(0, 0, 0),
+            submitted: 0,
+            decided: Vec::new(),
+        };
+        test(rig).await;
+    });
+}
+
+impl Rig {
+    /// A message that was not submitted yet.
+    pub(crate) fn message(&mut self, sender: &str, topic: &str, payload: &str) -> Message {
+        Message {
+            id: self.ids.next(1_000),
+            topic: topic.into(),
+            payload: Bytes::copy_from_slice(payload.as_bytes()),
+            sender: sender.into(),
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            at_ms: 1_000,
+            properties: Bytes::new(),
+        }
+    }
+
+    /// Publishes as the core does, and answers the number of the publish.
+    pub(crate) fn publish(&mut self, sender: &str, topic: &str, payload: &str) -> u64 {
+        let message = self.message(sender, topic, payload);
+        self.publish_message(message)
+    }
+
+    pub(crate) fn publish_message(&mut self, message: Message) -> u64 {
+        let set = self.matching(&message.topic);
+        assert_ne!(set, RuleSet::NONE, "a rule matches {}", message.topic);
+        self.submitted += 1;
+        let ticket = Ticket {
+            key: self.submitted,
+            sequence: 0,
+        };
+        self.rules.submit_publish(set, ticket, Arc::new(message));
+        self.submitted
+    }
+
+    pub(crate) fn matching(&mut self, topic: &str) -> RuleSet {
+        self.rules.match_publish(TopicName::new(topic).unwrap())
+    }
+
+    pub(crate) fn client_event(&mut self, hook: ClientHook, clientid: &str) {
+        let client = Arc::new(ClientInfo {
+            clientid: clientid.into(),
+            username: Some("user".into()),
+        });
+        let reason = match hook {
+            ClientHook::Connected => "",
+            ClientHook::Disconnected => "normal",
+        };
+        self.rules.submit_client(ClientEvent {
+            hook,
+            client,
+            reason,
+            at_ms: 2_000,
+        });
+    }
+
+    /// Waits until something holds, letting the lanes run.
+    pub(crate) async fn wait_for(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> bool) {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            while !holds(self) {
+                tokio::task::yield_now().await;
+            }
+        });
+        assert!(waited.await.is_ok(), "{what}");
+    }
+
+    /// Waits as the core does, by the waker, for the verdicts of everything
+    /// that was published so far; in the order of the publishes.
+    pub(crate) async fn verdicts(&mut self) -> Vec<Verdict> {
+        let expected = self.submitted as usize;
+        let all = poll_fn(|cx| {
+            self.rules.set_waker(cx.waker().clone());
+            self.rules.take_decided(&mut self.decided);
+            if self.decided.len() >= expected {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        let waited = tokio::time::timeout(PATIENCE, all).await;
+        assert!(waited.is_ok(), "every publish has a verdict");
+        assert_eq!(self.decided.len(), expected);
+        let mut decided = std::mem::take(&mut self.decided);
+        self.submitted = 0;
+        decided.sort_by_key(|decided| decided.ticket.key);
+        decided.into_iter().map(|decided| decided.verdict).collect()
+    }
+
+    /// The verdict on a single publish.
+    pub(crate) async fn verdict(&mut self, sender: &str, topic: &str, payload: &str) -> Verdict {
+        self.publish(sender, topic, payload);
+        let mut verdicts = self.verdicts().await;
+        assert_eq!(verdicts.len(), 1);
+        verdicts.remove(0)
+    }
+
+    /// Keys of the publishes that were decided so far, in that order.
+    pub(crate) fn decided_so_far(&mut self) -> Vec<u64> {
+        self.rules.take_decided(&mut self.decided);
+        self.decided
+            .iter()
+            .map(|decided| decided.ticket.key)
+            .collect()
+    }
+
+    pub(crate) async fn all_ran(&mut self) {
+        self.wait_for("everything ran", |rig| rig.rules.outstanding() == 0)
+            .await;
+    }
+
+    pub(crate) fn rule_stats(&self, rule: &str) -> RuleStats {
+        let mut stats = self.plan.stats().into_iter();
+        stats.find(|stats| stats.rule == rule).unwrap()
+    }
+
+    pub(crate) fn module_stats(&self, module: &str) -> ModuleStats {
+        let mut stats = self.plan.module_stats().into_iter();
+        stats.find(|stats| stats.module == module).unwrap()
+    }
+}
