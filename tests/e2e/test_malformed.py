@@ -1,6 +1,7 @@
 """Bytes that are no MQTT: the right reason code, closed, and nobody else notices."""
 
 import random
+import re
 
 import pytest
 
@@ -237,6 +238,21 @@ def test_a_connection_without_connect_is_closed_in_time(start_broker, unique):
         silent.expect_closed()
         slow.expect_closed()
     RawClient.connected(broker.port, unique("raw")).disconnect()
+
+
+def test_what_was_malformed_is_counted(start_broker, unique):
+    broker = start_broker()
+    for version in (V311, V5):
+        with RawClient.connected(broker.port, unique("raw"), version) as client:
+            client.send(b"\x00\x00")
+            client.expect_disconnect(MALFORMED)
+    with RawClient(broker.port) as client:
+        client.send(wire.PINGREQ)
+        client.expect_closed()
+    assert broker.stop() == 0
+    log = broker.stderr()
+    assert re.search(r'protocol errors kind="reserved packet type" count=2\b', log), log
+    assert re.search(r'failed greetings kind="not connect" count=1\b', log), log
 
 
 @pytest.mark.usefixtures("bystander")
