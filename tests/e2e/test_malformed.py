@@ -205,6 +205,13 @@ def test_packets_before_the_broken_one_are_served(broker, store, unique):
         wait_until(lambda: store.payloads(topic) == [b"good"], "the message is stored")
 
 
+def test_a_broken_packet_in_the_same_write_as_connect_is_answered(broker, unique):
+    with RawClient(broker.port) as client:
+        client.send(wire.connect(unique("raw")), b"\x00\x00")
+        assert client.expect(wire.CONNACK).reason == 0
+        client.expect_disconnect(MALFORMED)
+
+
 def test_a_client_that_wants_no_words_gets_the_code_alone(broker, unique):
     """[MQTT-3.1.2-29]"""
     props = [(wire.REQUEST_PROBLEM_INFORMATION, 0)]

@@ -44,6 +44,18 @@ def test_wills_are_published_and_stored_at_the_stop(start_broker, unique):
         assert store.payloads("will") == [b"last words"]
 
 
+def test_a_client_that_does_not_read_holds_no_stop_up(start_broker, unique):
+    broker = start_broker()
+    deaf = RawClient.connected(broker.port, unique("deaf"))
+    deaf.subscribe("t", qos=0)
+    with RawClient.connected(broker.port, unique("writer")) as writer:
+        for _ in range(300):
+            writer.publish_qos0("t", b"x" * 50_000)
+        writer.publish("end")
+        assert broker.stop() == 0, broker.stderr()
+    deaf.abort()
+
+
 def publish_until_closed(port, client_id, version, acknowledged):
     """Publishes with a window of 50 and notes what is acknowledged."""
     client = RawClient.connected(port, client_id, version)
