@@ -1,5 +1,6 @@
 //! Installing what tests and builds need, through the system's package manager.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -34,6 +35,9 @@ pub(crate) fn ensure(tools: &[Tool]) -> Result<()> {
     let names: Vec<&str> = missing.iter().map(|tool| tool.program).collect();
     say(&format!("installing what is missing: {}", names.join(", ")));
     install(&missing)?;
+    if missing.iter().any(|tool| tool.program == "mosquitto") {
+        stop_mosquitto_service();
+    }
     for tool in missing {
         find_program(tool.program).with_context(|| {
             format!(
@@ -43,6 +47,19 @@ pub(crate) fn ensure(tools: &[Tool]) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// Debian starts a service with the package: it would hold port 1883.
+fn stop_mosquitto_service() {
+    if !Path::new("/run/systemd/system").is_dir() {
+        return;
+    }
+    say("stopping the mosquitto service that came with the package: tests start their own");
+    let stopped = as_root("systemctl")
+        .and_then(|mut systemctl| run(systemctl.args(["disable", "--now", "mosquitto"])));
+    if let Err(error) = stopped {
+        say(&format!("port 1883 may stay taken: {error:#}"));
+    }
 }
 
 fn install(missing: &[&Tool]) -> Result<()> {
@@ -96,9 +113,9 @@ fn as_root(program: &str) -> Result<Command> {
         Command::new(program)
     } else if find_program("sudo").is_some() {
         let mut sudo = Command::new("sudo");
-        // Names the variable, as sudo drops what it does not know.
-        sudo.arg("DEBIAN_FRONTEND=noninteractive").arg(program);
-        return Ok(sudo);
+        // Named again, as sudo drops variables it does not know.
+        sudo.args(["env", "DEBIAN_FRONTEND=noninteractive", program]);
+        sudo
     } else {
         bail!("{program} needs root, and there is no sudo");
     };
