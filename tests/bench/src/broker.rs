@@ -22,8 +22,9 @@ const STOP_DEADLINE: Duration = Duration::from_secs(30);
 impl Broker {
     /// Hookwire with this configuration, its data in `directory`.
     pub(crate) fn hookwire(directory: &Path, configuration: &str) -> Result<Self> {
-        let binary = std::env::var_os("HOOKWIRE_BIN")
-            .context("HOOKWIRE_BIN does not name the broker; run this through `cargo xtask bench`")?;
+        let binary = std::env::var_os("HOOKWIRE_BIN").context(
+            "HOOKWIRE_BIN does not name the broker; run this through `cargo xtask bench`",
+        )?;
         let config = directory.join("hookwire.hcl");
         std::fs::write(&config, configuration)?;
         let log = directory.join("log");
@@ -43,7 +44,10 @@ impl Broker {
         for line in lines {
             let line = line?;
             if let Some(rest) = line.strip_prefix("listening on ") {
-                address = rest.split(' ').next().and_then(|address| address.parse().ok());
+                address = rest
+                    .split(' ')
+                    .next()
+                    .and_then(|address| address.parse().ok());
                 break;
             }
         }
@@ -52,7 +56,11 @@ impl Broker {
             drop(process.kill());
             bail!("hookwire did not start:\n{log}");
         };
-        Ok(Self { process, address, log })
+        Ok(Self {
+            process,
+            address,
+            log,
+        })
     }
 
     /// Mosquitto as it comes, without logs and bounds that would drop the load.
@@ -77,10 +85,17 @@ impl Broker {
             .context("cannot start mosquitto; `cargo xtask bench` installs it")?;
         let start = Instant::now();
         while TcpStream::connect(address).is_err() {
-            ensure!(start.elapsed() < START_DEADLINE, "mosquitto does not listen on {address}");
+            ensure!(
+                start.elapsed() < START_DEADLINE,
+                "mosquitto does not listen on {address}"
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
-        Ok(Self { process, address, log })
+        Ok(Self {
+            process,
+            address,
+            log,
+        })
     }
 
     /// User and system time of all its threads so far.
@@ -90,7 +105,9 @@ impl Broker {
 
     /// Stops it in order and returns what it logged.
     pub(crate) fn stop(mut self) -> Result<String> {
-        let stopped = Command::new("kill").arg(self.process.id().to_string()).status()?;
+        let stopped = Command::new("kill")
+            .arg(self.process.id().to_string())
+            .status()?;
         ensure!(stopped.success(), "cannot signal the broker");
         let start = Instant::now();
         while self.process.try_wait()?.is_none() {
@@ -110,7 +127,10 @@ impl Drop for Broker {
 
 /// Debian keeps the daemon where an ordinary user's path does not lead.
 fn search_path() -> String {
-    format!("{}:/usr/sbin:/usr/local/sbin", std::env::var("PATH").unwrap_or_default())
+    format!(
+        "{}:/usr/sbin:/usr/local/sbin",
+        std::env::var("PATH").unwrap_or_default()
+    )
 }
 
 fn cpu_of(process: u32) -> Result<Duration> {

@@ -91,7 +91,12 @@ struct Figures {
 
 pub(crate) fn run(options: &HooksOptions) -> Result<bool> {
     let scenarios: Vec<Scenario> = scenarios()
-        .filter(|scenario| options.only.as_ref().is_none_or(|word| scenario.name().contains(word)))
+        .filter(|scenario| {
+            options
+                .only
+                .as_ref()
+                .is_none_or(|word| scenario.name().contains(word))
+        })
         .collect();
     println!(
         "{} pairs, {} bytes, {} rounds of {} s; saturated: {} under way a pair; paced: {}/s a pair",
@@ -111,8 +116,11 @@ pub(crate) fn run(options: &HooksOptions) -> Result<bool> {
             figures.push(measured);
         }
     }
-    let medians: Vec<(Scenario, Figures)> =
-        scenarios.iter().copied().zip(rounds.iter().map(|figures| middle(figures))).collect();
+    let medians: Vec<(Scenario, Figures)> = scenarios
+        .iter()
+        .copied()
+        .zip(rounds.iter().map(|figures| middle(figures)))
+        .collect();
     let mut rows = Vec::new();
     println!(
         "\n{:32} {:>10} {:>10} {:>10} {:>7} {:>9} {:>7}",
@@ -128,9 +136,18 @@ pub(crate) fn run(options: &HooksOptions) -> Result<bool> {
 
 fn scenarios() -> impl Iterator<Item = Scenario> {
     Subject::ALL.into_iter().flat_map(|subject| {
-        [(QoS::AtMostOnce, true), (QoS::AtLeastOnce, true), (QoS::AtMostOnce, false), (QoS::AtLeastOnce, false)]
-            .into_iter()
-            .map(move |(qos, saturated)| Scenario { subject, qos, saturated })
+        [
+            (QoS::AtMostOnce, true),
+            (QoS::AtLeastOnce, true),
+            (QoS::AtMostOnce, false),
+            (QoS::AtLeastOnce, false),
+        ]
+        .into_iter()
+        .map(move |(qos, saturated)| Scenario {
+            subject,
+            qos,
+            saturated,
+        })
     })
 }
 
@@ -141,9 +158,13 @@ fn measure(options: &HooksOptions, scenario: Scenario) -> Result<Figures> {
         subject => Broker::hookwire(directory.path(), &configuration(subject)?)?,
     };
     let pace = if scenario.saturated {
-        Pace::Saturated { window: options.window }
+        Pace::Saturated {
+            window: options.window,
+        }
     } else {
-        Pace::Steady { per_second: options.per_second }
+        Pace::Steady {
+            per_second: options.per_second,
+        }
     };
     let load = Load {
         pairs: options.pairs,
@@ -156,14 +177,16 @@ fn measure(options: &HooksOptions, scenario: Scenario) -> Result<Figures> {
     let through = load::run(broker.address, load, || broker.cpu())?;
     let log = broker.stop()?;
     let messages = through.messages as f64;
-    let handled = logged(&log, "handle_calls").zip(logged(&log, "handled_events"));
+    let handled = logged(&log, "handle_calls")
+        .zip(logged(&log, "handled_events"))
+        .filter(|(calls, _)| *calls > 0.0);
     Ok(Figures {
         cpu_us: through.broker_cpu.as_secs_f64() * 1e6 / messages,
         wall_us: through.wall.as_secs_f64() * 1e6 / messages,
         per_second: messages / through.wall.as_secs_f64(),
         mean_batch: handled.map(|(calls, events)| events / calls),
         calls_per_message: handled.map(|(calls, events)| calls / events),
-        mean_rows: logged(&log, "rows_per_transaction"),
+        mean_rows: logged(&log, "rows_per_transaction").filter(|rows| *rows > 0.0),
     })
 }
 
@@ -178,7 +201,7 @@ fn configuration(subject: Subject) -> Result<String> {
             )?;
             writeln!(
                 text,
-                "module \"noop\" {{\n  path = \"{modules}/testguest.wasm\"\n}}\nrule \"noop\" {{\n  hook = \
+                "module \"noop\" {{\n  path = \"{modules}/noop.wasm\"\n}}\nrule \"noop\" {{\n  hook = \
                  \"message.publish\"\n  module = \"noop\"\n  action = \"noop\"\n}}"
             )?;
         }
@@ -220,7 +243,7 @@ fn middle(figures: &[Figures]) -> Figures {
 }
 
 fn table_line(scenario: Scenario, figures: &Figures) -> String {
-    let optional = |figure: Option<f64>| figure.map_or("-".to_owned(), |f| format!("{f:.2}"));
+    let optional = |figure: Option<f64>| figure.map_or("-".to_owned(), |f| format!("{f:.3}"));
     format!(
         "{:32} {:>10.2} {:>10.2} {:>10.0} {:>7} {:>9} {:>7}",
         scenario.name(),
@@ -261,7 +284,13 @@ fn targets(options: &HooksOptions, medians: &[(Scenario, Figures)]) -> Result<Ve
     };
     let mut targets = Vec::new();
     let mut at_most = |name: String, figure: f64, bound: f64, unit: &'static str| {
-        targets.push(Target { name, figure, bound, bound_is: Bound::AtMost, unit });
+        targets.push(Target {
+            name,
+            figure,
+            bound,
+            bound_is: Bound::AtMost,
+            unit,
+        });
     };
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
         let named = |what: &str| format!("{what}, QoS {}", qos.as_u8());
@@ -277,11 +306,18 @@ fn targets(options: &HooksOptions, medians: &[(Scenario, Figures)]) -> Result<Ve
         let none = find(Subject::NoRule, qos, true);
         if let Some((none, noop)) = none.zip(find(Subject::NoOp, qos, true)) {
             let added = noop.cpu_us - none.cpu_us;
-            at_most(named("CPU that the no-op rule adds, saturated"), added, 1.0, " us");
+            at_most(
+                named("CPU that the no-op rule adds, saturated"),
+                added,
+                1.0,
+                " us",
+            );
         }
     }
     if let Some(ours) = find(Subject::Sqlite, QoS::AtLeastOnce, true) {
-        let batch = ours.mean_rows.context("the broker did not log rows_per_transaction")?;
+        let batch = ours
+            .mean_rows
+            .context("the broker did not log rows_per_transaction")?;
         let directory = tempfile::tempdir()?;
         let own = sqlite_rows_per_second(
             directory.path(),

@@ -75,7 +75,11 @@ pub(crate) fn run(
     let wall = start.elapsed();
     let messages = driver.received() - before;
     ensure!(messages > 0, "no message came through in {wall:?}");
-    Ok(Through { messages, wall, broker_cpu: cpu()?.saturating_sub(cpu_before) })
+    Ok(Through {
+        messages,
+        wall,
+        broker_cpu: cpu()?.saturating_sub(cpu_before),
+    })
 }
 
 struct Driver {
@@ -109,10 +113,20 @@ impl Driver {
         }
         let interest = Interest::READABLE | Interest::WRITABLE;
         for (number, pair) in pairs.iter_mut().enumerate() {
-            poll.registry().register(&mut pair.publisher.stream, Token(number * 2), interest)?;
-            poll.registry().register(&mut pair.subscriber.stream, Token(number * 2 + 1), interest)?;
+            poll.registry()
+                .register(&mut pair.publisher.stream, Token(number * 2), interest)?;
+            poll.registry().register(
+                &mut pair.subscriber.stream,
+                Token(number * 2 + 1),
+                interest,
+            )?;
         }
-        Ok(Self { poll, pairs, load, buffer: vec![0; 256 * 1024] })
+        Ok(Self {
+            poll,
+            pairs,
+            load,
+            buffer: vec![0; 256 * 1024],
+        })
     }
 
     fn received(&self) -> u64 {
@@ -132,7 +146,10 @@ impl Driver {
             if received != last_progress.1 {
                 last_progress = (now, received);
             }
-            ensure!(now - last_progress.0 < STALL_DEADLINE, "nothing comes through any more");
+            ensure!(
+                now - last_progress.0 < STALL_DEADLINE,
+                "nothing comes through any more"
+            );
             let wait = self.publish_what_is_due(now)?.min(end - now);
             match self.poll.poll(&mut events, Some(wait)) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -253,7 +270,8 @@ impl Connection {
             let filled = buffer.get(..read).unwrap_or_default();
             if self.unread.is_empty() {
                 let used = take(filled, &mut self.unwritten, &mut each);
-                self.unread.extend_from_slice(filled.get(used..).unwrap_or_default());
+                self.unread
+                    .extend_from_slice(filled.get(used..).unwrap_or_default());
             } else {
                 self.unread.extend_from_slice(filled);
                 let used = take(&self.unread, &mut self.unwritten, &mut each);
@@ -291,19 +309,20 @@ fn take(
 }
 
 /// Connects, and subscribes if asked to; returns when the broker said yes.
-fn greeted(
-    address: SocketAddr,
-    id: &str,
-    subscription: Option<(&str, QoS)>,
-) -> Result<Connection> {
+fn greeted(address: SocketAddr, id: &str, subscription: Option<(&str, QoS)>) -> Result<Connection> {
     let mut stream = std::net::TcpStream::connect(address).context("cannot connect")?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(GREETING_DEADLINE))?;
     let mut exchange = |packet: &[u8], answer_bytes: usize| -> Result<()> {
         stream.write_all(packet)?;
         let mut answer = vec![0; answer_bytes];
-        stream.read_exact(&mut answer).context("no answer to a greeting")?;
-        ensure!(answer.last().is_some_and(|code| *code < 0x80), "refused: {answer:?}");
+        stream
+            .read_exact(&mut answer)
+            .context("no answer to a greeting")?;
+        ensure!(
+            answer.last().is_some_and(|code| *code < 0x80),
+            "refused: {answer:?}"
+        );
         Ok(())
     };
     exchange(&wire::connect(id), 4)?;
@@ -312,5 +331,9 @@ fn greeted(
     }
     stream.set_nonblocking(true)?;
     let stream = TcpStream::from_std(stream);
-    Ok(Connection { stream, unread: Vec::new(), unwritten: Vec::new() })
+    Ok(Connection {
+        stream,
+        unread: Vec::new(),
+        unwritten: Vec::new(),
+    })
 }

@@ -16,7 +16,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask bench", about = "Measurements, each against its target")]
+#[command(
+    name = "cargo xtask bench",
+    about = "Measurements, each against its target"
+)]
 struct Arguments {
     #[command(subcommand)]
     verb: Verb,

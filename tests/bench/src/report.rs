@@ -30,7 +30,13 @@ impl Target {
     }
 
     fn line(&self) -> String {
-        let Self { name, figure, bound, unit, .. } = self;
+        let Self {
+            name,
+            figure,
+            bound,
+            unit,
+            ..
+        } = self;
         let word = match self.bound_is {
             Bound::AtMost => "at most",
             Bound::AtLeast => "at least",

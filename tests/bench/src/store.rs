@@ -18,23 +18,26 @@ pub(crate) fn sqlite_rows_per_second(
     payload_bytes: usize,
     duration: Duration,
 ) -> Result<f64> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let file = directory.join("own.db");
-        let options = SqliteConnectOptions::from_str(&format!("sqlite://{}", file.display()))?
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        let mut connection = options.connect().await?;
-        connection.execute(AssertSqlSafe(SCHEMA)).await?;
-        let statement = insert_of(batch);
-        let payload = vec![b'x'; payload_bytes];
-        let (start, mut rows) = (Instant::now(), 0_usize);
-        while start.elapsed() < duration {
-            insert(&mut connection, &statement, batch, rows, &payload).await?;
-            rows += batch;
-        }
-        Ok(rows as f64 / start.elapsed().as_secs_f64())
-    })
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(async {
+            let file = directory.join("own.db");
+            let options = SqliteConnectOptions::from_str(&format!("sqlite://{}", file.display()))?
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full);
+            let mut connection = options.connect().await?;
+            connection.execute(AssertSqlSafe(SCHEMA)).await?;
+            let statement = insert_of(batch);
+            let payload = vec![b'x'; payload_bytes];
+            let (start, mut rows) = (Instant::now(), 0_usize);
+            while start.elapsed() < duration {
+                insert(&mut connection, &statement, batch, rows, &payload).await?;
+                rows += batch;
+            }
+            Ok(rows as f64 / start.elapsed().as_secs_f64())
+        })
 }
 
 fn insert_of(batch: usize) -> String {

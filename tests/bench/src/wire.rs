@@ -67,7 +67,9 @@ pub(crate) fn next_packet(bytes: &[u8]) -> Option<(Received, usize)> {
         3 => {
             let topic = usize::from(u16::from_be_bytes([*body.first()?, *body.get(1)?]));
             let packet_id = [*body.get(2 + topic)?, *body.get(3 + topic)?];
-            Received::Publish { packet_id: Some(packet_id) }
+            Received::Publish {
+                packet_id: Some(packet_id),
+            }
         }
         4 => Received::PubAck,
         _ => Received::Other,

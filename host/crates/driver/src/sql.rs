@@ -70,12 +70,23 @@ pub trait SqlPool: Send + Sync + 'static {
     /// A fault for the whole call; single rows fail in [`BatchResult::failed`].
     /// A call without an answer at `deadline` fails as `Unknown` if it may have
     /// been sent, else as `Saturated`.
-    fn exec_many(&self, statement: Arc<str>, rows: Vec<Row>, deadline: Instant) -> PoolFuture<BatchResult>;
+    fn exec_many(
+        &self,
+        statement: Arc<str>,
+        rows: Vec<Row>,
+        deadline: Instant,
+    ) -> PoolFuture<BatchResult>;
 
     /// Runs one query; at most `max_rows` rows come back, and no more bytes than
     /// the pool's own limit.
     ///
     /// # Errors
     /// As for [`SqlPool::exec_many`].
-    fn query(&self, statement: Arc<str>, parameters: Row, max_rows: usize, deadline: Instant) -> PoolFuture<RowSet>;
+    fn query(
+        &self,
+        statement: Arc<str>,
+        parameters: Row,
+        max_rows: usize,
+        deadline: Instant,
+    ) -> PoolFuture<RowSet>;
 }

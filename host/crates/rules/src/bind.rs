@@ -187,15 +187,9 @@ impl ModuleBinding<'_> {
                  grants = [\"clock\"]",
             ));
         }
-        let mut rules = self.rules().peekable();
-        let has_rules = rules.peek().is_some();
-        granted.sql = imports.sql && rules.any(|rule| rule.pool.is_some());
-        if imports.sql && !granted.sql && has_rules {
-            problems.push(self.problem(
-                name,
-                "it imports hookwire:sql/sql, and none of its rules names a sql pool",
-            ));
-        }
+        // A module may hold actions that store beside ones that do not: what
+        // its rules are granted is pools, and without one nothing opens.
+        granted.sql = imports.sql;
         granted
     }
 
