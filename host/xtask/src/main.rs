@@ -51,11 +51,9 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         println!("{HELP}");
         return Ok(ExitCode::FAILURE);
     };
-    if arguments
-        .iter()
-        .any(|word| word == "--help" || word == "-h")
-        && !rest.contains(&"--".into())
-    {
+    // Behind a verb's own words it is not ours: `run -- --help`, `bench hooks --help`.
+    let asks_for_help = |word: &String| word == "--help" || word == "-h" || word == "help";
+    if asks_for_help(verb) || rest.first().is_some_and(asks_for_help) {
         println!("{HELP}");
         return Ok(ExitCode::SUCCESS);
     }
@@ -64,10 +62,6 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "rules" => rules::rules(rest),
         "test" => test::test(rest),
         "bench" => bench::bench(rest),
-        "help" => {
-            println!("{HELP}");
-            Ok(ExitCode::SUCCESS)
-        }
         other => bail!("no verb `{other}`\n\n{HELP}"),
     }
 }
