@@ -7,9 +7,11 @@ use hookwire_driver::{Fault, FaultKind};
 pub(crate) enum Scope {
     /// The statement or its values: other rows can be stored.
     Row,
-    /// Another process holds the lock, or the time is up; the connection is
-    /// sound.
+    /// Another process holds the lock: a later attempt can store the same
+    /// rows. The connection is sound.
     Busy,
+    /// The time is up; the connection is sound.
+    Late,
     /// The file or the connection: nothing can be stored until it is mended.
     Store,
 }
@@ -39,6 +41,14 @@ impl Failure {
         }
     }
 
+    /// The same fault, blamed on the connection.
+    pub(crate) fn of_store(self) -> Self {
+        Self {
+            scope: Scope::Store,
+            ..self
+        }
+    }
+
     /// Codes and their meaning: <https://www.sqlite.org/rescode.html>.
     fn of_code(code: i32, error: &sqlx::Error) -> Self {
         let (kind, retryable, scope) = match code {
@@ -51,7 +61,7 @@ impl Failure {
             // TOOBIG, CONSTRAINT, MISMATCH
             18..=20 => (FaultKind::Refused, false, Scope::Row),
             // INTERRUPT: the driver stopped it at its deadline.
-            9 => (FaultKind::Unknown, true, Scope::Busy),
+            9 => (FaultKind::Unknown, true, Scope::Late),
             // NOMEM, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL, SCHEMA: what is
             // in the way can go away.
             7 | 8 | 10 | 13..=15 | 17 => (FaultKind::Unavailable, true, Scope::Store),

@@ -8,7 +8,8 @@
 //! their own.
 //!
 //! An answered call is on disk (WAL, `synchronous = FULL`). A row that SQLite
-//! refuses fails alone. When the file cannot be written, calls fail with a
+//! refuses fails alone. While another process holds the lock on the file, calls
+//! wait, each until its deadline. When the file cannot be written, calls fail with a
 //! fault that says whether a later attempt can help, and the writer opens the
 //! file anew until it can.
 

@@ -124,6 +124,17 @@ impl Queue {
         taken
     }
 
+    /// Lets calls that were taken wait again, in their order and before all
+    /// others. Those that were answered are dropped. They count against the
+    /// bound, and may go beyond it.
+    pub(crate) fn put_back(&self, calls: impl DoubleEndedIterator<Item = Call>) {
+        let mut waiting = self.lock();
+        for call in calls.rev().filter(|call| !call.answer.is_abandoned()) {
+            waiting.rows = waiting.rows.saturating_add(call.rows.len());
+            waiting.calls.push_front(call);
+        }
+    }
+
     /// Answers the waiting calls whose deadline has passed.
     pub(crate) fn expire(&self) {
         let now = Instant::now();

@@ -54,7 +54,8 @@ impl Plans {
 /// How a statement is run.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    sql: Arc<str>,
+    /// The text, as it was sent.
+    pub(crate) sql: Arc<str>,
     /// How many `?` it has.
     pub(crate) parameters: usize,
     rows: Option<MultiRow>,

@@ -15,7 +15,8 @@ pub struct Stats {
     pub largest_transaction_rows: u64,
     /// Rows that SQLite refused one by one.
     pub refused_rows: u64,
-    /// Transactions that failed as a whole.
+    /// Transactions that failed as a whole, also those that were tried again
+    /// because another process held the lock.
     pub failed_transactions: u64,
     /// Times the file was opened anew.
     pub reopened: u64,

@@ -22,22 +22,38 @@ pub(crate) struct Work {
 }
 
 /// Starts a transaction that may write.
+///
+/// # Errors
+/// The lock of another process, or a failure of the store: no row is in it yet.
 pub(crate) async fn begin(connection: &mut SqliteConnection) -> Result<(), Failure> {
-    control(connection, "BEGIN IMMEDIATE").await
+    match control(connection, "BEGIN IMMEDIATE").await {
+        Err(failure) if failure.scope != Scope::Busy => Err(failure.of_store()),
+        begun => begun,
+    }
 }
 
 /// Gives a transaction up. There may be none any more.
-pub(crate) async fn roll_back(connection: &mut SqliteConnection) {
-    if let Err(failure) = control(connection, "ROLLBACK").await {
-        tracing::debug!(error = %failure.fault, "rolling back");
+///
+/// # Errors
+/// A failure of the store: the transaction may go on, and only a new
+/// connection is sure to be without it.
+pub(crate) async fn roll_back(connection: &mut SqliteConnection) -> Result<(), Failure> {
+    match control(connection, "ROLLBACK").await {
+        // No such transaction: SQLite has given it up by itself.
+        Err(failure) if failure.scope == Scope::Row => Ok(()),
+        Err(failure) => {
+            tracing::warn!(error = %failure.fault, "a SQLite transaction does not roll back");
+            Err(failure.of_store())
+        }
+        Ok(()) => Ok(()),
     }
 }
 
 /// Stores all works in the transaction that was begun, and commits.
 ///
 /// # Errors
-/// A failure of the store: nothing is stored, and the transaction may still be
-/// open.
+/// Nothing is stored, and the transaction may still be open. With the scope
+/// busy, the same works can be stored in another transaction.
 pub(crate) async fn store(
     connection: &mut SqliteConnection,
     works: &[Work],
@@ -50,7 +66,7 @@ pub(crate) async fn store(
         Err(failure) if failure.scope == Scope::Row => {}
         Err(failure) => return Err(failure),
     }
-    roll_back(connection).await;
+    roll_back(connection).await?;
     begin(connection).await?;
     match halving(connection, works).await {
         Ok(results) => {
@@ -59,7 +75,7 @@ pub(crate) async fn store(
         }
         Err(Halving::Failed(failure)) => Err(failure),
         Err(Halving::TransactionLost) => {
-            roll_back(connection).await;
+            roll_back(connection).await?;
             Ok(one_by_one(connection, works).await)
         }
     }

@@ -11,13 +11,16 @@ use hookwire_driver::Fault;
 use crate::connection::Writing;
 use crate::fault::{Failure, Scope, closed, invalid, unknown};
 use crate::options::{OpenError, SqliteOptions};
-use crate::queue::{Answer, Queue};
+use crate::queue::{Answer, Call, Queue};
 use crate::statement::Plans;
 use crate::stats::Counters;
 use crate::transaction::{self, Work};
 
 /// How often deadlines are looked at while the store is at work.
 const TICK: Duration = Duration::from_millis(5);
+/// Between two attempts while another process holds the lock on the file. The
+/// connection itself has waited before; some locks it does not wait for.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What the writer shares with the pool's other parts.
 #[derive(Debug)]
@@ -39,8 +42,10 @@ pub(crate) async fn run(shared: Arc<Shared>, writing: Writing) {
         is_failing: false,
     };
     while writer.shared.queue.wait().await {
-        if let Err(fault) = writer.transact().await {
-            writer.fail_waiting(&fault);
+        match writer.transact().await {
+            Ok(()) => {}
+            Err(failure) if failure.scope == Scope::Busy => writer.pause().await,
+            Err(failure) => writer.fail_waiting(&failure.fault),
         }
     }
     if let Some(writing) = writer.writing.take() {
@@ -61,8 +66,9 @@ impl Writer {
     /// Runs one transaction over what waits.
     ///
     /// # Errors
-    /// A fault for the calls that still wait, when there is no way to start.
-    async fn transact(&mut self) -> Result<(), Fault> {
+    /// When there is no way to start, or another process holds the lock. The
+    /// calls still wait.
+    async fn transact(&mut self) -> Result<(), Failure> {
         let shared = Arc::clone(&self.shared);
         let mut writing = self.open().await?;
         let connection = &mut writing.watched.connection;
@@ -73,12 +79,13 @@ impl Writer {
         })
         .await
         {
-            return Err(self.failed(writing, failure));
+            self.failed(writing, &failure);
+            return Err(failure);
         }
         let (mut answers, works) = self.take();
         if works.is_empty() {
-            transaction::roll_back(connection).await;
-            self.writing = Some(writing);
+            let rolled_back = transaction::roll_back(connection).await;
+            self.writing = rolled_back.is_ok().then_some(writing);
             return Ok(());
         }
         if let Some(latest) = answers.iter().map(|answer| answer.deadline).max() {
@@ -104,20 +111,51 @@ impl Writer {
                     answer.send(Ok(result));
                 }
                 self.succeeded(writing);
+                Ok(())
             }
-            Err(failure) => {
-                transaction::roll_back(&mut writing.watched.connection).await;
-                let fault = self.failed(writing, failure);
-                for answer in &mut answers {
-                    answer.send(Err(fault.clone()));
-                }
+            Err(failure) => self.give_up(writing, answers, works, failure).await,
+        }
+    }
+
+    /// Rolls back, and answers the calls unless another attempt can store them.
+    ///
+    /// # Errors
+    /// The lock of another process: the calls wait again.
+    async fn give_up(
+        &mut self,
+        mut writing: Writing,
+        answers: Vec<Answer>,
+        works: Vec<Work>,
+        failure: Failure,
+    ) -> Result<(), Failure> {
+        let failure = match transaction::roll_back(&mut writing.watched.connection).await {
+            Ok(()) => failure,
+            Err(_) => failure.of_store(),
+        };
+        let is_busy = failure.scope == Scope::Busy;
+        if is_busy {
+            let calls = answers.into_iter().zip(works);
+            self.shared.queue.put_back(calls.map(|(answer, work)| Call {
+                statement: Arc::clone(&work.plan.sql),
+                rows: work.rows,
+                answer,
+            }));
+        } else {
+            for mut answer in answers {
+                answer.send(Err(failure.fault.clone()));
             }
         }
-        Ok(())
+        self.failed(writing, &failure);
+        if is_busy { Err(failure) } else { Ok(()) }
+    }
+
+    /// Lets a little time pass for whoever holds the lock.
+    async fn pause(&self) {
+        with_ticks(tokio::time::sleep(PAUSE), || self.shared.queue.expire()).await;
     }
 
     /// The connection, opened anew where it failed or its file was moved away.
-    async fn open(&mut self) -> Result<Writing, Fault> {
+    async fn open(&mut self) -> Result<Writing, Failure> {
         let shared = Arc::clone(&self.shared);
         let options = &shared.options;
         match self.writing.take() {
@@ -139,9 +177,9 @@ impl Writer {
                 Ok(writing)
             }
             Err(error) => {
-                let fault = open_fault(&error);
-                self.log_failure(&fault);
-                Err(fault)
+                let failure = open_failure(&error);
+                self.log_failure(&failure.fault);
+                Err(failure)
             }
         }
     }
@@ -184,14 +222,13 @@ impl Writer {
         self.writing = Some(writing);
     }
 
-    /// Keeps the connection only if it is sound, and answers the fault.
-    fn failed(&mut self, writing: Writing, failure: Failure) -> Fault {
+    /// Keeps the connection only if it is sound.
+    fn failed(&mut self, writing: Writing, failure: &Failure) {
         self.shared.counters.failed();
         self.log_failure(&failure.fault);
         if failure.scope != Scope::Store {
             self.writing = Some(writing);
         }
-        failure.fault
     }
 
     fn log_failure(&mut self, fault: &Fault) {
@@ -212,13 +249,17 @@ impl Writer {
     }
 }
 
-fn open_fault(error: &OpenError) -> Fault {
+fn open_failure(error: &OpenError) -> Failure {
     match error {
-        OpenError::Database { source, .. } | OpenError::Schema { source, .. } => Fault {
-            message: error.to_string(),
-            ..Failure::of(source).fault
+        OpenError::Database { source, .. } | OpenError::Schema { source, .. } => {
+            let mut failure = Failure::of(source);
+            failure.fault.message = error.to_string();
+            failure
+        }
+        OpenError::Runtime => Failure {
+            fault: closed(),
+            scope: Scope::Store,
         },
-        OpenError::Runtime => closed(),
     }
 }
 

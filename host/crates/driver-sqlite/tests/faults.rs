@@ -39,14 +39,100 @@ async fn fault_of(store: &Store) -> Fault {
 async fn a_lock_that_stays_is_a_fault_and_then_is_forgotten() {
     let store = Store::open().await;
     let lock = store.lock().await;
-    let fault = fault_of(&store).await;
-    assert_eq!(fault.kind, FaultKind::Unavailable);
-    assert_eq!(fault.code, "sqlite:5");
-    assert!(fault.retryable);
+    let calls = [1, 2].map(|number| {
+        let rows = rows("lost", [number]);
+        store.pool.exec_many(INSERT.into(), rows, in_ms(1_200))
+    });
+    for call in calls {
+        let fault = call.await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Saturated, "nothing was sent");
+        assert!(fault.retryable);
+    }
     unlock(lock).await;
     store_again(&store, "back").await;
     assert_eq!(store.stored().await, ["back 1"]);
     assert_eq!(store.pool.stats().reopened, 0, "the connection was sound");
+}
+
+/// Calls in the order in which they have to be stored, and a later one.
+async fn are_stored_in_order(
+    store: &Store,
+    let_go: impl AsyncFnOnce(),
+    expected_failures: impl Fn(u64) -> bool,
+) {
+    let send = |number| {
+        let rows = rows("c", [number]);
+        store.pool.exec_many(INSERT.into(), rows, soon())
+    };
+    let mut calls: Vec<_> = (0..5).map(send).collect();
+    until("an attempt that fails", || {
+        expected_failures(store.pool.stats().failed_transactions)
+    })
+    .await;
+    calls.push(send(5));
+    let_go().await;
+    for call in calls {
+        assert_eq!(call.await.expect("it is stored").failed, []);
+    }
+    let expected: Vec<String> = (0..6).map(|number| format!("c {number}")).collect();
+    assert_eq!(store.stored().await, expected);
+    assert_eq!(store.pool.stats().reopened, 0, "the connection was sound");
+}
+
+#[tokio::test]
+async fn calls_outlast_a_lock_that_is_held_longer_than_a_connection_waits() {
+    let store = Store::open().await;
+    let mut stranger = store.stranger().await;
+    sqlx::raw_sql("BEGIN EXCLUSIVE")
+        .execute(&mut stranger)
+        .await
+        .unwrap();
+    are_stored_in_order(
+        &store,
+        async || unlock(stranger).await,
+        |failures| failures >= 2,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn calls_outlast_a_lock_that_the_commit_meets() {
+    // Without a log, a reader keeps the writer from committing.
+    let schema = format!("PRAGMA journal_mode = DELETE; {SCHEMA}");
+    let store = Store::open_with(&schema, |_| {}).await;
+    let mut stranger = store.stranger().await;
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM t")
+        .execute(&mut stranger)
+        .await
+        .unwrap();
+    are_stored_in_order(
+        &store,
+        async || unlock(stranger).await,
+        |failures| failures >= 1,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn calls_that_wait_for_a_lock_count_against_the_bound() {
+    let schema = format!("PRAGMA journal_mode = DELETE; {SCHEMA}");
+    let store = Store::open_with(&schema, |options| options.max_waiting_rows = 4).await;
+    let mut stranger = store.stranger().await;
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM t")
+        .execute(&mut stranger)
+        .await
+        .unwrap();
+    let first = store
+        .pool
+        .exec_many(INSERT.into(), rows("first", 0..4), soon());
+    until("an attempt that fails", || {
+        store.pool.stats().failed_transactions > 0 && store.pool.waiting_rows() == 4
+    })
+    .await;
+    let second = store.exec_many(INSERT, rows("second", [0])).await;
+    assert_eq!(second.unwrap_err().kind, FaultKind::Saturated);
+    unlock(stranger).await;
+    assert_eq!(first.await.unwrap().rows_affected, 4);
 }
 
 #[tokio::test]
@@ -201,7 +287,11 @@ fn remove(path: &Path) {
 #[tokio::test]
 async fn one_fault_fails_all_that_wait_alike() {
     let store = Store::open().await;
-    let lock = store.lock().await;
+    let (here, away) = (
+        store.folder.path().join("data"),
+        store.folder.path().join("away"),
+    );
+    std::fs::rename(&here, &away).unwrap();
     let calls: Vec<_> = (0..5)
         .map(|number| {
             store
@@ -210,9 +300,9 @@ async fn one_fault_fails_all_that_wait_alike() {
         })
         .collect();
     for call in calls {
-        assert_eq!(call.await.unwrap_err().code, "sqlite:5");
+        assert_eq!(call.await.unwrap_err().code, "sqlite:14");
     }
-    unlock(lock).await;
+    std::fs::rename(&away, &here).unwrap();
     store_again(&store, "back").await;
     assert_eq!(store.stored().await, ["back 1"]);
 }
