@@ -16,7 +16,7 @@ use hookwire_net::{
     serve_worker,
 };
 use hookwire_rules::{Plan, PoolHandle, WorkerRules};
-use hookwire_settings::{Mqtt, PoolKind, Settings};
+use hookwire_settings::{Mqtt, PoolKind, Problem, Settings};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -34,16 +34,23 @@ pub(crate) struct Broker {
     pub(crate) greetings: GreetingCounters,
     pub(crate) plan: Arc<Plan>,
     pub(crate) pools: Vec<(String, Arc<SqlitePool>)>,
+    /// Held until everything in it is closed.
+    pub(crate) data: Arc<DataDir>,
 }
 
 /// The tables of the stock sqlite module, made where they are missing.
 const SQLITE_SCHEMA: &str = include_str!("../../etc/sql/sqlite-emqx3.sql");
 
-/// Starts everything; when it returns, clients can connect.
-pub(crate) async fn start(settings: Settings, data: &Path) -> Result<Broker, Failure> {
+/// Starts everything, unless the settings have `problems` or their modules find
+/// more; when it returns, clients can connect.
+pub(crate) async fn start(
+    settings: Settings,
+    problems: Vec<Problem>,
+    data: &Path,
+) -> Result<Broker, Failure> {
     let modules = tokio::task::block_in_place(|| modules::load(&settings))?;
-    tokio::task::block_in_place(|| modules.check(&settings))?;
-    let data = DataDir::hold(data)?;
+    tokio::task::block_in_place(|| modules.check(&settings, problems))?;
+    let data = Arc::new(DataDir::hold(data)?);
     let not_before_ms = data.take_id_mark()?;
     say(&format!(
         "hookwire {}, node {}",
@@ -65,7 +72,11 @@ pub(crate) async fn start(settings: Settings, data: &Path) -> Result<Broker, Fai
     let (stop, stopping) = watch::channel(false);
     let greetings = GreetingCounters::default();
     let mut tasks = JoinSet::new();
-    tasks.spawn(keep_id_mark(data, not_before_ms, stopping.clone()));
+    tasks.spawn(keep_id_mark(
+        Arc::clone(&data),
+        not_before_ms,
+        stopping.clone(),
+    ));
     for (number, (listener, line)) in (count..).zip(listeners) {
         let ids = IdGenerator::new(node_number(&settings.node), number, not_before_ms);
         tasks.spawn(listener.serve(workers.clone(), ids, greetings.clone(), stopping.clone()));
@@ -79,6 +90,7 @@ pub(crate) async fn start(settings: Settings, data: &Path) -> Result<Broker, Fai
         greetings,
         plan,
         pools,
+        data,
     })
 }
 
@@ -229,7 +241,7 @@ impl WorkerStart {
 }
 
 /// Moves the mark of message ids on until the broker stops.
-async fn keep_id_mark(data: DataDir, not_before_ms: u64, mut stop: watch::Receiver<bool>) {
+async fn keep_id_mark(data: Arc<DataDir>, not_before_ms: u64, mut stop: watch::Receiver<bool>) {
     loop {
         // Cancel-safe: a watch and a timer hold nothing.
         tokio::select! {

@@ -51,15 +51,25 @@ pub(crate) fn load(settings: &Settings) -> Result<Modules, Failure> {
 }
 
 impl Modules {
-    /// Holds the rules against the modules.
+    /// Holds the rules against the modules; `problems` are those of the
+    /// settings themselves.
     ///
     /// # Errors
-    /// Everything that is wrong with either.
-    pub(crate) fn check(&self, settings: &Settings) -> Result<(), Vec<Problem>> {
-        let mut problems = self.problems.clone();
-        if let Err(more) = Plan::check(&self.runtime, settings, &self.loaded) {
-            problems.extend(more);
-        }
+    /// Everything that is wrong with any of them, by line.
+    pub(crate) fn check(
+        &self,
+        settings: &Settings,
+        mut problems: Vec<Problem>,
+    ) -> Result<(), Vec<Problem>> {
+        let mut more = self.problems.clone();
+        more.extend(
+            Plan::check(&self.runtime, settings, &self.loaded)
+                .err()
+                .unwrap_or_default(),
+        );
+        // A module or pool that is not there is missed by both.
+        more.retain(|later| problems.iter().all(|problem| problem.at != later.at));
+        problems.extend(more);
         problems.sort_by_key(|problem| problem.at.line);
         if problems.is_empty() {
             Ok(())

@@ -12,6 +12,8 @@ use crate::report;
 
 /// How long everything may take to settle.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How long a pool may take to store what waits, once nothing more comes.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Waits for SIGTERM or SIGINT and names it.
 pub(crate) async fn signal() -> Result<&'static str> {
@@ -46,13 +48,14 @@ pub(crate) async fn stop(mut broker: Broker, signal: &'static str) {
     }
     report::at_end(&broker.plan, &broker.pools, &counters, &broker.greetings);
     for (name, pool) in &broker.pools {
-        if tokio::time::timeout_at(deadline.into(), pool.close())
+        if tokio::time::timeout(CLOSE_DEADLINE, pool.close())
             .await
             .is_err()
         {
             tracing::error!(pool = name, "the pool did not close in time");
         }
     }
+    drop(broker.data);
     if unsettled > 0 {
         tracing::error!(unsettled, "stopped before all rules were done");
     }

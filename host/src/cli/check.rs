@@ -17,9 +17,9 @@ pub(crate) struct CheckOptions {
 
 /// Reads the file, loads its modules, and holds the rules against them.
 pub(crate) fn check(options: &CheckOptions) -> Result<(), Failure> {
-    let settings = Settings::load(&options.file)?;
+    let (settings, problems) = Settings::read(&options.file);
     let modules = modules::load(&settings)?;
-    modules.check(&settings)?;
+    modules.check(&settings, problems)?;
     drop(writeln!(
         std::io::stdout(),
         "{}: {} listeners, {} pools, {} modules, {} rules; no problem",

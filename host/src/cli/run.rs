@@ -25,9 +25,10 @@ pub(crate) struct RunOptions {
 
 pub(crate) fn run(options: RunOptions) -> Result<(), Failure> {
     telemetry::start();
-    let mut settings = match &options.config {
-        Some(file) => Settings::load(file)?,
-        None => Settings::embedded(),
+    end_on_panic();
+    let (mut settings, problems) = match &options.config {
+        Some(file) => Settings::read(file),
+        None => (Settings::embedded(), Vec::new()),
     };
     if let (Some(address), Some(listener)) = (options.listen, settings.listeners.first_mut()) {
         listener.address = address;
@@ -39,11 +40,22 @@ pub(crate) fn run(options: RunOptions) -> Result<(), Failure> {
         .build()
         .context("cannot start the service runtime")?;
     service.block_on(async {
-        let broker = boot::start(settings, &options.data).await?;
+        let broker = boot::start(settings, problems, &options.data).await?;
         let signal = shutdown::signal().await?;
         shutdown::stop(broker, signal).await;
         Ok(())
     })
+}
+
+/// A thread that panicked leaves clients without a worker, or rows without a
+/// writer. Nothing that was acknowledged depends on this process living on; so
+/// it ends, and whoever supervises it starts it anew.
+fn end_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
 }
 
 /// Threads for drivers and greetings, beside the workers.

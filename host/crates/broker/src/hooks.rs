@@ -145,6 +145,17 @@ pub trait Hooks {
     /// bound. While they are not, the core reads nothing more from the client.
     fn has_room(&self, clientid: &str) -> bool;
 
+    /// Whether a client may connect now: not while its queues are full, nor while
+    /// events of its earlier connections wait, so that a client that connects
+    /// again and again waits for itself and not others for it. After a no the
+    /// waker is woken when it is worth asking again.
+    fn may_connect(&self, clientid: &str) -> bool;
+
+    /// The publishes of this ticket key that no rule has seen yet are not to be
+    /// run: an earlier one of the same client was not stored, and the client is
+    /// going to send them all again. They are answered with any verdict.
+    fn abandon(&mut self, key: u64);
+
     /// Moves the verdicts that arrived since the last call to `decided`.
     fn take_decided(&mut self, decided: &mut Vec<Decided>);
 

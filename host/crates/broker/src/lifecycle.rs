@@ -59,10 +59,12 @@ impl<H: Hooks> Shard<H> {
     }
 
     pub(crate) fn check_keep_alive(&mut self, now: Now, key: ConnectionKey) {
+        let max_output_bytes = self.limits.max_output_bytes;
         let Some(connection) = self.live(key) else {
             return;
         };
-        if connection.paused {
+        // A client that does not read its own output is silent by its own choice.
+        if connection.paused && connection.output.len() <= max_output_bytes {
             connection.last_seen_ms = now.mono_ms;
         }
         let due = connection.last_seen_ms + connection.keep_alive_ms;

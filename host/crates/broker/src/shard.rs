@@ -132,6 +132,12 @@ impl<H: Hooks> Shard<H> {
         }
     }
 
+    /// Whether this client may connect now; if not, it is worth asking again
+    /// whenever verdicts were taken.
+    pub fn may_connect(&self, client_id: &str) -> bool {
+        self.hooks.may_connect(client_id)
+    }
+
     /// The socket of a connection ended or failed. Its key is dead afterwards.
     pub fn socket_closed(&mut self, now: Now, key: ConnectionKey) {
         self.close(now, key, CloseReason::SocketClosed, None);
@@ -184,7 +190,11 @@ impl<H: Hooks> Shard<H> {
     /// Closes the connections whose keep-alive ran out. Call it at least once a second.
     pub fn tick(&mut self, now: Now) {
         let mut due = Vec::new();
-        self.wheel.turn(now.mono_ms, &mut due);
+        let connections = &self.connections;
+        self.wheel.turn(now.mono_ms, &mut due, |key| {
+            let connection = connections.get(key.index as usize);
+            connection.is_some_and(|connection| connection.generation == key.generation)
+        });
         for key in due {
             self.check_keep_alive(now, key);
         }

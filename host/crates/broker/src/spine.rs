@@ -124,6 +124,13 @@ impl<H: Hooks> Shard<H> {
     }
 
     fn conclude(&mut self, now: Now, key: ConnectionKey, pending: &Pending, verdict: Verdict) {
+        let stopped = self
+            .connection(key)
+            .is_some_and(|connection| connection.is_fail_stopped);
+        if stopped && pending.packet_id.is_some() {
+            self.counters.publishes_refused += 1;
+            return;
+        }
         match verdict {
             Verdict::Proceed => {
                 self.route_message(key, &pending.message);
@@ -169,6 +176,9 @@ impl<H: Hooks> Shard<H> {
         if packet_id.is_none() || connection.version == hookwire_mqtt::ProtocolVersion::V5 {
             self.acknowledge(key, packet_id, Some(refusal));
         } else {
+            // What follows is not routed: the client sends it again, behind this one.
+            connection.is_fail_stopped = true;
+            self.hooks.abandon(Self::ticket(key, 0).key);
             self.close(now, key, CloseReason::NotStored, None);
         }
     }

@@ -42,12 +42,15 @@ pub(crate) struct Stamp {
     pub(crate) rules: u64,
 }
 
-/// Topics kept; the cache starts anew beyond it.
+/// Topics kept, and bytes of their names; the cache starts anew beyond either.
 const CAPACITY: usize = 65_536;
+const CAPACITY_BYTES: usize = 16 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 pub(crate) struct TopicCache {
     entries: HashMap<Arc<str>, Rc<TopicEntry>>,
+    /// Bytes of the topics in `entries`.
+    bytes: usize,
 }
 
 impl TopicCache {
@@ -64,12 +67,17 @@ impl TopicCache {
     }
 
     pub(crate) fn insert(&mut self, entry: TopicEntry) -> Rc<TopicEntry> {
-        if self.entries.len() >= CAPACITY {
+        if self.entries.len() >= CAPACITY || self.bytes >= CAPACITY_BYTES {
             self.entries.clear();
+            self.bytes = 0;
         }
         let entry = Rc::new(entry);
-        self.entries
+        let known = self
+            .entries
             .insert(Arc::clone(&entry.topic), Rc::clone(&entry));
+        if known.is_none() {
+            self.bytes += entry.topic.len();
+        }
         entry
     }
 }

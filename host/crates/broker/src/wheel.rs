@@ -29,8 +29,9 @@ impl<K> Wheel<K> {
         self.slots[index].push((deadline_ms, key));
     }
 
-    /// Moves the keys that are due to `due`.
-    pub(crate) fn turn(&mut self, mono_ms: u64, due: &mut Vec<K>) {
+    /// Moves the keys that are due to `due`. Keys that come back early are
+    /// forgotten unless `is_live`.
+    pub(crate) fn turn(&mut self, mono_ms: u64, due: &mut Vec<K>, is_live: impl Fn(&K) -> bool) {
         let now = mono_ms / SLOT_MS;
         let steps = (now + 1).saturating_sub(self.next).min(SLOTS as u64);
         let mut early = Vec::new();
@@ -39,7 +40,7 @@ impl<K> Wheel<K> {
             for (deadline_ms, key) in self.slots[index].drain(..) {
                 if deadline_ms <= mono_ms {
                     due.push(key);
-                } else {
+                } else if is_live(&key) {
                     early.push((deadline_ms, key));
                 }
             }
@@ -65,7 +66,7 @@ mod tests {
             while due.is_empty() {
                 at += 100;
                 assert!(at < 6_000_000, "never due: {deadline_ms}");
-                wheel.turn(at, &mut due);
+                wheel.turn(at, &mut due, |_| true);
                 if at < deadline_ms {
                     assert!(due.is_empty(), "{deadline_ms} came at {at}");
                 }
@@ -82,8 +83,8 @@ mod tests {
             wheel.insert(deadline_ms, deadline_ms);
         }
         let mut due = Vec::new();
-        wheel.turn(1_000_000, &mut due);
-        wheel.turn(1_000_500, &mut due);
+        wheel.turn(1_000_000, &mut due, |_| true);
+        wheel.turn(1_000_500, &mut due, |_| true);
         due.sort_unstable();
         assert_eq!(due, (0..200_000).step_by(777).collect::<Vec<u64>>());
     }

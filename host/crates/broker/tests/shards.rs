@@ -272,6 +272,66 @@ fn each_verdict_is_told_as_the_version_can_tell_it() {
 }
 
 #[test]
+fn what_follows_a_message_that_was_not_stored_is_left_to_the_client_to_send_again() {
+    let mut world = World::new(2);
+    rules_on(&world, "#");
+    let subscriber = world.connect(V5, "subscriber");
+    world.subscribe(subscriber, "#", QoS::AtMostOnce);
+    world.got(subscriber);
+    let publisher = world.connect(V311, "publisher");
+    for (id, payload) in [(1, "a"), (2, "b"), (3, "c")] {
+        world.publish(publisher, "t", payload, Some(id));
+    }
+    world.decide(1, Verdict::Proceed);
+    let failed = Verdict::Failed {
+        refusal: refusal(),
+        retryable: true,
+    };
+    world.decide(0, failed);
+    world.decide(0, Verdict::Proceed);
+    assert!(world.clients[publisher].closed);
+    assert!(world.payloads(subscriber).is_empty());
+    assert_eq!(world.script.borrow().abandoned.len(), 1);
+    world.drop_socket(subscriber);
+    world.assert_empty();
+}
+
+#[test]
+fn a_client_that_does_not_read_is_silent_by_its_own_choice() {
+    let mut world = World::new(1);
+    let mut connect = Connect::new(V5, "deaf");
+    connect.keep_alive_s = 2;
+    let deaf = world.connect_with(connect);
+    world.subscribe(deaf, "t", QoS::AtMostOnce);
+    world.stop_writing = true;
+    let large = "x".repeat(6_000);
+    while world.publish(deaf, "t", &large, None) == Flow::Continue {}
+    assert!(world.clients[deaf].paused);
+    world.advance_ms(4_000);
+    world.stop_writing = false;
+    world.settle();
+    assert_eq!(world.counters().keep_alive_timeouts, 1);
+}
+
+#[test]
+fn texts_are_left_out_of_packets_that_would_be_too_large_with_them() {
+    let mut world = World::new(1);
+    rules_on(&world, "#");
+    let mut connect = Connect::new(V5, "small");
+    connect.maximum_packet_bytes = Some(12);
+    let small = world.connect_with(connect);
+    world.got(small);
+    world.publish(small, "t", "", Some(1));
+    world.decide(0, Verdict::Deny(refusal()));
+    world.publish(small, "t", "", Some(2));
+    world.decide(0, Verdict::Disconnect(refusal()));
+    let bytes = world.received_bytes(small);
+    assert!(bytes <= 2 * 12, "{bytes} bytes in two packets");
+    let told = ["PUBACK 1 QuotaExceeded", "DISCONNECT QuotaExceeded"].map(other);
+    assert_eq!(world.got(small), told);
+}
+
+#[test]
 fn a_qos_0_message_that_failed_closes_nobody() {
     let mut world = World::new(1);
     rules_on(&world, "#");

@@ -27,6 +27,8 @@ pub(crate) struct Socket {
     blocked: bool,
     /// Whether this side is done with it.
     finished: bool,
+    /// Whether it is closing, and has a moment left for its last packet.
+    has_deadline: bool,
     waker: Option<Waker>,
 }
 
@@ -41,6 +43,8 @@ pub(crate) enum End {
 /// Reads of one turn, so that a fast sender leaves the others their turn.
 const READS_PER_TURN: usize = 4;
 const SLICES: usize = 64;
+/// How long a closing connection may take to read its last packet.
+const CLOSE_DEADLINE_MS: u64 = 1_000;
 
 impl Socket {
     pub(crate) fn new(
@@ -57,12 +61,18 @@ impl Socket {
             paused: false,
             blocked: false,
             finished: false,
+            has_deadline: false,
             waker: None,
         }
     }
 
     pub(crate) fn resume(&mut self) {
         self.paused = false;
+        self.wake();
+    }
+
+    fn finish(&mut self) {
+        self.finished = true;
         self.wake();
     }
 
@@ -249,7 +259,13 @@ impl<H: Hooks> Worker<H> {
         let Some(socket) = self.sockets.get_mut(key) else {
             return;
         };
-        if socket.blocked || socket.finished {
+        if socket.finished {
+            return;
+        }
+        if socket.blocked {
+            if self.shard.is_closing(key) {
+                self.close_in_time(key);
+            }
             return;
         }
         let Some(output) = self.shard.output(key) else {
@@ -286,14 +302,40 @@ impl<H: Hooks> Worker<H> {
         let done = output.is_empty() || failed;
         self.shard.written(key);
         let closing = self.shard.is_closing(key);
-        if let Some(socket) = self.sockets.get_mut(key) {
-            if failed || (closing && (done || socket.blocked)) {
-                socket.finished = true;
-                socket.wake();
-            } else if socket.blocked {
-                socket.wake();
+        let Some(socket) = self.sockets.get_mut(key) else {
+            return;
+        };
+        if failed || (closing && done) {
+            socket.finish();
+        } else if socket.blocked {
+            socket.wake();
+            if closing {
+                self.close_in_time(key);
             }
         }
+    }
+
+    /// Gives a connection that is closing, and whose socket is full, a moment
+    /// until its last packet is out.
+    fn close_in_time(&mut self, key: ConnectionKey) {
+        let now = self.clock.now();
+        if let Some(socket) = self.sockets.get_mut(key)
+            && !std::mem::replace(&mut socket.has_deadline, true)
+        {
+            self.closing.push((now.mono_ms + CLOSE_DEADLINE_MS, key));
+        }
+    }
+
+    /// Ends the connections whose last packet did not get out in time.
+    pub(crate) fn end_late_closings(&mut self, now: Now) {
+        let sockets = &mut self.sockets;
+        self.closing.retain(|(deadline_ms, key)| {
+            let waits = now.mono_ms < *deadline_ms;
+            if !waits && let Some(socket) = sockets.get_mut(*key) {
+                socket.finish();
+            }
+            waits
+        });
     }
 
     fn take_closed(&mut self, key: ConnectionKey) -> End {

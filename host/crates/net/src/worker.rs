@@ -53,6 +53,10 @@ pub(crate) struct Worker<H> {
     keys: Vec<ConnectionKey>,
     stop: Option<Instant>,
     stopper: Option<Waker>,
+    /// Connections whose CONNECT is whole and that may not connect yet.
+    greeted: Vec<Greeted>,
+    /// Closing connections with a full socket, and when they are cut off.
+    pub(crate) closing: Vec<(u64, ConnectionKey)>,
 }
 
 type Shared<H> = Rc<RefCell<Worker<H>>>;
@@ -82,6 +86,8 @@ pub async fn serve_worker<H: Hooks + 'static>(setup: WorkerSetup<H>) -> WorkerRe
         keys: Vec::new(),
         stop: None,
         stopper: None,
+        greeted: Vec::new(),
+        closing: Vec::new(),
     }));
     let tasks = [
         spawn_local(take_deliveries(Rc::clone(&worker), inbox)),
@@ -141,7 +147,21 @@ impl<H: Hooks> Worker<H> {
         self.flush_is_due = false;
     }
 
-    fn greeted(&mut self, greeted: Greeted) -> Option<ConnectionKey> {
+    /// Takes the connections that may connect now, oldest first; the others
+    /// keep their places among those being greeted.
+    fn admit(&mut self) -> Vec<ConnectionKey> {
+        let mut admitted = Vec::new();
+        for greeted in std::mem::take(&mut self.greeted) {
+            if self.stop.is_none() && self.shard.may_connect(&greeted.connect.client_id) {
+                admitted.extend(self.take_greeted(greeted));
+            } else {
+                self.greeted.push(greeted);
+            }
+        }
+        admitted
+    }
+
+    fn take_greeted(&mut self, greeted: Greeted) -> Option<ConnectionKey> {
         let Greeted {
             socket,
             connect,
@@ -172,11 +192,7 @@ async fn take_deliveries<H: Hooks + 'static>(worker: Shared<H>, inbox: WorkerHan
         let mut borrowed = worker.borrow_mut();
         for delivery in deliveries.drain(..) {
             match delivery {
-                Delivery::Greeted(greeted) => {
-                    if let Some(key) = borrowed.greeted(*greeted) {
-                        spawn_local(drive(Rc::clone(&worker), key));
-                    }
-                }
+                Delivery::Greeted(greeted) => borrowed.greeted.push(*greeted),
                 Delivery::Mail { from, mail } => borrowed.shard.receive(from, mail),
                 Delivery::Stop { deadline } => {
                     borrowed.stop = Some(deadline);
@@ -186,7 +202,18 @@ async fn take_deliveries<H: Hooks + 'static>(worker: Shared<H>, inbox: WorkerHan
                 }
             }
         }
+        let admitted = borrowed.admit();
         borrowed.schedule_flush();
+        drop(borrowed);
+        serve_all(&worker, admitted);
+        // Mail that keeps coming must not keep the sockets waiting.
+        tokio::task::yield_now().await;
+    }
+}
+
+fn serve_all<H: Hooks + 'static>(worker: &Shared<H>, keys: Vec<ConnectionKey>) {
+    for key in keys {
+        spawn_local(drive(Rc::clone(worker), key));
     }
 }
 
@@ -200,14 +227,21 @@ async fn drive<H: Hooks + 'static>(worker: Shared<H>, key: ConnectionKey) {
 async fn take_verdicts<H: Hooks + 'static>(worker: Shared<H>) {
     let mut first = true;
     poll_fn(|cx| {
-        let mut worker = worker.borrow_mut();
+        let mut borrowed = worker.borrow_mut();
         if first {
-            worker.shard.hooks().set_waker(cx.waker().clone());
+            borrowed.shard.hooks().set_waker(cx.waker().clone());
             first = false;
         }
-        let now = worker.clock.now();
-        worker.shard.take_verdicts(now);
-        worker.schedule_flush();
+        let now = borrowed.clock.now();
+        borrowed.shard.take_verdicts(now);
+        let admitted = if borrowed.greeted.is_empty() {
+            Vec::new()
+        } else {
+            borrowed.admit()
+        };
+        borrowed.schedule_flush();
+        drop(borrowed);
+        serve_all(&worker, admitted);
         Poll::<()>::Pending
     })
     .await;
@@ -233,6 +267,7 @@ async fn tick<H: Hooks + 'static>(worker: Shared<H>) {
         let mut worker = worker.borrow_mut();
         let now = worker.clock.now();
         worker.shard.tick(now);
+        worker.end_late_closings(now);
         worker.schedule_flush();
     }
 }

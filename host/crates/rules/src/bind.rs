@@ -13,6 +13,7 @@ use crate::engine::Runtime;
 use crate::grant::{GRANTABLE, Imports};
 use crate::host::GrantedPools;
 use crate::instance::{StartError, Template};
+use crate::lane::BatchBounds;
 use crate::loader::{LoadedModule, run_to_end};
 use crate::plan::{Plan, PlannedModule, PoolHandle, RuleId, Rules};
 use crate::stats::ModuleCounters;
@@ -108,6 +109,10 @@ fn bind(
     })
 }
 
+/// The share of a guest's memory that payloads of one batch may take: the guest
+/// needs room for what it makes of them.
+const MEMORY_A_BATCH: usize = 8;
+
 /// One module block, its component and its rules.
 struct ModuleBinding<'a> {
     runtime: &'a Runtime,
@@ -155,7 +160,10 @@ impl ModuleBinding<'_> {
             template,
             setting,
             lanes: block.lanes.max(1),
-            max_batch: block.max_batch.max(1),
+            batch: BatchBounds {
+                events: block.max_batch.max(1),
+                payload_bytes: block.max_memory_bytes / MEMORY_A_BATCH,
+            },
             max_queued_events: block.max_queued_events.max(1),
             deadline: block.deadline,
             counters: ModuleCounters::default(),

@@ -120,6 +120,22 @@ impl Chains {
         }
     }
 
+    /// Ends the chains of the publishes that are meant and not in a lane's
+    /// hands, and moves those to `removed`.
+    pub(crate) fn remove(
+        &mut self,
+        is_meant: impl Fn(&Publish) -> bool,
+        removed: &mut Vec<Publish>,
+    ) {
+        self.chains.retain(|_, chain| {
+            if !chain.publish.as_ref().is_some_and(&is_meant) {
+                return true;
+            }
+            removed.extend(chain.publish.take());
+            false
+        });
+    }
+
     pub(crate) fn first_rule(&self, entry: ChainEntry) -> u16 {
         self.chains
             .get(entry.key)

@@ -97,6 +97,7 @@ impl Hooks for WorkerRules {
                 ticket,
                 message,
                 replaced: false,
+                is_seen: false,
             };
             self.shared.submit_publish(publish, set);
         }
@@ -132,6 +133,14 @@ impl Hooks for WorkerRules {
 
     fn has_room(&self, clientid: &str) -> bool {
         self.shared.has_room(clientid)
+    }
+
+    fn may_connect(&self, clientid: &str) -> bool {
+        self.shared.may_connect(clientid)
+    }
+
+    fn abandon(&mut self, key: u64) {
+        self.shared.abandon(key);
     }
 
     fn take_decided(&mut self, decided: &mut Vec<Decided>) {

@@ -33,6 +33,14 @@ pub(crate) struct Item {
 }
 
 impl Item {
+    fn payload_bytes(&self) -> usize {
+        match &self.subject {
+            Subject::Publish(publish) => publish.message.payload.len(),
+            Subject::Acked { message, .. } => message.payload.len(),
+            Subject::Client(_) => 0,
+        }
+    }
+
     pub(crate) fn step(&self) -> Option<&Step> {
         self.set.steps.get(self.step)
     }
@@ -57,6 +65,8 @@ pub(crate) struct Publish {
     pub(crate) message: Arc<Message>,
     /// Whether it is no longer the message that was submitted.
     pub(crate) replaced: bool,
+    /// Whether a rule has run on it.
+    pub(crate) is_seen: bool,
 }
 
 enum Entry {
@@ -95,6 +105,15 @@ struct Scan {
     held: Vec<Entry>,
     /// Clients with a held entry, and the first rule of the earliest.
     blocked: FxHashMap<ClientHash, u16>,
+}
+
+/// How much goes into one batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchBounds {
+    /// Events.
+    pub(crate) events: usize,
+    /// Bytes of their payloads; a single event may have more.
+    pub(crate) payload_bytes: usize,
 }
 
 /// Entries looked at for one batch, in batches: bounds the search behind
@@ -144,24 +163,63 @@ impl Lane {
         .await;
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.borrow().is_empty()
+    }
+
     pub(crate) fn has_room(&self) -> bool {
         !self.is_full.get()
     }
 
-    /// Moves up to `max` ready items to `items`, and answers whether the queue
-    /// was at its bound and no longer is.
-    pub(crate) fn take(&self, chains: &mut Chains, max: usize, items: &mut Vec<Item>) -> bool {
+    /// Moves ready items to `items`, as many as the bounds allow, and answers
+    /// whether the queue was at its bound and no longer is.
+    pub(crate) fn take(
+        &self,
+        chains: &mut Chains,
+        bounds: BatchBounds,
+        items: &mut Vec<Item>,
+    ) -> bool {
         let mut queue = self.queue.borrow_mut();
         if self.chained.get() == 0 {
-            let count = max.min(queue.len());
+            let mut bytes = 0;
+            let within = queue.iter().take(bounds.events).take_while(|entry| {
+                let fits = bytes < bounds.payload_bytes;
+                bytes += entry.payload_bytes();
+                fits
+            });
+            let count = within.count();
             items.extend(queue.drain(..count).filter_map(|entry| match entry {
                 Entry::Ready(item) => Some(item),
                 Entry::Chained(..) => None,
             }));
         } else {
-            self.take_past_waiting(&mut queue, chains, max, items);
+            self.take_past_waiting(&mut queue, chains, bounds, items);
         }
-        let has_room_again = self.is_full.get() && queue.len() < self.max_queued;
+        self.has_room_again(queue.len())
+    }
+
+    /// Moves the publishes that are meant to `removed`, and answers as
+    /// [`Lane::take`] does.
+    pub(crate) fn remove(
+        &self,
+        is_meant: impl Fn(&Publish) -> bool,
+        removed: &mut Vec<Publish>,
+    ) -> bool {
+        let mut queue = self.queue.borrow_mut();
+        for entry in std::mem::take(&mut *queue) {
+            match entry {
+                Entry::Ready(Item {
+                    subject: Subject::Publish(publish),
+                    ..
+                }) if is_meant(&publish) => removed.push(publish),
+                other => queue.push_back(other),
+            }
+        }
+        self.has_room_again(queue.len())
+    }
+
+    fn has_room_again(&self, queued: usize) -> bool {
+        let has_room_again = self.is_full.get() && queued < self.max_queued;
         if has_room_again {
             self.is_full.set(false);
             let full_lanes = self.pressure.full_lanes.get();
@@ -174,13 +232,15 @@ impl Lane {
         &self,
         queue: &mut VecDeque<Entry>,
         chains: &mut Chains,
-        max: usize,
+        bounds: BatchBounds,
         items: &mut Vec<Item>,
     ) {
+        let max = bounds.events;
+        let mut bytes = 0;
         let mut scan = self.scan.borrow_mut();
         let Scan { held, blocked } = &mut *scan;
         for _ in 0..max.saturating_mul(SCAN_BATCHES) {
-            if items.len() >= max {
+            if items.len() >= max || bytes >= bounds.payload_bytes {
                 break;
             }
             let Some(entry) = queue.pop_front() else {
@@ -193,13 +253,16 @@ impl Lane {
             let entry = match entry {
                 _ if is_blocked => entry,
                 Entry::Ready(item) => {
+                    bytes += item.payload_bytes();
                     items.push(item);
                     continue;
                 }
                 Entry::Chained(client, chained) => match chains.take_turn(chained) {
                     Turn::Now(turn) => {
                         self.chained.set(self.chained.get().saturating_sub(1));
-                        items.push(turn.into_item(client, chained));
+                        let item = turn.into_item(client, chained);
+                        bytes += item.payload_bytes();
+                        items.push(item);
                         continue;
                     }
                     Turn::Never => {
@@ -256,6 +319,13 @@ impl Order {
 }
 
 impl Entry {
+    fn payload_bytes(&self) -> usize {
+        match self {
+            Self::Ready(item) => item.payload_bytes(),
+            Self::Chained(..) => 0,
+        }
+    }
+
     fn client(&self) -> ClientHash {
         match self {
             Self::Ready(item) => item.client,

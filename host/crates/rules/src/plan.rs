@@ -12,6 +12,7 @@ use hookwire_settings::OnError;
 
 use crate::instance::Template;
 use crate::interest::Interest;
+use crate::lane::BatchBounds;
 use crate::manifest::Hook;
 use crate::stats::{ModuleCounters, ModuleStats, RuleCounters, RuleStats};
 
@@ -42,7 +43,7 @@ pub(crate) struct PlannedModule {
     pub(crate) template: Template,
     pub(crate) setting: Setting,
     pub(crate) lanes: usize,
-    pub(crate) max_batch: usize,
+    pub(crate) batch: BatchBounds,
     pub(crate) max_queued_events: usize,
     pub(crate) deadline: Duration,
     pub(crate) counters: ModuleCounters,

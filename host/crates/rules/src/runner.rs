@@ -35,7 +35,7 @@ pub(crate) async fn run_lane(worker: Rc<Worker>, module: usize, lane: Rc<Lane>) 
     runner.instance = module.template.start(&module.setting).await.ok();
     let mut batch = Batch::default();
     loop {
-        worker.take(&lane, module.max_batch, &mut batch.items);
+        worker.take(&lane, module.batch, &mut batch.items);
         if batch.items.is_empty() {
             lane.notified().await;
             continue;
@@ -44,8 +44,10 @@ pub(crate) async fn run_lane(worker: Rc<Worker>, module: usize, lane: Rc<Lane>) 
         if worker.has_decided() {
             worker.wake_core();
         }
-        // Lets the worker's sockets and other lanes in between two batches.
-        tokio::task::yield_now().await;
+        if !lane.is_empty() {
+            // Lets the worker's sockets and other lanes in between two batches.
+            tokio::task::yield_now().await;
+        }
     }
 }
 

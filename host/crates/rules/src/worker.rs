@@ -3,17 +3,18 @@
 //! one thread.
 
 use std::cell::{Cell, RefCell};
+use std::collections::hash_map::Entry;
 use std::hash::Hasher;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use hookwire_broker::{Decided, Verdict};
-use hookwire_mqtt::TopicName;
-use rustc_hash::FxHasher;
+use hookwire_broker::{Decided, Refusal, Verdict};
+use hookwire_mqtt::{ReasonCode, TopicName};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use crate::chain::Chains;
-use crate::lane::{ClientHash, Item, Lane, Pressure, Publish, Subject};
+use crate::lane::{BatchBounds, ClientHash, Item, Lane, Pressure, Publish, Subject};
 use crate::manifest::Hook;
 use crate::plan::Plan;
 use crate::sets::{Set, Sets};
@@ -29,6 +30,33 @@ pub(crate) struct Worker {
     waker: RefCell<Option<Waker>>,
     /// Publishes whose verdict was not taken, and events that did not run.
     outstanding: Cell<usize>,
+    waiting: RefCell<Waiting>,
+}
+
+/// Clients with publishes that are not decided or events that did not run.
+#[derive(Default)]
+struct Waiting {
+    submissions: FxHashMap<ClientHash, u32>,
+    /// Clients that may not connect until theirs are through.
+    refused: FxHashSet<ClientHash>,
+}
+
+impl Waiting {
+    fn begin(&mut self, client: ClientHash) {
+        *self.submissions.entry(client).or_default() += 1;
+    }
+
+    /// Whether the core has to be told that the client may connect now.
+    fn end(&mut self, client: ClientHash) -> bool {
+        if let Entry::Occupied(mut entry) = self.submissions.entry(client) {
+            if *entry.get() > 1 {
+                *entry.get_mut() -= 1;
+                return false;
+            }
+            entry.remove();
+        }
+        !self.refused.is_empty() && self.refused.remove(&client)
+    }
 }
 
 /// What became of a publish in one step.
@@ -56,6 +84,7 @@ impl Worker {
             decided: RefCell::default(),
             waker: RefCell::default(),
             outstanding: Cell::default(),
+            waiting: RefCell::default(),
             plan,
         }
     }
@@ -81,10 +110,53 @@ impl Worker {
         (0..self.lanes.len()).all(|module| self.lane(module, client).has_room())
     }
 
+    pub(crate) fn may_connect(&self, clientid: &str) -> bool {
+        let client = client_hash(clientid);
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.submissions.contains_key(&client) {
+            waiting.refused.insert(client);
+            return false;
+        }
+        drop(waiting);
+        self.has_room(clientid)
+    }
+
+    /// Answers the publishes of a ticket key that no rule has seen, unrun.
+    pub(crate) fn abandon(&self, key: u64) {
+        let mut unseen = Vec::new();
+        let is_meant = |publish: &Publish| publish.ticket.key == key && !publish.is_seen;
+        let mut has_room_again = false;
+        for (_, lane) in self.lanes() {
+            has_room_again |= lane.remove(is_meant, &mut unseen);
+        }
+        let waiting = unseen.len();
+        self.chains.borrow_mut().remove(is_meant, &mut unseen);
+        if unseen.len() > waiting {
+            // Their places in the lanes are void.
+            for (_, lane) in self.lanes() {
+                lane.notify();
+            }
+        }
+        if has_room_again || !unseen.is_empty() {
+            self.wake_core();
+        }
+        for publish in unseen {
+            let verdict = Verdict::Failed {
+                refusal: Refusal {
+                    reason: ReasonCode::UnspecifiedError,
+                    text: "an earlier message was not stored".to_owned(),
+                },
+                retryable: true,
+            };
+            let client = client_hash(&publish.message.sender);
+            self.finish(publish, client, Some(verdict));
+        }
+    }
+
     /// Runs the steps of a set over a publish.
     pub(crate) fn submit_publish(&self, publish: Publish, set: Rc<Set>) {
-        self.outstanding.set(self.outstanding.get() + 1);
         let client = client_hash(&publish.message.sender);
+        self.began(client);
         if !self.enter(publish, set, 0, client) {
             self.wake_core();
         }
@@ -95,7 +167,7 @@ impl Worker {
     fn enter(&self, publish: Publish, set: Rc<Set>, from: usize, client: ClientHash) -> bool {
         let rules = &self.plan.rules;
         let Some(first) = set.next_step(rules, from, &publish.message) else {
-            self.finish(publish, None);
+            self.finish(publish, client, None);
             return false;
         };
         let module = set.steps[first].module;
@@ -130,11 +202,13 @@ impl Worker {
             step,
             chain,
         } = item;
-        let Subject::Publish(publish) = subject else {
+        let Subject::Publish(mut publish) = subject else {
             self.outstanding
                 .set(self.outstanding.get().saturating_sub(1));
+            self.ended(client);
             return;
         };
+        publish.is_seen = true;
         let rules = &self.plan.rules;
         let next = match &end {
             StepEnd::GoesOn => set.next_step(rules, step + 1, &publish.message),
@@ -153,8 +227,8 @@ impl Worker {
             self.chains.borrow_mut().end(entry);
         }
         match end {
-            StepEnd::Ended(verdict) => self.finish(publish, Some(verdict)),
-            StepEnd::GoesOn => self.finish(publish, None),
+            StepEnd::Ended(verdict) => self.finish(publish, client, Some(verdict)),
+            StepEnd::GoesOn => self.finish(publish, client, None),
             StepEnd::TopicChanged => {
                 let done = set.steps[step].rules.last().copied().unwrap_or_default();
                 match TopicName::new(&publish.message.topic) {
@@ -165,13 +239,25 @@ impl Worker {
                             .left(Hook::MessagePublish, topic, done);
                         self.enter(publish, left, 0, client);
                     }
-                    Err(_) => self.finish(publish, None),
+                    Err(_) => self.finish(publish, client, None),
                 }
             }
         }
     }
 
-    fn finish(&self, publish: Publish, ended: Option<Verdict>) {
+    fn began(&self, client: ClientHash) {
+        self.outstanding.set(self.outstanding.get() + 1);
+        self.waiting.borrow_mut().begin(client);
+    }
+
+    fn ended(&self, client: ClientHash) {
+        if self.waiting.borrow_mut().end(client) {
+            self.wake_core();
+        }
+    }
+
+    fn finish(&self, publish: Publish, client: ClientHash, ended: Option<Verdict>) {
+        self.ended(client);
         let passed = || {
             if publish.replaced {
                 Verdict::Replace(publish.message)
@@ -207,7 +293,7 @@ impl Worker {
             let Some(step) = next else {
                 return;
             };
-            self.outstanding.set(self.outstanding.get() + 1);
+            self.began(client);
             self.lane(set.steps[step].module, client).push(Item {
                 client,
                 subject,
@@ -220,8 +306,8 @@ impl Worker {
     }
 
     /// Fills `items` for a lane's next batch.
-    pub(crate) fn take(&self, lane: &Lane, max: usize, items: &mut Vec<Item>) {
-        if lane.take(&mut self.chains.borrow_mut(), max, items) {
+    pub(crate) fn take(&self, lane: &Lane, bounds: BatchBounds, items: &mut Vec<Item>) {
+        if lane.take(&mut self.chains.borrow_mut(), bounds, items) {
             self.wake_core();
         }
     }

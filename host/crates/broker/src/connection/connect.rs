@@ -43,8 +43,10 @@ impl<H: Hooks> Shard<H> {
                     .and_then(|bytes| usize::try_from(bytes).ok())
                     .unwrap_or(usize::MAX),
                 wants_problem_information: connect.request_problem_information,
+                asked_for_expiry: connect.session_expiry_interval_s > 0,
                 will: None,
                 pipeline: Pipeline::default(),
+                is_fail_stopped: false,
                 output: Output::default(),
                 dirty: false,
                 paused: false,

@@ -115,6 +115,21 @@ impl<H: Hooks> Shard<H> {
     }
 
     fn on_disconnect(&mut self, now: Now, key: ConnectionKey, disconnect: &Disconnect) {
+        let asks_now = disconnect
+            .session_expiry_interval_s
+            .is_some_and(|seconds| seconds > 0);
+        let asked = self
+            .connection(key)
+            .is_some_and(|connection| connection.asked_for_expiry);
+        if asks_now && !asked {
+            let breach = Breach {
+                kind: "session expiry in DISCONNECT",
+                reason: ReasonCode::ProtocolError,
+                text: "CONNECT had no session expiry interval",
+            };
+            self.breach(now, key, &breach);
+            return;
+        }
         let reason = match disconnect.reason {
             ReasonCode::Success => CloseReason::Normal,
             _ => CloseReason::NormalWithWill,

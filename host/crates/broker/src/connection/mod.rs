@@ -102,8 +102,12 @@ pub(crate) struct Connection {
     /// Largest packet the client takes.
     pub(crate) maximum_packet_bytes: usize,
     pub(crate) wants_problem_information: bool,
+    /// Whether CONNECT asked for a session that outlives the connection.
+    pub(crate) asked_for_expiry: bool,
     pub(crate) will: Option<Will>,
     pub(crate) pipeline: Pipeline,
+    /// Whether a QoS 1 publish failed and the client was closed to send it again.
+    pub(crate) is_fail_stopped: bool,
     pub(crate) output: Output,
     /// Whether it is in the list of connections with something to write.
     pub(crate) dirty: bool,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hookwire_mqtt::{Disconnect, Packet, PacketId, ProtocolVersion, PubAck, QoS};
+use hookwire_mqtt::{Disconnect, PacketId, ProtocolVersion, PubAck, QoS};
 
 use super::{Connection, ConnectionKey, Farewell};
 use crate::hooks::{Hooks, Refusal};
@@ -105,7 +105,14 @@ impl<H: Hooks> Shard<H> {
             ack.reason = refusal.reason;
             ack.reason_string = connection.wants_problem_information.then_some(refusal.text);
         }
+        let before = connection.output.tail().len();
         ack.encode(connection.version, connection.output.tail());
+        if connection.output.tail().len() - before > connection.maximum_packet_bytes {
+            // The text goes before the packet would be too large [MQTT-3.4.2-2].
+            connection.output.tail().truncate(before);
+            ack.reason_string = None;
+            ack.encode(connection.version, connection.output.tail());
+        }
     }
 
     fn send_queued(&mut self, session_key: SessionKey, key: ConnectionKey) {
@@ -188,13 +195,20 @@ impl<H: Hooks> Shard<H> {
 /// Appends DISCONNECT for clients whose version lets a server send it.
 pub(crate) fn close_packet(connection: &mut Connection, farewell: Farewell) {
     if connection.version == ProtocolVersion::V5 {
-        let packet = Packet::Disconnect(Disconnect {
+        let mut disconnect = Disconnect {
             reason: farewell.reason,
             reason_string: farewell
                 .text
                 .filter(|_| connection.wants_problem_information),
             ..Disconnect::default()
-        });
-        packet.encode(connection.version, connection.output.tail());
+        };
+        let before = connection.output.tail().len();
+        disconnect.encode(connection.version, connection.output.tail());
+        if connection.output.tail().len() - before > connection.maximum_packet_bytes {
+            // The text goes before the packet would be too large [MQTT-3.14.2-3].
+            connection.output.tail().truncate(before);
+            disconnect.reason_string = None;
+            disconnect.encode(connection.version, connection.output.tail());
+        }
     }
 }

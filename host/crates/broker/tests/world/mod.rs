@@ -29,6 +29,7 @@ pub(crate) struct Script {
     pub(crate) full: bool,
     pub(crate) submitted: VecDeque<(WorkerId, Ticket, Arc<Message>)>,
     pub(crate) acked: Vec<(String, String)>,
+    pub(crate) abandoned: Vec<u64>,
     pub(crate) client_events: Vec<(ClientHook, String, &'static str)>,
 }
 
@@ -97,6 +98,14 @@ impl Hooks for ScriptedHooks {
         !self.script.borrow().full
     }
 
+    fn may_connect(&self, clientid: &str) -> bool {
+        self.has_room(clientid)
+    }
+
+    fn abandon(&mut self, key: u64) {
+        self.script.borrow_mut().abandoned.push(key);
+    }
+
     fn take_decided(&mut self, decided: &mut Vec<Decided>) {
         decided.append(&mut self.decided.borrow_mut());
     }
@@ -138,6 +147,9 @@ pub(crate) struct World {
     pub(crate) now: Now,
     /// Mail is carried by `settle` only when this is set.
     pub(crate) carry_mail: bool,
+    /// Sockets take nothing while this is set.
+    pub(crate) stop_writing: bool,
+    unwritten: Vec<(usize, ConnectionKey)>,
 }
 
 pub(crate) const LIMITS: Limits = Limits {
@@ -185,6 +197,8 @@ impl World {
             clients: Vec::new(),
             now,
             carry_mail: true,
+            stop_writing: false,
+            unwritten: Vec::new(),
         }
     }
 
@@ -326,7 +340,14 @@ impl World {
         let mut moved = !keys.is_empty();
         keys.clear();
         self.shards[worker].take_dirty(&mut keys);
-        moved |= !keys.is_empty();
+        moved |= !keys.is_empty() && !self.stop_writing;
+        if self.stop_writing {
+            self.unwritten
+                .extend(keys.drain(..).map(|key| (worker, key)));
+        } else {
+            let before = self.unwritten.extract_if(.., |(of, _)| *of == worker);
+            keys.extend(before.map(|(_, key)| key));
+        }
         for key in keys {
             self.write(worker, key);
         }
@@ -376,6 +397,11 @@ impl World {
                 client.closed = true;
             }
         }
+    }
+
+    /// Bytes that the client got since the last call of `got`.
+    pub(crate) fn received_bytes(&self, client: usize) -> usize {
+        self.clients[client].received.len()
     }
 
     /// What the client got since the last call.

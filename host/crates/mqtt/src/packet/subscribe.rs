@@ -133,8 +133,9 @@ impl SubscribeFilter {
         if options & reserved != 0 {
             return Err(reader.error(FIELD, Fault::ReservedBits));
         }
-        let qos =
-            QoS::try_from(options & 0b11).map_err(|_| reader.error(FIELD, Fault::InvalidQoS))?;
+        // A protocol error here, other than in PUBLISH (MQTT 5, 3.8.3.1).
+        let qos = QoS::try_from(options & 0b11)
+            .map_err(|_| reader.error(FIELD, Fault::InvalidValue(3)))?;
         let retain_handling = match (options >> 4) & 0b11 {
             0 => RetainHandling::SendAtSubscribe,
             1 => RetainHandling::SendIfNew,

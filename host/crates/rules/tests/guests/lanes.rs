@@ -209,6 +209,93 @@ fn the_core_is_woken_once_a_batch() {
     });
 }
 
+#[test]
+fn a_client_with_events_under_way_may_not_connect_yet() {
+    with_rules(&blocks(&[], &store_all()), async |mut rig: Rig| {
+        assert!(rig.rules.may_connect("c"));
+        rig.store.close();
+        rig.client_event(ClientHook::Disconnected, "c");
+        rig.publish("p", "t", "");
+        for client in ["c", "p"] {
+            assert!(!rig.rules.may_connect(client), "{client}");
+        }
+        assert!(rig.rules.may_connect("other"), "it waits for nobody else");
+        rig.wait_for("the batch is under way", |rig| {
+            !rig.store.executed().is_empty()
+        })
+        .await;
+        assert!(!rig.rules.may_connect("c"), "its event has not run");
+        let woken = std::sync::Arc::new(CountingWaker::default());
+        rig.rules.set_waker(std::sync::Arc::clone(&woken).into());
+        rig.store.open();
+        rig.wait_for("the core is woken", |_| woken.count() > 0)
+            .await;
+        rig.wait_for("both may connect", |rig| {
+            rig.rules.may_connect("c") && rig.rules.may_connect("p")
+        })
+        .await;
+    });
+}
+
+#[test]
+fn publishes_that_are_abandoned_are_not_run() {
+    let rules = [
+        rule("first", "message.publish", "noop", "topic = \"two/#\""),
+        rule("store", "message.publish", "store", STORE),
+    ];
+    let module = [("max_batch = 64", "max_batch = 1")];
+    with_rules(&blocks(&module, &rules), async |mut rig: Rig| {
+        rig.store.close();
+        let running = rig.publish("c", "t", "running");
+        rig.wait_for("the batch is under way", |rig| {
+            !rig.store.executed().is_empty()
+        })
+        .await;
+        let waits = rig.publish("c", "t", "waits");
+        let waits_in_chain = rig.publish("c", "two/steps", "waits");
+        let kept = rig.publish("c", "two/steps", "kept");
+        let woken = std::sync::Arc::new(CountingWaker::default());
+        rig.rules.set_waker(std::sync::Arc::clone(&woken).into());
+        for key in [running, waits, waits_in_chain] {
+            rig.rules.abandon(key);
+        }
+        assert!(woken.count() > 0);
+        let mut decided = rig.decided_so_far();
+        decided.sort_unstable();
+        assert_eq!(decided, [waits, waits_in_chain], "what runs goes on");
+        rig.store.open();
+        let verdicts = rig.verdicts().await;
+        assert_eq!(verdicts[0], Verdict::Proceed);
+        assert!(matches!(verdicts[1], Verdict::Failed { .. }));
+        assert!(matches!(verdicts[2], Verdict::Failed { .. }));
+        assert_eq!(verdicts[kept as usize - 1], Verdict::Proceed);
+        assert_eq!(rig.store.column(5), ["running", "kept"]);
+        assert_eq!(rig.rules.outstanding(), 0);
+        assert!(rig.rules.may_connect("c"));
+    });
+}
+
+#[test]
+fn a_batch_holds_no_more_payload_than_its_guest_has_memory_for() {
+    // An eighth of it: 1 MiB.
+    let module = [(
+        "max_batch = 64",
+        "max_batch = 64\n  max_memory_bytes = \"8MiB\"",
+    )];
+    with_rules(&blocks(&module, &store_all()), async |mut rig: Rig| {
+        rig.publish("c", "t", "");
+        rig.verdicts().await;
+        let large = "x".repeat(400_000);
+        for _ in 0..6 {
+            rig.publish("c", "t", &large);
+        }
+        let verdicts = rig.verdicts().await;
+        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Proceed));
+        let calls: Vec<usize> = rig.store.executed().iter().map(|c| c.rows.len()).collect();
+        assert_eq!(calls, [1, 3, 3]);
+    });
+}
+
 #[derive(Default)]
 struct CountingWaker(std::sync::atomic::AtomicUsize);
 

@@ -197,6 +197,8 @@ impl Rig {
         self.publish_message(message)
     }
 
+    /// Publishes, and answers the number of the publish, which is also the key
+    /// of its ticket.
     pub(crate) fn publish_message(&mut self, message: Message) -> u64 {
         let set = self.matching(&message.topic);
         assert_ne!(set, RuleSet::NONE, "a rule matches {}", message.topic);
