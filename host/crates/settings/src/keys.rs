@@ -138,7 +138,7 @@ impl<'b, 's, 't> Keys<'b, 's, 't> {
     }
 
     /// Refuses the keys and blocks that were not asked for.
-    pub(crate) fn finish(mut self) {
+    pub(crate) fn finish(&mut self) {
         for structure in self.body {
             match structure {
                 Structure::Attribute(attribute) => {

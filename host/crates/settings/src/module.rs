@@ -16,32 +16,42 @@ use crate::value::{self, Wrong};
 /// Interfaces that a module may be granted beside the pools of its rules.
 const GRANTS: &[&str] = &["clock"];
 
-/// The block's name and the module. What is wrong is reported and has its
-/// default, so that rules still find the module.
-pub(crate) fn read(source: &mut Source<'_>, block: &Block) -> Option<Module> {
+/// The block's name, and the module unless what is wrong with it decides which
+/// component it is or what that may use. Other wrong values have their default,
+/// so that rules can still be held against the module.
+pub(crate) fn read(
+    source: &mut Source<'_>,
+    block: &Block,
+) -> Option<(Located<String>, Option<Module>)> {
     let name = block::name(source, block)?;
     let owner = format!("module \"{}\"", name.value);
     let mut keys = Keys::new(source, &block.body, owner, name.at.clone());
+    let lanes = keys.count("lanes", 1, 1..=64);
+    let max_batch = keys.count("max_batch", 256, 1..=4096);
+    let max_queued_events = keys.count("max_queued_events", 8192, 1..=1_048_576);
+    let deadline = keys.time(
+        "deadline",
+        Duration::from_secs(5),
+        Duration::from_millis(1)..=Duration::from_secs(600),
+    );
+    let before = keys.source().problem_count();
     let module = Module {
         path: keys.located("path", value::path).map(|path| path.value),
         grants: keys.or("grants", Vec::new(), grants),
-        lanes: keys.count("lanes", 1, 1..=64),
-        max_batch: keys.count("max_batch", 256, 1..=4096),
-        max_queued_events: keys.count("max_queued_events", 8192, 1..=1_048_576),
-        deadline: keys.time(
-            "deadline",
-            Duration::from_secs(5),
-            Duration::from_millis(1)..=Duration::from_secs(600),
-        ),
+        lanes,
+        max_batch,
+        max_queued_events,
+        deadline,
         max_memory_bytes: keys.bytes(
             "max_memory_bytes",
             64 * 1024 * 1024,
             64 * 1024..=4 * 1024 * 1024 * 1024,
         ),
-        name,
+        name: name.clone(),
     };
     keys.finish();
-    Some(module)
+    let is_sound = keys.source().problem_count() == before;
+    Some((name, is_sound.then_some(module)))
 }
 
 fn grants(source: &Source<'_>, value: &Expression) -> Result<Vec<Located<String>>, Wrong> {

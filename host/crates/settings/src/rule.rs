@@ -21,11 +21,27 @@ const HOOKS: &[&str] = &[
 
 /// What a rule can refer to: the names of the file's blocks.
 pub(crate) struct Defined {
-    pub(crate) pools: Vec<Located<String>>,
-    pub(crate) modules: Vec<Located<String>>,
+    pub(crate) pools: Names,
+    pub(crate) modules: Names,
 }
 
-/// The block's name, and the rule if nothing is wrong with it.
+/// The names of the blocks of one sort.
+pub(crate) struct Names {
+    /// All that are written, also those of blocks with problems.
+    pub(crate) written: Vec<String>,
+    /// Those of the blocks that could be read.
+    pub(crate) read: Vec<String>,
+}
+
+impl Names {
+    /// Whether the name's block is there, and was left out for its problems.
+    fn is_left_out(&self, name: &Located<String>) -> bool {
+        self.written.contains(&name.value) && !self.read.contains(&name.value)
+    }
+}
+
+/// The block's name, and the rule if nothing is wrong with it but that it names
+/// blocks that are not there. One whose module or pool was left out is left out.
 pub(crate) fn read(
     source: &mut Source<'_>,
     block: &Block,
@@ -33,6 +49,7 @@ pub(crate) fn read(
 ) -> Option<(Located<String>, Option<Rule>)> {
     let name = block::name(source, block)?;
     let owner = format!("rule \"{}\"", name.value);
+    let before = source.problem_count();
     let mut keys = Keys::new(source, &block.body, owner, name.at.clone());
     let hook = keys.required("hook", hook);
     let module = keys.required("module", value::some_text);
@@ -44,9 +61,16 @@ pub(crate) fn read(
     if let Some(hook) = &hook {
         check_hook(&mut keys, &hook.value, topic.as_ref(), on_error.as_ref());
     }
+    keys.finish();
+    let refers_to_left_out = module
+        .as_ref()
+        .is_some_and(|module| defined.modules.is_left_out(module))
+        || pool
+            .as_ref()
+            .is_some_and(|pool| defined.pools.is_left_out(pool));
+    let is_kept = keys.source().problem_count() == before && !refers_to_left_out;
     check_reference(&mut keys, "module", module.as_ref(), &defined.modules);
     check_reference(&mut keys, "pool", pool.as_ref(), &defined.pools);
-    keys.finish();
     let rule = match (hook, module, action) {
         (Some(hook), Some(module), Some(action)) => Some(Rule {
             name: name.clone(),
@@ -63,7 +87,7 @@ pub(crate) fn read(
         }),
         _ => None,
     };
-    Some((name, rule))
+    Some((name, rule.filter(|_| is_kept)))
 }
 
 fn hook(source: &Source<'_>, value: &Expression) -> Result<String, Wrong> {
@@ -108,13 +132,14 @@ fn check_reference(
     keys: &mut Keys<'_, '_, '_>,
     what: &str,
     reference: Option<&Located<String>>,
-    defined: &[Located<String>],
+    defined: &Names,
 ) {
     let Some(Located { value, at }) = reference else {
         return;
     };
-    if defined.iter().all(|name| name.value != *value) {
-        let hint = hint(value, defined.iter().map(|name| name.value.as_str()));
+    let names = || defined.written.iter().map(String::as_str);
+    if names().all(|name| name != value) {
+        let hint = hint(value, names());
         let message = format!("{what}: no {what} is called \"{value}\"; {hint}");
         keys.report(at.clone(), &message);
     }

@@ -69,12 +69,14 @@ impl<'t> Source<'t> {
         self.problems.push(Problem { at, message });
     }
 
-    /// `settings`, unless something is wrong; problems go by line.
-    pub(crate) fn finish<T>(mut self, settings: Option<T>) -> Result<T, Vec<Problem>> {
+    /// How many problems were found so far.
+    pub(crate) fn problem_count(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// What is wrong, by line.
+    pub(crate) fn finish(mut self) -> Vec<Problem> {
         self.problems.sort_by_key(|problem| problem.at.line);
-        match settings {
-            Some(settings) if self.problems.is_empty() => Ok(settings),
-            _ => Err(self.problems),
-        }
+        self.problems
     }
 }

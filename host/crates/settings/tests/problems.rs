@@ -359,3 +359,85 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn two_writers_on_a_file_and_two_listeners_on_an_address_are_refused() {
+    check_lines(
+        r#"listener "tcp" "other" {
+  address = "127.0.0.1:1883"
+}
+listener "tcp" "any" {
+  address = "127.0.0.1:0"
+}
+listener "tcp" "any-too" {
+  address = "127.0.0.1:0"
+}
+pool "sqlite" "p" {
+  file = "a.db"
+}
+pool "sqlite" "q" {
+  file = "./a.db"
+}
+pool "sqlite" "r" {
+  file = "b.db"
+}
+"#,
+        &[
+            "x.hcl:5: listener \"other\": address: listener \"default\" has the same address, at x.hcl:1",
+            "x.hcl:17: pool \"q\": file: pool \"p\" has the same file, at x.hcl:14",
+        ],
+    );
+}
+
+#[test]
+fn what_can_be_read_is_kept_beside_the_problems() {
+    let rule = |name: &str, module: &str, pool: &str, more: &str| {
+        format!(
+            "rule \"{name}\" {{\n hook = \"message.publish\"\n module = \"{module}\"\n \
+             action = \"a\"\n pool = \"{pool}\"\n {more}\n}}\n"
+        )
+    };
+    let text = [
+        VALID,
+        "pool \"sqlite\" \"p\" {\n  file = \"a.db\"\n  readers = 0\n}\n",
+        "pool \"oracle\" \"lost\" {\n}\n",
+        "module \"m\" {\n  deadline = \"soon\"\n}\n",
+        "module \"bare\" {\n  grants = [\"clok\"]\n}\n",
+        "module \"two words\" {\n}\n",
+        &rule("kept", "m", "p", ""),
+        &rule("without-pool", "m", "q", ""),
+        &rule("without-module", "n", "p", ""),
+        &rule("with-mistake", "m", "p", "options { a = null }"),
+        &rule("of-left-out-pool", "m", "lost", ""),
+        &rule("of-left-out-module", "bare", "p", ""),
+        &rule("of-misnamed-module", "two words", "p", ""),
+    ]
+    .concat();
+    let (settings, problems) = Settings::read_text("x.hcl", &text);
+    let rules: Vec<_> = settings
+        .rules
+        .iter()
+        .map(|r| r.name.value.as_str())
+        .collect();
+    assert_eq!(rules, ["kept", "without-pool", "without-module"]);
+    let modules: Vec<_> = settings
+        .modules
+        .iter()
+        .map(|m| m.name.value.as_str())
+        .collect();
+    assert_eq!(modules, ["m"]);
+    assert_eq!(settings.modules[0].deadline.as_secs(), 5);
+    let pools: Vec<_> = settings
+        .pools
+        .iter()
+        .map(|p| p.name.value.as_str())
+        .collect();
+    assert_eq!(pools, ["p"]);
+    let lines: Vec<usize> = problems.iter().map(|problem| problem.at.line).collect();
+    assert_eq!(problems.len(), 8, "{problems:#?}");
+    assert!(lines.is_sorted());
+
+    let (settings, problems) = Settings::read_text("x.hcl", "node = = 1\n");
+    assert_eq!(problems.len(), 1);
+    assert!(settings.listeners.is_empty() && settings.rules.is_empty());
+}
