@@ -32,7 +32,7 @@ const BAD_CONFIGURATION: u8 = 2;
 
 pub(crate) fn main() -> ExitCode {
     let result = match Arguments::parse().verb {
-        Verb::Run(options) => run::run(options),
+        Verb::Run(options) => run::run(&options),
         Verb::Check(options) => check::check(&options),
     };
     let error = match result {

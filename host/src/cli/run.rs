@@ -23,7 +23,7 @@ pub(crate) struct RunOptions {
     pub(crate) data: PathBuf,
 }
 
-pub(crate) fn run(options: RunOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
     telemetry::start();
     end_on_panic();
     let (mut settings, problems) = match &options.config {

@@ -3,6 +3,10 @@
 //! Starts brokers itself, one at a time, drives each with the same load from
 //! one thread, and prints CPU and wall time a message. Figures of one run are
 //! comparable with each other and with nothing else.
+#![expect(
+    clippy::print_stdout,
+    reason = "a command-line tool writes its figures there"
+)]
 
 mod broker;
 mod hooks;

@@ -147,6 +147,25 @@ impl<H: Hooks> Worker<H> {
         self.flush_is_due = false;
     }
 
+    /// Takes what other threads handed over; names the connections to serve.
+    fn take_all(&mut self, deliveries: &mut Vec<Delivery>) -> Vec<ConnectionKey> {
+        for delivery in deliveries.drain(..) {
+            match delivery {
+                Delivery::Greeted(greeted) => self.greeted.push(*greeted),
+                Delivery::Mail { from, mail } => self.shard.receive(from, mail),
+                Delivery::Stop { deadline } => {
+                    self.stop = Some(deadline);
+                    if let Some(waker) = self.stopper.take() {
+                        waker.wake();
+                    }
+                }
+            }
+        }
+        let admitted = self.admit();
+        self.schedule_flush();
+        admitted
+    }
+
     /// Takes the connections that may connect now, oldest first; the others
     /// keep their places among those being greeted.
     fn admit(&mut self) -> Vec<ConnectionKey> {
@@ -189,22 +208,7 @@ async fn take_deliveries<H: Hooks + 'static>(worker: Shared<H>, inbox: WorkerHan
     let mut deliveries = Vec::new();
     loop {
         poll_fn(|cx| inbox.poll_take(cx, &mut deliveries)).await;
-        let mut borrowed = worker.borrow_mut();
-        for delivery in deliveries.drain(..) {
-            match delivery {
-                Delivery::Greeted(greeted) => borrowed.greeted.push(*greeted),
-                Delivery::Mail { from, mail } => borrowed.shard.receive(from, mail),
-                Delivery::Stop { deadline } => {
-                    borrowed.stop = Some(deadline);
-                    if let Some(waker) = borrowed.stopper.take() {
-                        waker.wake();
-                    }
-                }
-            }
-        }
-        let admitted = borrowed.admit();
-        borrowed.schedule_flush();
-        drop(borrowed);
+        let admitted = worker.borrow_mut().take_all(&mut deliveries);
         serve_all(&worker, admitted);
         // Mail that keeps coming must not keep the sockets waiting.
         tokio::task::yield_now().await;
