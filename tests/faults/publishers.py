@@ -8,7 +8,9 @@ as a client with at-least-once delivery does.
 
 import collections
 import multiprocessing
+import os
 import socket
+import threading
 import time
 from dataclasses import dataclass
 
@@ -94,7 +96,14 @@ def payload(plan, number):
     return head + b"." * (plan.payload_bytes - len(head))
 
 
+def _end_with_parent():
+    """A test run that is killed takes its publishers with it."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
 def _run(plan, port, progress, stop, result):
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     kind = {"raw": RawLoad, "paho": PahoLoad}[plan.tool]
     load = kind(plan, port, progress)
     load.run(stop)
