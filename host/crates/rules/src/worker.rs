@@ -33,22 +33,23 @@ pub(crate) struct Worker {
     waiting: RefCell<Waiting>,
 }
 
-/// Clients with publishes that are not decided or events that did not run.
+/// Clients with `client.*` events that did not run. The last of a connection
+/// comes behind everything else of it, so nothing else has to be counted.
 #[derive(Default)]
 struct Waiting {
-    submissions: FxHashMap<ClientHash, u32>,
+    events: FxHashMap<ClientHash, u32>,
     /// Clients that may not connect until theirs are through.
     refused: FxHashSet<ClientHash>,
 }
 
 impl Waiting {
     fn begin(&mut self, client: ClientHash) {
-        *self.submissions.entry(client).or_default() += 1;
+        *self.events.entry(client).or_default() += 1;
     }
 
     /// Whether the core has to be told that the client may connect now.
     fn end(&mut self, client: ClientHash) -> bool {
-        if let Entry::Occupied(mut entry) = self.submissions.entry(client) {
+        if let Entry::Occupied(mut entry) = self.events.entry(client) {
             if *entry.get() > 1 {
                 *entry.get_mut() -= 1;
                 return false;
@@ -113,7 +114,7 @@ impl Worker {
     pub(crate) fn may_connect(&self, clientid: &str) -> bool {
         let client = client_hash(clientid);
         let mut waiting = self.waiting.borrow_mut();
-        if waiting.submissions.contains_key(&client) {
+        if waiting.events.contains_key(&client) {
             waiting.refused.insert(client);
             return false;
         }
@@ -148,15 +149,14 @@ impl Worker {
                 },
                 retryable: true,
             };
-            let client = client_hash(&publish.message.sender);
-            self.finish(publish, client, Some(verdict));
+            self.finish(publish, Some(verdict));
         }
     }
 
     /// Runs the steps of a set over a publish.
     pub(crate) fn submit_publish(&self, publish: Publish, set: Rc<Set>) {
         let client = client_hash(&publish.message.sender);
-        self.began(client);
+        self.outstanding.set(self.outstanding.get() + 1);
         if !self.enter(publish, set, 0, client) {
             self.wake_core();
         }
@@ -167,7 +167,7 @@ impl Worker {
     fn enter(&self, publish: Publish, set: Rc<Set>, from: usize, client: ClientHash) -> bool {
         let rules = &self.plan.rules;
         let Some(first) = set.next_step(rules, from, &publish.message) else {
-            self.finish(publish, client, None);
+            self.finish(publish, None);
             return false;
         };
         let module = set.steps[first].module;
@@ -205,7 +205,9 @@ impl Worker {
         let Subject::Publish(mut publish) = subject else {
             self.outstanding
                 .set(self.outstanding.get().saturating_sub(1));
-            self.ended(client);
+            if matches!(subject, Subject::Client(_)) && self.waiting.borrow_mut().end(client) {
+                self.wake_core();
+            }
             return;
         };
         publish.is_seen = true;
@@ -227,8 +229,8 @@ impl Worker {
             self.chains.borrow_mut().end(entry);
         }
         match end {
-            StepEnd::Ended(verdict) => self.finish(publish, client, Some(verdict)),
-            StepEnd::GoesOn => self.finish(publish, client, None),
+            StepEnd::Ended(verdict) => self.finish(publish, Some(verdict)),
+            StepEnd::GoesOn => self.finish(publish, None),
             StepEnd::TopicChanged => {
                 let done = set.steps[step].rules.last().copied().unwrap_or_default();
                 match TopicName::new(&publish.message.topic) {
@@ -239,25 +241,13 @@ impl Worker {
                             .left(Hook::MessagePublish, topic, done);
                         self.enter(publish, left, 0, client);
                     }
-                    Err(_) => self.finish(publish, client, None),
+                    Err(_) => self.finish(publish, None),
                 }
             }
         }
     }
 
-    fn began(&self, client: ClientHash) {
-        self.outstanding.set(self.outstanding.get() + 1);
-        self.waiting.borrow_mut().begin(client);
-    }
-
-    fn ended(&self, client: ClientHash) {
-        if self.waiting.borrow_mut().end(client) {
-            self.wake_core();
-        }
-    }
-
-    fn finish(&self, publish: Publish, client: ClientHash, ended: Option<Verdict>) {
-        self.ended(client);
+    fn finish(&self, publish: Publish, ended: Option<Verdict>) {
         let passed = || {
             if publish.replaced {
                 Verdict::Replace(publish.message)
@@ -293,7 +283,10 @@ impl Worker {
             let Some(step) = next else {
                 return;
             };
-            self.began(client);
+            self.outstanding.set(self.outstanding.get() + 1);
+            if matches!(subject, Subject::Client(_)) {
+                self.waiting.borrow_mut().begin(client);
+            }
             self.lane(set.steps[step].module, client).push(Item {
                 client,
                 subject,
