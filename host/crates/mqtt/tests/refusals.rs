@@ -198,8 +198,8 @@ fn other_packets_are_refused() {
     check(
         V311,
         &p(0x82, b"\0\x01\0\x01a\x03"),
-        "invalid qos",
-        MalformedPacket,
+        "invalid value",
+        ProtocolError,
     );
     check(
         V311,
