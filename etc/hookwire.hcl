@@ -51,8 +51,8 @@ module "sqlite" {
 
   # Interfaces beside the pools of its rules, such as "clock"; this one needs none.
   grants = []
-  # Instances on each worker; one is enough while calls are batched.
-  lanes = 1
+  # Instances on each worker: while one waits for its store, another goes on.
+  lanes = 2
   # Events in one call at most. A busy store fills it, an idle one does not wait for it.
   max_batch = 256
   # Events that wait for one lane before its clients are not read for a while.

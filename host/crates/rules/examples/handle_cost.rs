@@ -64,10 +64,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     let tasks = tokio::task::LocalSet::new();
     // A task like the lanes: waking the outermost future costs a system call.
-    let measured = tasks.block_on(
-        &worker,
-        tasks.run_until(tokio::task::spawn_local(measure(plan))),
-    )??;
+    let measured = tasks.block_on(&worker, async {
+        tokio::task::spawn_local(async { measure(plan).await.map_err(|error| error.to_string()) })
+            .await
+    })??;
     println!(
         "ns a message    {}",
         BATCHES.map(|n| format!("{n:>7}")).concat()

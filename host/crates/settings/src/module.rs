@@ -26,7 +26,7 @@ pub(crate) fn read(
     let name = block::name(source, block)?;
     let owner = format!("module \"{}\"", name.value);
     let mut keys = Keys::new(source, &block.body, owner, name.at.clone());
-    let lanes = keys.count("lanes", 1, 1..=64);
+    let lanes = keys.count("lanes", 2, 1..=64);
     let max_batch = keys.count("max_batch", 256, 1..=4096);
     let max_queued_events = keys.count("max_queued_events", 8192, 1..=1_048_576);
     let deadline = keys.time(
