@@ -2,7 +2,8 @@
 //! `submit_publish` to the verdict, per message, in batches of several sizes.
 //!
 //! Run it with `--release` after `cargo xtask rules`; the best of several
-//! rounds is printed, because a busy machine only ever adds to it.
+//! rounds is printed, because a busy machine only ever adds to it. Arguments,
+//! if any, are the topics to measure.
 
 #![allow(clippy::print_stdout, reason = "it prints what it measured")]
 
@@ -21,6 +22,7 @@ use hookwire_rules::{Plan, PoolHandle, Runtime, WorkerRules};
 use hookwire_settings::Settings;
 
 const BATCHES: [usize; 4] = [1, 8, 64, 256];
+const TOPICS: [&str; 3] = ["noop", "payload", "store"];
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_millis(300);
 
@@ -95,7 +97,9 @@ async fn measure(
 ) -> Result<Vec<(&'static str, Costs)>, Box<dyn std::error::Error>> {
     let mut rules = WorkerRules::new(plan, 0)?;
     let mut measured = Vec::new();
-    for topic in ["noop", "payload", "store"] {
+    let chosen: Vec<String> = std::env::args().skip(1).collect();
+    let is_chosen = |topic: &str| chosen.is_empty() || chosen.iter().any(|name| name == topic);
+    for topic in TOPICS.into_iter().filter(|topic| is_chosen(topic)) {
         let set = rules.match_publish(TopicName::new(topic)?);
         let mut costs = [f64::INFINITY; BATCHES.len()];
         for _ in 0..ROUNDS {

@@ -20,9 +20,9 @@ use crate::worker::Worker;
 /// Why a worker's lanes cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerRulesError {
-    /// There is no current-thread runtime with a `LocalSet` around the call.
-    #[error("worker {worker} has no tokio LocalSet to run lanes on")]
-    NoLocalSet {
+    /// There is no async runtime around the call.
+    #[error("worker {worker} has no async runtime to run lanes on")]
+    NoRuntime {
         /// Number of the worker.
         worker: usize,
     },
@@ -41,10 +41,13 @@ impl WorkerRules {
     /// inside its `LocalSet`.
     ///
     /// # Errors
-    /// When there is no `LocalSet`.
+    /// When there is no async runtime.
+    ///
+    /// # Panics
+    /// When there is one, and no `LocalSet` on it.
     pub fn new(plan: Arc<Plan>, worker: usize) -> Result<Self, WorkerRulesError> {
         if tokio::runtime::Handle::try_current().is_err() {
-            return Err(WorkerRulesError::NoLocalSet { worker });
+            return Err(WorkerRulesError::NoRuntime { worker });
         }
         let shared = Rc::new(Worker::new(plan));
         let lanes = shared.lanes().map(|(module, lane)| {

@@ -15,6 +15,17 @@ thread_local! {
     static BATCHES: Cell<i64> = const { Cell::new(0) };
 }
 
+/// Why the module does not take a rule: because it says so, or because its
+/// store, which it is to ask, does not answer.
+pub(crate) fn refusal(rule: &Rule) -> Option<String> {
+    if option(rule, "ask").is_some() {
+        let name = rule.pool.clone().unwrap_or_default();
+        let asked = Pool::open(&name).and_then(|pool| pool.exec_many("CREATE TABLE seen", &[]));
+        return asked.err().map(|fault| fault.message);
+    }
+    option(rule, "refuse")
+}
+
 /// Runs a rule on events, of which the first is call number `first`.
 pub(crate) fn run(rule: &Rule, events: &[&Event], first: u32, settled: &mut Vec<Settled>) {
     BATCHES.set(BATCHES.get() + 1);

@@ -29,7 +29,7 @@ impl Guest for TestGuest {
             .rules
             .iter()
             .filter_map(|rule| {
-                let message = actions::option(rule, "refuse")?;
+                let message = actions::refusal(rule)?;
                 Some(ConfigError {
                     rule: rule.id,
                     message,

@@ -84,7 +84,7 @@ const ACTIONS: &[(&str, Kind)] = &[
     (
         "store",
         Kind {
-            options: &[("pool_name", "string", false)],
+            options: &[("pool_name", "string", false), ("ask", "boolean", false)],
             ..STORING
         },
     ),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use hookwire_rules::Plan;
+use hookwire_rules::{Plan, WorkerRules};
 use hookwire_settings::Settings;
 
 use crate::rig::{problems, rule, runtime, settings};
@@ -183,6 +183,28 @@ fn rules_of_a_module_that_did_not_load_are_passed_over() {
     let plan = Plan::bind(runtime(), &settings, &HashMap::new(), &HashMap::new());
     let plan = plan.unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert!(plan.stats().is_empty() && plan.module_stats().is_empty());
+    let error = WorkerRules::new(plan, 3).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "worker 3 has no async runtime to run lanes on"
+    );
+}
+
+#[test]
+fn a_store_asked_while_rules_are_given_is_not_there_when_they_are_checked() {
+    let asks = "pool = \"memory\"\n  options { ask = true }";
+    let blocks = format!("{SOUND}{}", rule("asks", "message.publish", "store", asks));
+    let settings = settings(&blocks);
+    let modules = crate::rig::modules();
+    let problems = Plan::check(runtime(), &settings, modules).err().unwrap();
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "rules.hcl:11: rule \"asks\": pool \"memory\" is not opened while a configuration \
+             is checked"
+        ]
+    );
 }
 
 #[test]

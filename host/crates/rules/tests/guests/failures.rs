@@ -157,3 +157,22 @@ fn failures_of_event_rules_are_logged_and_counted() {
     let lines = log.matches("a rule failed").count();
     assert!((1..=20).contains(&lines), "bounded: {lines}");
 }
+
+#[test]
+fn an_instance_that_does_not_come_up_is_made_again_for_the_next_batch() {
+    let asks = format!("{STORE}\n  options {{ ask = true }}");
+    let rules = [rule("store", "message.publish", "store", &asks)];
+    let log = logged(|| {
+        with_rules(&blocks(&rules), async |mut rig: Rig| {
+            rig.store.fail_with(Some(crate::store::unavailable()));
+            let verdict = rig.verdict("c", "t", "x").await;
+            assert_failed(&verdict, "rule store: it failed (host:start)");
+            assert_eq!(rig.module_stats("m").failed_starts, 1);
+            assert_eq!(rig.module_stats("m").handle_calls, 0);
+            rig.store.fail_with(None);
+            assert_eq!(rig.verdict("c", "t", "x").await, Verdict::Proceed);
+        });
+    });
+    let line = "the module does not start: it refuses its rules: the store is gone";
+    assert!(log.contains(line), "{log}");
+}

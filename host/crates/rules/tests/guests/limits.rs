@@ -124,9 +124,7 @@ fn a_guest_that_takes_too_much_memory_is_ended() {
 }
 
 #[test]
-fn an_instance_that_does_not_come_up_fails_its_batches() {
-    // Enough for the module to come up when it is bound, where its memory is
-    // checked too, is too little for nothing else: so bind refuses it.
+fn a_module_that_does_not_fit_its_memory_is_refused_when_it_is_bound() {
     let module = MODULE.replace("deadline  = \"10s\"", "max_memory_bytes = 65536");
     let settings = crate::rig::settings(&module);
     let problems = crate::rig::problems(&settings);
