@@ -4,9 +4,10 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use hookwire_net::wall_ms;
 
 /// A data directory that this process holds until it is dropped.
 #[derive(Debug)]
@@ -105,14 +106,6 @@ impl DataDir {
     fn mark_file(&self) -> PathBuf {
         self.path.join("id-mark")
     }
-}
-
-fn wall_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|since| u64::try_from(since.as_millis()).ok())
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

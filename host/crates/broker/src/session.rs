@@ -25,7 +25,7 @@ pub(crate) struct Session {
     pub(crate) subscriptions: HashMap<TopicFilter, Granted>,
     pub(crate) inflight: Inflight,
     /// Messages behind the window, oldest first.
-    pub(crate) queue: VecDeque<Queued>,
+    pub(crate) queue: VecDeque<Arc<Message>>,
 }
 
 /// What was granted for one filter.
@@ -33,11 +33,6 @@ pub(crate) struct Session {
 pub(crate) struct Granted {
     pub(crate) qos: QoS,
     pub(crate) no_local: bool,
-}
-
-#[derive(Debug)]
-pub(crate) struct Queued {
-    pub(crate) message: Arc<Message>,
 }
 
 /// QoS 1 messages sent and not acknowledged, in the order sent.

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use hookwire_mqtt::{PacketId, Publish, QoS, TopicName, Will};
 
 use crate::connection::{CloseReason, ConnectionKey, Farewell, Pending};
-use crate::hooks::{Hooks, PublishFacts, Refusal, Ticket, Verdict};
+use crate::hooks::{Hooks, PublishFacts, Refusal, RuleSet, Ticket, Verdict};
+use crate::message::Message;
 use crate::shard::Shard;
 use crate::time::Now;
 use crate::topic_cache::{Stamp, Target, TopicEntry};
@@ -48,18 +49,8 @@ impl<H: Hooks> Shard<H> {
             self.acknowledge(key, publish.packet_id, None);
             return;
         }
-        let sequence = connection.pipeline.next_sequence();
-        let message = transit.shared();
-        connection.pipeline.push(Pending {
-            message: Arc::clone(&message),
-            packet_id: publish.packet_id,
-            verdict: (!wanted).then_some(Verdict::Proceed),
-        });
-        if wanted {
-            let ticket = Self::ticket(key, sequence);
-            self.hooks
-                .submit_publish(entry.publish_rules, ticket, message);
-        }
+        let rules = wanted.then_some(entry.publish_rules);
+        self.line_up(key, rules, transit.shared(), publish.packet_id);
     }
 
     /// The top of the spine for the will of a connection that just closed.
@@ -78,8 +69,7 @@ impl<H: Hooks> Shard<H> {
         let Some(connection) = self.connection_mut(key) else {
             return;
         };
-        let sequence = connection.pipeline.next_sequence();
-        let message = Arc::new(crate::message::Message {
+        let message = Arc::new(Message {
             id,
             topic: Arc::clone(&entry.topic),
             payload: will.payload.into(),
@@ -89,17 +79,31 @@ impl<H: Hooks> Shard<H> {
             at_ms: now.wall_ms,
             properties: will.properties.into(),
         });
+        let rules = wanted.then_some(entry.publish_rules);
+        self.line_up(key, rules, message, None);
+        self.release(now, key);
+    }
+
+    /// Puts a message at the end of its publisher's pipeline, and before the
+    /// rules that want it; without any it is decided already.
+    fn line_up(
+        &mut self,
+        key: ConnectionKey,
+        rules: Option<RuleSet>,
+        message: Arc<Message>,
+        packet_id: Option<PacketId>,
+    ) {
+        let Some(connection) = self.connection_mut(key) else {
+            return;
+        };
+        let ticket = Self::ticket(key, connection.pipeline.next_sequence());
         connection.pipeline.push(Pending {
             message: Arc::clone(&message),
-            packet_id: None,
-            verdict: (!wanted).then_some(Verdict::Proceed),
+            packet_id,
+            verdict: rules.is_none().then_some(Verdict::Proceed),
         });
-        if wanted {
-            let ticket = Self::ticket(key, sequence);
-            self.hooks
-                .submit_publish(entry.publish_rules, ticket, message);
-        } else {
-            self.release(now, key);
+        if let Some(rules) = rules {
+            self.hooks.submit_publish(rules, ticket, message);
         }
     }
 
@@ -183,7 +187,7 @@ impl<H: Hooks> Shard<H> {
         }
     }
 
-    fn route_message(&mut self, key: ConnectionKey, message: &Arc<crate::message::Message>) {
+    fn route_message(&mut self, key: ConnectionKey, message: &Arc<Message>) {
         let Ok(topic) = TopicName::new(&message.topic) else {
             return;
         };

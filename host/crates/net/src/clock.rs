@@ -41,7 +41,9 @@ impl Clock {
     }
 }
 
-fn wall_ms() -> u64 {
+/// Milliseconds since the Unix epoch; 0 on a clock set before it.
+#[must_use]
+pub fn wall_ms() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .ok()

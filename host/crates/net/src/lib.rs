@@ -14,7 +14,7 @@ mod linger;
 mod listener;
 mod worker;
 
-pub use clock::Clock;
+pub use clock::{Clock, wall_ms};
 pub use greeting::GreetingCounters;
 pub use inbox::WorkerHandle;
 pub use listener::{Listener, ListenerSettings};

@@ -118,18 +118,11 @@ impl<H: Hooks> Shard<H> {
     fn refuse(&mut self, key: ConnectionKey, reason: ReasonCode, text: &str) {
         self.counters.connections_refused += 1;
         if let Some(connection) = self.connection_mut(key) {
-            let reason_string = connection
-                .wants_problem_information
-                .then(|| text.to_owned());
-            let ack = ConnAck {
-                session_present: false,
-                reason,
-                properties: ConnAckProperties {
-                    reason_string,
-                    ..ConnAckProperties::default()
-                },
-            };
-            ack.encode(connection.version, connection.output.tail());
+            let mut ack = ConnAck::refusal(reason);
+            connection.append_explained(text.to_owned(), |text, version, out| {
+                ack.properties.reason_string = text;
+                ack.encode(version, out);
+            });
         }
     }
 

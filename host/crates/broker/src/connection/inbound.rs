@@ -9,10 +9,10 @@ use crate::shard::{Flow, Shard};
 use crate::time::Now;
 
 /// A breach of the protocol: a short name to count it under, and the farewell.
-struct Breach {
-    kind: &'static str,
-    reason: ReasonCode,
-    text: &'static str,
+pub(super) struct Breach {
+    pub(super) kind: &'static str,
+    pub(super) reason: ReasonCode,
+    pub(super) text: &'static str,
 }
 
 impl<H: Hooks> Shard<H> {
@@ -60,11 +60,6 @@ impl<H: Hooks> Shard<H> {
         self.counters.protocol_error(error.kind());
         let farewell = Farewell::new(error.reason(), error.to_string());
         self.close(now, key, CloseReason::ProtocolError, Some(farewell));
-    }
-
-    /// Bytes that were no packet came before a CONNECT was whole.
-    pub fn malformed_greeting(&mut self, error: &DecodeError) {
-        self.counters.protocol_error(error.kind());
     }
 
     fn on_publish(&mut self, now: Now, key: ConnectionKey, publish: &Publish<'_>) {
@@ -142,20 +137,9 @@ impl<H: Hooks> Shard<H> {
             .is_some_and(|connection| connection.version == hookwire_mqtt::ProtocolVersion::V5)
     }
 
-    fn breach(&mut self, now: Now, key: ConnectionKey, breach: &Breach) {
+    pub(super) fn breach(&mut self, now: Now, key: ConnectionKey, breach: &Breach) {
         self.counters.protocol_error(breach.kind);
         let farewell = Farewell::new(breach.reason, breach.text);
         self.close(now, key, CloseReason::ProtocolError, Some(farewell));
-    }
-
-    pub(super) fn protocol_breach(
-        &mut self,
-        now: Now,
-        key: ConnectionKey,
-        kind: &'static str,
-        reason: ReasonCode,
-        text: &'static str,
-    ) {
-        self.breach(now, key, &Breach { kind, reason, text });
     }
 }

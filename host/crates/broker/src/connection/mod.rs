@@ -123,20 +123,38 @@ impl Connection {
     pub(crate) fn is_live(&self) -> bool {
         self.stage == Stage::Live
     }
+
+    /// Appends a packet that explains itself: without the text where the client
+    /// wants none, or where it would make the packet larger than the client
+    /// takes [MQTT-3.2.2-19] [MQTT-3.4.2-2] [MQTT-3.14.2-3].
+    pub(crate) fn append_explained(
+        &mut self,
+        text: String,
+        mut encode: impl FnMut(Option<String>, ProtocolVersion, &mut Vec<u8>),
+    ) {
+        let text = self.wants_problem_information.then_some(text);
+        let out = self.output.tail();
+        let before = out.len();
+        encode(text, self.version, out);
+        if out.len() - before > self.maximum_packet_bytes {
+            out.truncate(before);
+            encode(None, self.version, out);
+        }
+    }
 }
 
 /// What the client is told at the end, if its version has a packet for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Farewell {
     pub(crate) reason: ReasonCode,
-    pub(crate) text: Option<String>,
+    pub(crate) text: String,
 }
 
 impl Farewell {
     pub(crate) fn new(reason: ReasonCode, text: impl Into<String>) -> Self {
         Self {
             reason,
-            text: Some(text.into()),
+            text: text.into(),
         }
     }
 }

@@ -7,7 +7,7 @@ use hookwire_mqtt::{Disconnect, PacketId, ProtocolVersion, PubAck, QoS};
 
 use super::{Connection, ConnectionKey, Farewell};
 use crate::hooks::{Hooks, Refusal};
-use crate::session::{Queued, SessionKey};
+use crate::session::SessionKey;
 use crate::shard::Shard;
 use crate::topic_cache::Target;
 use crate::transit::{Framing, Transit, append_one, frame_bytes};
@@ -53,9 +53,7 @@ impl<H: Hooks> Shard<H> {
             let id = session.inflight.send(transit.shared());
             self.send_or_forget(target.session, key, transit, id, several);
         } else if session.queue.len() < max_queued {
-            session.queue.push_back(Queued {
-                message: transit.shared(),
-            });
+            session.queue.push_back(transit.shared());
         } else {
             self.counters.deliveries_dropped += 1;
         }
@@ -101,27 +99,23 @@ impl<H: Hooks> Shard<H> {
             return;
         };
         let mut ack = PubAck::success(packet_id);
-        if let Some(refusal) = refusal {
-            ack.reason = refusal.reason;
-            ack.reason_string = connection.wants_problem_information.then_some(refusal.text);
-        }
-        let before = connection.output.tail().len();
-        ack.encode(connection.version, connection.output.tail());
-        if connection.output.tail().len() - before > connection.maximum_packet_bytes {
-            // The text goes before the packet would be too large [MQTT-3.4.2-2].
-            connection.output.tail().truncate(before);
-            ack.reason_string = None;
-            ack.encode(connection.version, connection.output.tail());
-        }
+        let Some(refusal) = refusal else {
+            return ack.encode(connection.version, connection.output.tail());
+        };
+        ack.reason = refusal.reason;
+        connection.append_explained(refusal.text, |text, version, out| {
+            ack.reason_string = text;
+            ack.encode(version, out);
+        });
     }
 
     fn send_queued(&mut self, session_key: SessionKey, key: ConnectionKey) {
         while let Some(session) = self.session_mut(session_key)
             && session.inflight.has_room()
-            && let Some(queued) = session.queue.pop_front()
+            && let Some(message) = session.queue.pop_front()
         {
-            let id = session.inflight.send(Arc::clone(&queued.message));
-            let mut transit = Transit::of(&queued.message);
+            let id = session.inflight.send(Arc::clone(&message));
+            let mut transit = Transit::of(&message);
             self.send_or_forget(session_key, key, &mut transit, id, false);
         }
     }
@@ -195,20 +189,10 @@ impl<H: Hooks> Shard<H> {
 /// Appends DISCONNECT for clients whose version lets a server send it.
 pub(crate) fn close_packet(connection: &mut Connection, farewell: Farewell) {
     if connection.version == ProtocolVersion::V5 {
-        let mut disconnect = Disconnect {
-            reason: farewell.reason,
-            reason_string: farewell
-                .text
-                .filter(|_| connection.wants_problem_information),
-            ..Disconnect::default()
-        };
-        let before = connection.output.tail().len();
-        disconnect.encode(connection.version, connection.output.tail());
-        if connection.output.tail().len() - before > connection.maximum_packet_bytes {
-            // The text goes before the packet would be too large [MQTT-3.14.2-3].
-            connection.output.tail().truncate(before);
-            disconnect.reason_string = None;
-            disconnect.encode(connection.version, connection.output.tail());
-        }
+        let mut disconnect = Disconnect::with_reason(farewell.reason);
+        connection.append_explained(farewell.text, |text, version, out| {
+            disconnect.reason_string = text;
+            disconnect.encode(version, out);
+        });
     }
 }

@@ -5,6 +5,7 @@ use hookwire_mqtt::{
 };
 
 use super::ConnectionKey;
+use super::inbound::Breach;
 use crate::hooks::Hooks;
 use crate::session::{Granted, SessionKey};
 use crate::shard::{Shard, Subscriber};
@@ -15,14 +16,12 @@ impl<H: Hooks> Shard<H> {
     /// worker routes to the new subscriptions.
     pub(super) fn on_subscribe(&mut self, now: Now, key: ConnectionKey, subscribe: &Subscribe) {
         if subscribe.subscription_identifier.is_some() {
-            self.protocol_breach(
-                now,
-                key,
-                "subscription identifier",
-                ReasonCode::SubscriptionIdentifiersNotSupported,
-                "this server said that it takes no subscription identifiers",
-            );
-            return;
+            let breach = Breach {
+                kind: "subscription identifier",
+                reason: ReasonCode::SubscriptionIdentifiersNotSupported,
+                text: "this server said that it takes no subscription identifiers",
+            };
+            return self.breach(now, key, &breach);
         }
         let Some((session, version)) = self
             .live(key)
