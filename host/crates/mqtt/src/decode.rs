@@ -2,10 +2,11 @@
 
 use crate::error::{DecodeError, Fault};
 use crate::packet::Packet;
+use crate::packet::ack::{Ack, AckKind};
+use crate::packet::auth::Auth;
 use crate::packet::connack::ConnAck;
 use crate::packet::connect::Connect;
 use crate::packet::disconnect::Disconnect;
-use crate::packet::puback::PubAck;
 use crate::packet::publish::Publish;
 use crate::packet::subscribe::{SubAck, Subscribe};
 use crate::packet::unsubscribe::{UnsubAck, Unsubscribe};
@@ -99,27 +100,25 @@ fn type_name(first_byte: u8) -> &'static str {
 fn check_first_byte(first_byte: u8, version: ProtocolVersion) -> Result<(), DecodeError> {
     let packet_type = first_byte >> 4;
     let name = type_name(first_byte);
-    let reserved = match version {
-        ProtocolVersion::V311 => packet_type == 0 || packet_type == AUTH,
-        ProtocolVersion::V5 => packet_type == 0,
-    };
-    if reserved {
+    if packet_type == 0 || (packet_type == AUTH && !version.is_v5()) {
         let fault = Fault::ReservedPacketType(packet_type);
         return Err(DecodeError::new(name, "packet type", fault));
     }
-    let expected_flags = match packet_type {
-        PUBLISH => return Ok(()),
-        PUBREL | SUBSCRIBE | UNSUBSCRIBE => 0b0010,
-        _ => 0b0000,
+    let flags = first_byte & 0x0F;
+    let right = match packet_type {
+        PUBLISH => true,
+        PUBREL | SUBSCRIBE | UNSUBSCRIBE => match version {
+            // These have a QoS of 1 there, and DUP when they are sent again.
+            ProtocolVersion::V31 => flags & !0b1000 == 0b0010,
+            ProtocolVersion::V311 | ProtocolVersion::V5 => flags == 0b0010,
+        },
+        _ => flags == 0,
     };
-    if first_byte & 0x0F != expected_flags {
-        return Err(DecodeError::new(name, "flags", Fault::ReservedBits));
+    if right {
+        Ok(())
+    } else {
+        Err(DecodeError::new(name, "flags", Fault::ReservedBits))
     }
-    if matches!(packet_type, 5..=7 | AUTH) {
-        let fault = Fault::UnsupportedPacketType;
-        return Err(DecodeError::new(name, "packet type", fault));
-    }
-    Ok(())
 }
 
 /// One packet, cut out of the bytes read.
@@ -162,7 +161,10 @@ impl<'a> Frame<'a> {
             CONNECT => Packet::Connect(Box::new(Connect::decode(body)?)),
             2 => Packet::ConnAck(ConnAck::decode(body, version)?),
             PUBLISH => Packet::Publish(Publish::decode(self.first_byte & 0x0F, body, version)?),
-            4 => Packet::PubAck(PubAck::decode(body, version)?),
+            4 => Packet::PubAck(Ack::decode(AckKind::PubAck, body, version)?),
+            5 => Packet::PubRec(Ack::decode(AckKind::PubRec, body, version)?),
+            PUBREL => Packet::PubRel(Ack::decode(AckKind::PubRel, body, version)?),
+            7 => Packet::PubComp(Ack::decode(AckKind::PubComp, body, version)?),
             SUBSCRIBE => Packet::Subscribe(Subscribe::decode(body, version)?),
             9 => Packet::SubAck(SubAck::decode(body, version)?),
             UNSUBSCRIBE => Packet::Unsubscribe(Unsubscribe::decode(body, version)?),
@@ -170,8 +172,9 @@ impl<'a> Frame<'a> {
             12 => bare(name, body, Packet::PingReq)?,
             13 => bare(name, body, Packet::PingResp)?,
             14 => Packet::Disconnect(Disconnect::decode(body, version)?),
-            _ => {
-                let fault = Fault::UnsupportedPacketType;
+            AUTH => Packet::Auth(Box::new(Auth::decode(body)?)),
+            reserved => {
+                let fault = Fault::ReservedPacketType(reserved);
                 return Err(DecodeError::new(name, "packet type", fault));
             }
         })

@@ -1,11 +1,12 @@
-//! Properties of the codec over every packet of both versions.
+//! Properties of the codec over every packet of the three versions.
 
 mod arbitrary;
 
 use arbitrary::{Owned, OwnedPublish};
 use hookwire_mqtt::{
-    MAX_PACKET_BYTES, Packet, PacketId, ProtocolVersion, Publish, PublishHeader, PublishProperties,
-    QoS, TopicName, decode, decode_connect, encode_publish, publish_len,
+    AckKind, MAX_PACKET_BYTES, Packet, PacketId, ProtocolVersion, Publish, PublishHeader,
+    PublishProperties, QoS, TopicName, decode, decode_connect, encode_publish, publish_len,
+    write_subscription_identifier, write_topic_alias,
 };
 use proptest::prelude::*;
 
@@ -14,7 +15,10 @@ fn borrow(owned: &Owned) -> Packet<'_> {
         Owned::Connect(packet) => Packet::Connect(packet),
         Owned::ConnAck(packet) => Packet::ConnAck(*packet),
         Owned::Publish(_) => Packet::Publish(borrow_publish(owned)),
-        Owned::PubAck(packet) => Packet::PubAck(packet),
+        Owned::Ack(AckKind::PubAck, packet) => Packet::PubAck(packet),
+        Owned::Ack(AckKind::PubRec, packet) => Packet::PubRec(packet),
+        Owned::Ack(AckKind::PubRel, packet) => Packet::PubRel(packet),
+        Owned::Ack(AckKind::PubComp, packet) => Packet::PubComp(packet),
         Owned::Subscribe(packet) => Packet::Subscribe(packet),
         Owned::SubAck(packet) => Packet::SubAck(packet),
         Owned::Unsubscribe(packet) => Packet::Unsubscribe(packet),
@@ -22,6 +26,7 @@ fn borrow(owned: &Owned) -> Packet<'_> {
         Owned::PingReq => Packet::PingReq,
         Owned::PingResp => Packet::PingResp,
         Owned::Disconnect(packet) => Packet::Disconnect(packet),
+        Owned::Auth(packet) => Packet::Auth(packet),
     }
 }
 
@@ -125,9 +130,38 @@ proptest! {
         prop_assert_eq!(after.response_topic(), before.response_topic());
         prop_assert_eq!(after.correlation_data(), before.correlation_data());
         prop_assert!(after.user_properties().eq(before.user_properties()));
-        if version == ProtocolVersion::V311 {
+        if !version.is_v5() {
             prop_assert!(after.is_empty());
         }
+    }
+
+    #[test]
+    fn the_expiry_of_a_message_is_all_that_changes(
+        (_, owned) in versioned_packet().prop_filter("PUBLISH", |(_, owned)| matches!(owned, Owned::Publish(_))),
+        left in any::<u32>(),
+    ) {
+        let before = borrow_publish(&owned).properties;
+        let bytes = before.with_message_expiry_interval(left);
+        let after = PublishProperties::from_validated(&bytes);
+        prop_assert_eq!(after.message_expiry_interval(), before.message_expiry_interval().map(|_| left));
+        if let Some(interval) = before.message_expiry_interval() {
+            prop_assert_eq!(after.with_message_expiry_interval(interval), before.forwardable().into_owned());
+        } else {
+            prop_assert_eq!(bytes, before.forwardable().into_owned());
+        }
+    }
+
+    #[test]
+    fn properties_of_a_hop_are_read_as_written(identifiers in prop::collection::vec(1..=268_435_455_u32, 0..4), alias in 1..=u16::MAX) {
+        let mut bytes = Vec::new();
+        for &identifier in &identifiers {
+            write_subscription_identifier(&mut bytes, identifier);
+        }
+        write_topic_alias(&mut bytes, alias);
+        let properties = PublishProperties::from_validated(&bytes);
+        prop_assert_eq!(properties.subscription_identifiers().collect::<Vec<_>>(), identifiers);
+        prop_assert_eq!(properties.topic_alias(), Some(alias));
+        prop_assert!(properties.forwardable().is_empty());
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Wrong packets, byte by byte, and what is said about each.
 
-use ProtocolVersion::{V5, V311};
+use ProtocolVersion::{V5, V31, V311};
 use hookwire_mqtt::{
-    DecodeError, Fault, Packet, ProtocolVersion, ReasonCode, decode, decode_connect,
+    Ack, AckKind, ConnAck, DecodeError, Fault, Packet, PacketId, ProtocolVersion, QoS, ReasonCode,
+    SubAck, SubscribeFilter, decode, decode_connect,
 };
 
 #[track_caller]
@@ -33,13 +34,19 @@ fn connect(level: u8, flags: u8, rest: &[u8]) -> Vec<u8> {
 
 #[test]
 fn fixed_headers_are_refused_as_soon_as_they_are_wrong() {
-    use ReasonCode::{MalformedPacket, PacketTooLarge, ProtocolError};
+    use ReasonCode::{MalformedPacket, PacketTooLarge};
     // One byte is enough to see a wrong type or wrong flags.
     check(V5, &[0x00], "reserved packet type", MalformedPacket);
     check(V311, &[0xF0], "reserved packet type", MalformedPacket);
-    check(V5, &[0xF0], "unsupported packet type", ProtocolError);
-    check(V5, &[0x50], "unsupported packet type", ProtocolError);
-    check(V311, &[0x62], "unsupported packet type", ProtocolError);
+    check(V31, &[0xF0], "reserved packet type", MalformedPacket);
+    for wrong in [0x51, 0x60, 0x6A, 0x71, 0x8A, 0xAA] {
+        check(V311, &[wrong], "reserved bits", MalformedPacket);
+        check(V5, &[wrong], "reserved bits", MalformedPacket);
+    }
+    for wrong in [0x51, 0x60, 0x63, 0x68, 0x71, 0x80, 0xA8] {
+        check(V31, &[wrong], "reserved bits", MalformedPacket);
+    }
+    check(V5, &[0xF2], "reserved bits", MalformedPacket);
     check(V311, &[0x60], "reserved bits", MalformedPacket);
     check(V311, &[0x80], "reserved bits", MalformedPacket);
     check(V5, &[0xC1], "reserved bits", MalformedPacket);
@@ -221,6 +228,8 @@ fn other_packets_are_refused() {
     );
     let no_local = b"\0\x01\0\0\x0A$share/g/a\x04";
     check(V5, &p(0x82, no_local), "no local on shared", ProtocolError);
+    let no_local = b"\0\x01\0\0\x08$queue/a\x04";
+    check(V5, &p(0x82, no_local), "no local on shared", ProtocolError);
     let two_identifiers = b"\0\x01\x04\x0B\x01\x0B\x02\0\x01a\0";
     check(
         V5,
@@ -253,6 +262,40 @@ fn other_packets_are_refused() {
         "trailing bytes",
         MalformedPacket,
     );
+    // PUBREL and PUBCOMP have two codes, PUBREC those of PUBACK.
+    for first_byte in [0x62, 0x70] {
+        check(
+            V5,
+            &p(first_byte, b"\0\x01\x10"),
+            "invalid reason code",
+            MalformedPacket,
+        );
+    }
+    check(
+        V5,
+        &p(0x50, b"\0\x01\x92"),
+        "invalid reason code",
+        MalformedPacket,
+    );
+    check(V5, &p(0xF0, b"\0"), "truncated", MalformedPacket);
+    check(
+        V5,
+        &p(0xF0, b"\x04\0"),
+        "invalid reason code",
+        MalformedPacket,
+    );
+    check(
+        V5,
+        &p(0xF0, b"\x18\0"),
+        "no authentication method",
+        ProtocolError,
+    );
+    check(
+        V5,
+        &p(0xF0, b"\x18\x04\x16\0\x01d"),
+        "authentication data without method",
+        ProtocolError,
+    );
     check(V311, &p(0xE0, b"\0"), "trailing bytes", MalformedPacket);
     check(
         V5,
@@ -284,13 +327,103 @@ fn other_packets_are_refused() {
 }
 
 #[test]
+fn what_mqtt_3_1_does_not_use_is_ignored() {
+    let connect = |flags: u8, rest: &[u8]| {
+        let mut body = b"\0\x06MQIsdp\x03".to_vec();
+        body.extend([flags, 0, 60]);
+        body.extend(rest);
+        let bytes = packet(0x10, &body);
+        let (connect, _) = decode_connect(&bytes, 1000).expect("valid").expect("whole");
+        assert_eq!(connect.version, V31);
+        connect
+    };
+    // The reserved bit, and QoS 3 and retain of a will that is not there.
+    assert!(connect(0x3B, b"\0\x01c").will.is_none());
+    // User name and password that the flags announce, and that are not there.
+    assert_eq!(connect(0xC2, b"\0\x01c").username, None);
+    let alone = connect(0xC2, b"\0\x01c\0\x01u");
+    assert_eq!(
+        (alone.username.as_deref(), alone.password),
+        (Some("u"), None)
+    );
+
+    let dup = packet(0x38, b"\0\x01a");
+    let Ok(Some((Packet::Publish(publish), _))) = decode(&dup, V31, 1000) else {
+        panic!("not a PUBLISH");
+    };
+    assert!(!publish.dup);
+    let subscribe = packet(0x8A, b"\0\x01\0\x01a\xFD");
+    let Ok(Some((Packet::Subscribe(subscribe), _))) = decode(&subscribe, V31, 1000) else {
+        panic!("not a SUBSCRIBE");
+    };
+    assert_eq!(
+        subscribe.filters,
+        [SubscribeFilter::new("a", QoS::AtLeastOnce)]
+    );
+    for first_byte in [0x62, 0x6A] {
+        let pubrel = packet(first_byte, b"\0\x07");
+        let expected = Packet::PubRel(Ack::success(PacketId::new(7).expect("not 0")));
+        assert_eq!(decode(&pubrel, V31, 1000), Ok(Some((expected, 4))));
+    }
+    let connack = packet(0x20, b"\xFF\x05");
+    let expected = Packet::ConnAck(ConnAck::refusal(ReasonCode::NotAuthorized));
+    assert_eq!(decode(&connack, V31, 1000), Ok(Some((expected, 4))));
+}
+
+#[test]
+fn what_mqtt_3_1_cannot_say_is_said_otherwise() {
+    let mut out = Vec::new();
+    let packet_id = PacketId::FIRST;
+    let suback = SubAck {
+        packet_id,
+        reasons: vec![ReasonCode::GrantedQoS2, ReasonCode::NotAuthorized],
+        reason_string: None,
+        user_properties: Vec::new(),
+    };
+    suback.encode(V31, &mut out);
+    assert_eq!(out, b"\x90\x04\0\x01\x02\x00");
+    out.clear();
+    let connack = ConnAck {
+        session_present: true,
+        ..ConnAck::default()
+    };
+    connack.encode(V31, &mut out);
+    assert_eq!(out, b"\x20\x02\0\0");
+    out.clear();
+    Packet::Auth(Box::default()).encode(V31, &mut out);
+    Ack::with_reason(packet_id, ReasonCode::PacketIdentifierNotFound).encode(
+        AckKind::PubRel,
+        V31,
+        &mut out,
+    );
+    assert_eq!(out, b"\x62\x02\0\x01");
+    check(
+        V31,
+        &packet(0x90, b"\0\x01\x80"),
+        "invalid reason code",
+        ReasonCode::MalformedPacket,
+    );
+}
+
+#[test]
 fn short_forms_of_mqtt_5_are_taken() {
-    for body in [&b"\0\x01"[..], b"\0\x01\0", b"\0\x01\0\0"] {
-        let bytes = packet(0x40, body);
-        let Ok(Some((Packet::PubAck(puback), _))) = decode(&bytes, V5, 1000) else {
-            panic!("not a PUBACK: {body:?}");
-        };
-        assert_eq!(puback.reason, ReasonCode::Success);
+    for first_byte in [0x40, 0x50, 0x62, 0x70] {
+        for body in [&b"\0\x01"[..], b"\0\x01\0", b"\0\x01\0\0"] {
+            let bytes = packet(first_byte, body);
+            let success = Ack::success(PacketId::FIRST);
+            let expected = match first_byte {
+                0x40 => Packet::PubAck(success),
+                0x50 => Packet::PubRec(success),
+                0x62 => Packet::PubRel(success),
+                _ => Packet::PubComp(success),
+            };
+            assert_eq!(decode(&bytes, V5, 1000), Ok(Some((expected, bytes.len()))));
+        }
+    }
+    for body in [&b""[..], b"\0\0"] {
+        let bytes = packet(0xF0, body);
+        let expected = Packet::Auth(Box::default());
+        assert_eq!(decode(&bytes, V5, 1000), Ok(Some((expected, bytes.len()))));
     }
     for body in [&b""[..], b"\0", b"\0\0"] {
         let bytes = packet(0xE0, body);
@@ -323,7 +456,7 @@ fn connects_are_refused_in_a_version_the_client_understands() {
     check_connect(&connect(3, 2, id), unsupported, Some(V311));
     check_connect(&connect(6, 2, id), unsupported, Some(V5));
     check_connect(&connect(0x84, 2, id), unsupported, Some(V311));
-    let mqisdp = packet(0x10, b"\0\x06MQIsdp\x03\x02\0\x3C\0\x01c");
+    let mqisdp = packet(0x10, b"\0\x06MQIsdp\x04\x02\0\x3C\0\x01c");
     check_connect(&mqisdp, unsupported, Some(V311));
     let http = packet(0x10, b"\0\x04HTTP\x04\x02\0\0\0\0");
     check_connect(&http, "unsupported protocol name", None);

@@ -19,7 +19,7 @@ pub struct Publish<'a> {
     pub topic: TopicName<'a>,
     /// There if and only if the QoS is above 0.
     pub packet_id: Option<PacketId>,
-    /// Always empty in MQTT 3.1.1.
+    /// Always empty before MQTT 5.
     pub properties: PublishProperties<'a>,
     /// The application's bytes.
     pub payload: &'a [u8],
@@ -38,7 +38,7 @@ pub struct PublishHeader<'a> {
     pub topic: &'a str,
     /// Written if and only if the QoS is above 0; 1 when there is none then.
     pub packet_id: Option<PacketId>,
-    /// Encoded, without the length before them; not written in MQTT 3.1.1.
+    /// Encoded, without the length before them; not written before MQTT 5.
     pub properties: &'a [u8],
 }
 
@@ -53,17 +53,23 @@ impl<'a> Publish<'a> {
         let dup = flags & 0b1000 != 0;
         let qos = QoS::try_from((flags >> 1) & 0b11)
             .map_err(|_| reader.error("flags", Fault::InvalidQoS))?;
-        if dup && qos == QoS::AtMostOnce {
-            return Err(reader.error("DUP flag", Fault::DupOnQoS0));
-        }
+        let dup = match qos {
+            // MQTT 3.1 gives the flag no meaning here, and does not forbid it.
+            QoS::AtMostOnce if dup && version != ProtocolVersion::V31 => {
+                return Err(reader.error("DUP flag", Fault::DupOnQoS0));
+            }
+            QoS::AtMostOnce => false,
+            QoS::AtLeastOnce | QoS::ExactlyOnce => dup,
+        };
         let topic = read_topic(&mut reader)?;
         let packet_id = match qos {
             QoS::AtMostOnce => None,
             QoS::AtLeastOnce | QoS::ExactlyOnce => Some(reader.packet_id()?),
         };
-        let properties = match version {
-            ProtocolVersion::V311 => PublishProperties::default(),
-            ProtocolVersion::V5 => PublishProperties::read(&mut reader)?,
+        let properties = if version.is_v5() {
+            PublishProperties::read(&mut reader)?
+        } else {
+            PublishProperties::default()
         };
         if topic.is_empty() {
             require_alias(properties, &reader)?;
@@ -108,12 +114,11 @@ fn read_topic<'a>(reader: &mut Reader<'a>) -> Result<TopicName<'a>, DecodeError>
 fn remaining_len(version: ProtocolVersion, header: &PublishHeader<'_>, payload: usize) -> usize {
     let topic = 2 + writer::fitting(header.topic).len();
     let packet_id = if header.qos == QoS::AtMostOnce { 0 } else { 2 };
-    let properties = match version {
-        ProtocolVersion::V311 => 0,
-        ProtocolVersion::V5 => {
-            let length = header.properties.len();
-            writer::variable_byte_integer_len(length).saturating_add(length)
-        }
+    let properties = if version.is_v5() {
+        let length = header.properties.len();
+        writer::variable_byte_integer_len(length).saturating_add(length)
+    } else {
+        0
     };
     (topic + packet_id)
         .saturating_add(properties)
@@ -170,7 +175,7 @@ pub fn encode_publish_head(
             Some(at)
         }
     };
-    if version == ProtocolVersion::V5 {
+    if version.is_v5() {
         writer::variable_byte_integer(out, header.properties.len());
         out.extend_from_slice(header.properties);
     }

@@ -3,8 +3,9 @@
 mod properties;
 
 use hookwire_mqtt::{
-    ConnAck, ConnAckProperties, Connect, Disconnect, PacketId, ProtocolVersion, PubAck, QoS,
-    ReasonCode, RetainHandling, SubAck, Subscribe, SubscribeFilter, UnsubAck, Unsubscribe, Will,
+    Ack, AckKind, Auth, ConnAck, ConnAckProperties, Connect, Disconnect, PacketId, ProtocolVersion,
+    QoS, ReasonCode, RetainHandling, SubAck, Subscribe, SubscribeFilter, UnsubAck, Unsubscribe,
+    Will,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -19,7 +20,7 @@ pub(crate) enum Owned {
     Connect(Box<Connect>),
     ConnAck(Box<ConnAck>),
     Publish(OwnedPublish),
-    PubAck(PubAck),
+    Ack(AckKind, Ack),
     Subscribe(Subscribe),
     SubAck(SubAck),
     Unsubscribe(Unsubscribe),
@@ -27,6 +28,7 @@ pub(crate) enum Owned {
     PingReq,
     PingResp,
     Disconnect(Disconnect),
+    Auth(Box<Auth>),
 }
 
 #[derive(Debug, Clone)]
@@ -41,15 +43,21 @@ pub(crate) struct OwnedPublish {
 }
 
 pub(crate) fn version() -> impl Strategy<Value = ProtocolVersion> {
-    select(vec![ProtocolVersion::V311, ProtocolVersion::V5])
+    select(vec![
+        ProtocolVersion::V31,
+        ProtocolVersion::V311,
+        ProtocolVersion::V5,
+    ])
 }
 
 pub(crate) fn packet(version: ProtocolVersion) -> BoxedStrategy<Owned> {
+    let auth = auth().prop_map(|packet| Owned::Auth(Box::new(packet)));
     prop_oneof![
+        only_v5(version, auth, Owned::PingReq),
         connect(version).prop_map(|packet| Owned::Connect(Box::new(packet))),
         connack(version).prop_map(|packet| Owned::ConnAck(Box::new(packet))),
         publish(version).prop_map(Owned::Publish),
-        puback(version).prop_map(Owned::PubAck),
+        ack(version).prop_map(|(kind, packet)| Owned::Ack(kind, packet)),
         subscribe(version).prop_map(Owned::Subscribe),
         suback(version).prop_map(Owned::SubAck),
         unsubscribe(version).prop_map(Owned::Unsubscribe),
@@ -61,15 +69,16 @@ pub(crate) fn packet(version: ProtocolVersion) -> BoxedStrategy<Owned> {
     .boxed()
 }
 
-/// `strategy` in MQTT 5, `absent` in MQTT 3.1.1.
+/// `strategy` in MQTT 5, `absent` in the others.
 fn only_v5<T: Clone + std::fmt::Debug + 'static>(
     version: ProtocolVersion,
     strategy: impl Strategy<Value = T> + 'static,
     absent: T,
 ) -> BoxedStrategy<T> {
-    match version {
-        ProtocolVersion::V311 => Just(absent).boxed(),
-        ProtocolVersion::V5 => strategy.boxed(),
+    if version.is_v5() {
+        strategy.boxed()
+    } else {
+        Just(absent).boxed()
     }
 }
 
@@ -143,7 +152,7 @@ fn connect(version: ProtocolVersion) -> impl Strategy<Value = Connect> {
     (identity, limits).prop_map(move |(identity, limits)| {
         let (clean_start, keep_alive_s, client_id, username, password, will) = identity;
         let (expiry, receive_maximum, maximum_packet_bytes, aliases, asks, users, method) = limits;
-        let v5 = version == ProtocolVersion::V5;
+        let v5 = version.is_v5();
         let (method, data) = match method {
             Some((method, data)) if v5 => (Some(method), data),
             _ => (None, None),
@@ -154,10 +163,10 @@ fn connect(version: ProtocolVersion) -> impl Strategy<Value = Connect> {
             password: password.filter(|_| v5 || username.is_some()),
             username,
             will,
-            session_expiry_interval_s: match version {
-                ProtocolVersion::V5 => expiry,
-                ProtocolVersion::V311 if clean_start => 0,
-                ProtocolVersion::V311 => u32::MAX,
+            session_expiry_interval_s: match clean_start {
+                _ if v5 => expiry,
+                true => 0,
+                false => u32::MAX,
             },
             receive_maximum: if v5 { receive_maximum } else { u16::MAX },
             maximum_packet_bytes: maximum_packet_bytes.filter(|_| v5),
@@ -212,18 +221,19 @@ fn connack_properties() -> impl Strategy<Value = ConnAckProperties> {
 }
 
 fn connack(version: ProtocolVersion) -> impl Strategy<Value = ConnAck> {
-    let reasons = match version {
+    let reasons = if version.is_v5() {
+        vec![0x00, 0x80, 0x84, 0x8A, 0x8C, 0x95, 0x97, 0x9B, 0x9F]
+    } else {
         // Those with a return code of their own come back as they were.
-        ProtocolVersion::V311 => vec![0x00, 0x84, 0x85, 0x86, 0x87, 0x88],
-        ProtocolVersion::V5 => vec![0x00, 0x80, 0x84, 0x8A, 0x8C, 0x95, 0x97, 0x9B, 0x9F],
+        vec![0x00, 0x84, 0x85, 0x86, 0x87, 0x88]
     };
     (
         any::<bool>(),
         reason_of(reasons),
         only_v5(version, connack_properties(), ConnAckProperties::default()),
     )
-        .prop_map(|(present, reason, properties)| ConnAck {
-            session_present: present && !reason.is_error(),
+        .prop_map(move |(present, reason, properties)| ConnAck {
+            session_present: present && !reason.is_error() && version != ProtocolVersion::V31,
             reason,
             properties,
         })
@@ -255,22 +265,52 @@ fn publish(version: ProtocolVersion) -> impl Strategy<Value = OwnedPublish> {
         )
 }
 
-fn puback(version: ProtocolVersion) -> impl Strategy<Value = PubAck> {
-    let reason = reason_of(vec![0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]);
-    (
-        packet_id(),
-        only_v5(version, reason, ReasonCode::Success),
-        explained(version),
-        user_properties(version),
-    )
-        .prop_map(
-            |(packet_id, reason, reason_string, user_properties)| PubAck {
+fn ack(version: ProtocolVersion) -> impl Strategy<Value = (AckKind, Ack)> {
+    let received = vec![0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];
+    let released = vec![0x00, 0x92];
+    let kind = select(vec![
+        (AckKind::PubAck, received.clone()),
+        (AckKind::PubRec, received),
+        (AckKind::PubRel, released.clone()),
+        (AckKind::PubComp, released),
+    ]);
+    kind.prop_flat_map(move |(kind, reasons)| {
+        let fields = (
+            packet_id(),
+            only_v5(version, reason_of(reasons), ReasonCode::Success),
+            explained(version),
+            user_properties(version),
+        );
+        fields.prop_map(move |(packet_id, reason, reason_string, user_properties)| {
+            let ack = Ack {
                 packet_id,
                 reason,
                 reason_string,
                 user_properties,
-            },
-        )
+            };
+            (kind, ack)
+        })
+    })
+}
+
+fn auth() -> impl Strategy<Value = Auth> {
+    let said = (
+        reason_of(vec![0x00, 0x18, 0x19]),
+        text(),
+        option::of(bytes()),
+        option::of(text()),
+        vec((text(), text()), 0..3),
+    );
+    let said = said.prop_map(
+        |(reason, method, data, reason_string, user_properties)| Auth {
+            reason,
+            method: Some(method),
+            data,
+            reason_string,
+            user_properties,
+        },
+    );
+    prop_oneof![Just(Auth::default()), said]
 }
 
 fn subscribe_filter(version: ProtocolVersion) -> impl Strategy<Value = SubscribeFilter> {
@@ -286,7 +326,7 @@ fn subscribe_filter(version: ProtocolVersion) -> impl Strategy<Value = Subscribe
         only_v5(version, handling, RetainHandling::SendAtSubscribe),
     )
         .prop_map(|(filter, qos, options, retain_handling)| SubscribeFilter {
-            no_local: options[0] && !filter.starts_with("$share/"),
+            no_local: options[0] && !filter.starts_with('$'),
             retain_as_published: options[1],
             retain_handling,
             ..SubscribeFilter::new(filter, qos)
@@ -312,6 +352,7 @@ fn subscribe(version: ProtocolVersion) -> impl Strategy<Value = Subscribe> {
 
 fn suback(version: ProtocolVersion) -> impl Strategy<Value = SubAck> {
     let codes = match version {
+        ProtocolVersion::V31 => vec![0, 1, 2],
         ProtocolVersion::V311 => vec![0, 1, 2, 0x80],
         ProtocolVersion::V5 => vec![
             0, 1, 2, 0x80, 0x83, 0x87, 0x8F, 0x91, 0x97, 0x9E, 0xA1, 0xA2,
