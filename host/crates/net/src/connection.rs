@@ -201,7 +201,7 @@ impl<H: Hooks> Worker<H> {
         let Some(socket) = self.sockets.get_mut(key) else {
             return false;
         };
-        socket.paused = flow == Flow::Pause;
+        socket.paused = flow == Flow::Later;
         if flow != Flow::Close
             && let Some(rest) = bytes.get(used..)
         {
@@ -221,7 +221,7 @@ impl<H: Hooks> Worker<H> {
             pending.drain(..used);
         }
         if let Some(socket) = self.sockets.get_mut(key) {
-            socket.paused = flow == Flow::Pause;
+            socket.paused = flow == Flow::Later;
             socket.pending = pending;
         }
         flow == Flow::Continue
@@ -238,13 +238,11 @@ impl<H: Hooks> Worker<H> {
         loop {
             let rest = bytes.get(used..).unwrap_or_default();
             match decode(rest, version, self.max_packet_bytes) {
-                Ok(Some((packet, length))) => {
-                    used += length;
-                    let flow = self.shard.packet(now, key, packet);
-                    if flow != Flow::Continue {
-                        return (used, flow);
-                    }
-                }
+                Ok(Some((packet, length))) => match self.shard.packet(now, key, packet) {
+                    Flow::Continue => used += length,
+                    // A packet that is to come later stays in front.
+                    flow => return (used, flow),
+                },
                 Ok(None) => return (used, Flow::Continue),
                 Err(error) => {
                     self.shard.malformed(now, key, &error);
@@ -300,7 +298,8 @@ impl<H: Hooks> Worker<H> {
             }
         }
         let done = output.is_empty() || failed;
-        self.shard.written(key);
+        let now = self.clock.now();
+        self.shard.written(now, key);
         let closing = self.shard.is_closing(key);
         let Some(socket) = self.sockets.get_mut(key) else {
             return;

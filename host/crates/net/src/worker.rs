@@ -149,10 +149,11 @@ impl<H: Hooks> Worker<H> {
 
     /// Takes what other threads handed over; names the connections to serve.
     fn take_all(&mut self, deliveries: &mut Vec<Delivery>) -> Vec<ConnectionKey> {
+        let now = self.clock.now();
         for delivery in deliveries.drain(..) {
             match delivery {
                 Delivery::Greeted(greeted) => self.greeted.push(*greeted),
-                Delivery::Mail { from, mail } => self.shard.receive(from, mail),
+                Delivery::Mail { from, mail } => self.shard.receive(now, from, mail),
                 Delivery::Stop { deadline } => {
                     self.stop = Some(deadline);
                     if let Some(waker) = self.stopper.take() {
@@ -272,6 +273,9 @@ async fn tick<H: Hooks + 'static>(worker: Shared<H>) {
         let now = worker.clock.now();
         worker.shard.tick(now);
         worker.end_late_closings(now);
+        for warning in worker.shard.take_warnings() {
+            tracing::warn!(worker = worker.worker, "{warning}");
+        }
         worker.schedule_flush();
     }
 }

@@ -17,7 +17,7 @@ use hookwire_mqtt::{
     Unsubscribe, Will,
 };
 use proptest::prelude::*;
-use world::{Got, LIMITS, World};
+use world::{Got, World, limits};
 
 pub(crate) fn other(text: &str) -> Got {
     Got::Other(text.to_owned())

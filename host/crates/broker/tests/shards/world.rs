@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use hookwire_broker::{
-    ClientEvent, ClientHook, ClientInfo, ConnectionKey, Counters, Decided, Flow, Hooks,
-    IdGenerator, Limits, Message, Now, PublishFacts, RouteTable, RuleSet, Shard, Ticket, Verdict,
-    WorkerId, worker_of,
+    Authenticated, Authentication, AuthenticationOutcome, ClientEvent, ClientHook, ClientInfo,
+    ConnectionKey, Counters, Decided, Flow, Holdings, Hooks, IdGenerator, Limits, Message, Now,
+    PublishFacts, RetainedMessages, RouteTable, RuleSet, Shard, ShardSetup, SharedStrategy, Ticket,
+    Verdict, WorkerId, worker_of,
 };
 use hookwire_mqtt::{
-    ConnAck, Connect, Packet, PacketId, ProtocolVersion, PubAck, Publish, PublishProperties, QoS,
+    Ack, ConnAck, Connect, Packet, PacketId, ProtocolVersion, Publish, PublishProperties, QoS,
     Subscribe, SubscribeFilter, TopicFilter, TopicName, decode,
 };
 
@@ -31,13 +32,34 @@ pub(crate) struct Script {
     pub(crate) acked: Vec<(String, String)>,
     pub(crate) abandoned: Vec<u64>,
     pub(crate) client_events: Vec<(ClientHook, String, &'static str)>,
+    /// Whether somebody looks at user names and passwords.
+    pub(crate) wants_passwords: bool,
+    /// The one method of enhanced authentication.
+    pub(crate) method: Option<&'static str>,
+    pub(crate) authentications: VecDeque<(WorkerId, Ticket, Authentication)>,
+}
+
+impl Script {
+    fn authenticates(&self, method: Option<&str>) -> bool {
+        match method {
+            None => self.wants_passwords,
+            method => method == self.method,
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(crate) struct ScriptedHooks {
     worker: WorkerId,
     script: Rc<RefCell<Script>>,
-    decided: Rc<RefCell<Vec<Decided>>>,
+    answers: Rc<RefCell<Answers>>,
+}
+
+/// What the hooks of one worker have answered and the shard has not taken.
+#[derive(Debug, Default)]
+struct Answers {
+    decided: Vec<Decided>,
+    authenticated: Vec<Authenticated>,
 }
 
 const RULES: RuleSet = RuleSet(1);
@@ -94,6 +116,21 @@ impl Hooks for ScriptedHooks {
             .push((event.hook, id, event.reason));
     }
 
+    fn wants_authentication(&self, method: Option<&str>) -> bool {
+        self.script.borrow().authenticates(method)
+    }
+
+    fn submit_authentication(&mut self, ticket: Ticket, step: Authentication) {
+        let mut script = self.script.borrow_mut();
+        script
+            .authentications
+            .push_back((self.worker, ticket, step));
+    }
+
+    fn take_authenticated(&mut self, answers: &mut Vec<Authenticated>) {
+        answers.append(&mut self.answers.borrow_mut().authenticated);
+    }
+
     fn has_room(&self, _: &str) -> bool {
         !self.script.borrow().full
     }
@@ -107,7 +144,7 @@ impl Hooks for ScriptedHooks {
     }
 
     fn take_decided(&mut self, decided: &mut Vec<Decided>) {
-        decided.append(&mut self.decided.borrow_mut());
+        decided.append(&mut self.answers.borrow_mut().decided);
     }
 
     fn set_waker(&mut self, _: Waker) {}
@@ -140,9 +177,10 @@ pub(crate) struct Client {
 
 pub(crate) struct World {
     pub(crate) shards: Vec<Shard<ScriptedHooks>>,
-    decided: Vec<Rc<RefCell<Vec<Decided>>>>,
+    answers: Vec<Rc<RefCell<Answers>>>,
     pub(crate) script: Rc<RefCell<Script>>,
     pub(crate) routes: Arc<RouteTable>,
+    pub(crate) retained: Arc<RetainedMessages>,
     pub(crate) clients: Vec<Client>,
     pub(crate) now: Now,
     /// Mail is carried by `settle` only when this is set.
@@ -152,48 +190,55 @@ pub(crate) struct World {
     unwritten: Vec<(usize, ConnectionKey)>,
 }
 
-pub(crate) const LIMITS: Limits = Limits {
-    max_packet_bytes: 1024 * 1024,
-    receive_maximum: 4,
-    max_inflight: 2,
-    max_queued_messages: 3,
-    max_output_bytes: 10_000,
-    max_keep_alive_s: 0,
-};
+/// Small bounds, so that tests reach them.
+pub(crate) fn limits() -> Limits {
+    Limits {
+        receive_maximum: 4,
+        max_inflight: 2,
+        max_queued_messages: 3,
+        max_output_bytes: 10_000,
+        ..Limits::default()
+    }
+}
 
 impl World {
     pub(crate) fn new(workers: u16) -> Self {
-        let routes = Arc::new(RouteTable::default());
+        Self::with(workers, limits())
+    }
+
+    pub(crate) fn with(workers: u16, limits: Limits) -> Self {
+        let routes = Arc::new(RouteTable::new(SharedStrategy::RoundRobin));
+        let retained = Arc::new(RetainedMessages::new(100, 1_000_000));
         let script = Rc::new(RefCell::new(Script::default()));
         let now = Now {
             mono_ms: 0,
             wall_ms: 1_700_000_000_000,
         };
-        let decided: Vec<Rc<RefCell<Vec<Decided>>>> = (0..workers).map(|_| Rc::default()).collect();
+        let answers: Vec<Rc<RefCell<Answers>>> = (0..workers).map(|_| Rc::default()).collect();
         let shards = (0..workers)
             .map(|worker| {
                 let hooks = ScriptedHooks {
                     worker,
                     script: Rc::clone(&script),
-                    decided: Rc::clone(&decided[usize::from(worker)]),
+                    answers: Rc::clone(&answers[usize::from(worker)]),
                 };
-                let ids = IdGenerator::new(0, worker, 0);
-                Shard::new(
+                let setup = ShardSetup {
                     worker,
                     workers,
-                    LIMITS,
-                    Arc::clone(&routes),
-                    ids,
-                    hooks,
-                    now,
-                )
+                    limits: limits.clone(),
+                    routes: Arc::clone(&routes),
+                    retained: Arc::clone(&retained),
+                    ids: IdGenerator::new(0, worker, 0),
+                };
+                Shard::new(setup, hooks, now)
             })
             .collect();
         Self {
             shards,
-            decided,
+            answers,
             script,
             routes,
+            retained,
             clients: Vec::new(),
             now,
             carry_mail: true,
@@ -232,7 +277,7 @@ impl World {
     pub(crate) fn send(&mut self, client: usize, packet: Packet<'_>) -> Flow {
         let Client { worker, key, .. } = self.clients[client];
         let flow = self.shards[worker].packet(self.now, key, packet);
-        self.clients[client].paused = flow == Flow::Pause;
+        self.clients[client].paused = flow == Flow::Later;
         self.settle();
         flow
     }
@@ -278,16 +323,29 @@ impl World {
     pub(crate) fn puback(&mut self, client: usize, id: u16) {
         self.send(
             client,
-            Packet::PubAck(PubAck::success(PacketId::new(id).unwrap())),
+            Packet::PubAck(Ack::success(PacketId::new(id).unwrap())),
         );
     }
 
     /// Answers the n-th waiting submission.
     pub(crate) fn decide(&mut self, index: usize, verdict: Verdict) {
         let (worker, ticket, _) = self.script.borrow_mut().submitted.remove(index).unwrap();
-        self.decided[usize::from(worker)]
+        self.answers[usize::from(worker)]
             .borrow_mut()
+            .decided
             .push(Decided { ticket, verdict });
+        self.shards[usize::from(worker)].take_verdicts(self.now);
+        self.settle();
+    }
+
+    /// Answers the oldest step of authentication.
+    pub(crate) fn authenticate(&mut self, outcome: AuthenticationOutcome) {
+        let oldest = self.script.borrow_mut().authentications.pop_front();
+        let (worker, ticket, _) = oldest.unwrap();
+        self.answers[usize::from(worker)]
+            .borrow_mut()
+            .authenticated
+            .push(Authenticated { ticket, outcome });
         self.shards[usize::from(worker)].take_verdicts(self.now);
         self.settle();
     }
@@ -356,7 +414,8 @@ impl World {
                 let mail = self.shards[worker].take_mail(WorkerId::try_from(to).unwrap());
                 if !mail.is_empty() {
                     moved = true;
-                    self.shards[to].receive(WorkerId::try_from(worker).unwrap(), mail);
+                    let from = WorkerId::try_from(worker).unwrap();
+                    self.shards[to].receive(self.now, from, mail);
                 }
             }
         }
@@ -386,7 +445,7 @@ impl World {
                 output.advance(written);
             }
         }
-        shard.written(key);
+        shard.written(self.now, key);
         if shard.is_closing(key) {
             shard.socket_closed(self.now, key);
             if let Some(client) = self
@@ -441,8 +500,12 @@ impl World {
     pub(crate) fn assert_empty(&self) {
         assert!(self.routes.is_empty(), "routes are left");
         for shard in &self.shards {
-            assert_eq!(shard.live_connections(), 0, "sessions are left");
-            assert_eq!(shard.connections(), 0, "connections are left");
+            // Places on the wheel are void, and leave it in time.
+            let holdings = Holdings {
+                timers: 0,
+                ..shard.holdings()
+            };
+            assert_eq!(holdings, Holdings::default());
         }
     }
 }
@@ -455,7 +518,14 @@ fn describe(packet: &Packet<'_>) -> Got {
             qos: publish.qos,
             packet_id: publish.packet_id.map(PacketId::get),
         },
+        Packet::ConnAck(ConnAck {
+            session_present: true,
+            ..
+        }) => Got::Other("CONNACK Success, session present".to_owned()),
         Packet::ConnAck(ConnAck { reason, .. }) => Got::Other(format!("CONNACK {reason:?}")),
+        Packet::PubRec(ack) => Got::Other(format!("PUBREC {} {:?}", ack.packet_id, ack.reason)),
+        Packet::PubRel(ack) => Got::Other(format!("PUBREL {} {:?}", ack.packet_id, ack.reason)),
+        Packet::PubComp(ack) => Got::Other(format!("PUBCOMP {} {:?}", ack.packet_id, ack.reason)),
         Packet::PubAck(ack) => Got::Other(format!("PUBACK {} {:?}", ack.packet_id, ack.reason)),
         Packet::SubAck(ack) => Got::Other(format!("SUBACK {:?}", ack.reasons)),
         Packet::UnsubAck(ack) => Got::Other(format!("UNSUBACK {:?}", ack.reasons)),
