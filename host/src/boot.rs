@@ -10,13 +10,13 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, anyhow};
 use hookwire_broker::{
-    IdGenerator, Limits, QueueOverflow, RetainedMessages, RouteTable, Shard, ShardSetup,
+    IdGenerator, Limits, Node, QueueOverflow, RetainedMessages, RouteTable, Shard, ShardSetup,
     SharedStrategy, WorkerId,
 };
 use hookwire_driver_sqlite::{SqliteOptions, SqlitePool};
 use hookwire_net::{
     Clock, GreetingCounters, Listener, ListenerSettings, WorkerHandle, WorkerReport, WorkerSetup,
-    serve_worker,
+    serve_worker, wall_ms,
 };
 use hookwire_rules::{Plan, PoolHandle, WorkerRules};
 use hookwire_settings::{Mqtt, PoolKind, Problem, Settings};
@@ -163,6 +163,13 @@ fn start_workers(
         mqtt.max_retained_messages,
         mqtt.max_retained_bytes,
     ));
+    let speaks_as = Arc::new(Node::new(
+        &settings.node,
+        env!("CARGO_PKG_VERSION"),
+        usize::from(count),
+        wall_ms(),
+        mqtt.sys_interval_s,
+    ));
     let handles: Vec<WorkerHandle> = (0..count).map(|_| WorkerHandle::default()).collect();
     let node = node_number(&settings.node);
     let mut threads = Vec::new();
@@ -172,6 +179,7 @@ fn start_workers(
             peers: handles.clone(),
             routes: Arc::clone(&routes),
             retained: Arc::clone(&retained),
+            speaks_as: Arc::clone(&speaks_as),
             limits: limits(&settings.mqtt),
             ids: IdGenerator::new(node, worker, not_before_ms),
             plan: Arc::clone(plan),
@@ -198,6 +206,7 @@ struct WorkerStart {
     peers: Vec<WorkerHandle>,
     routes: Arc<RouteTable>,
     retained: Arc<RetainedMessages>,
+    speaks_as: Arc<Node>,
     limits: Limits,
     ids: IdGenerator,
     plan: Arc<Plan>,
@@ -234,6 +243,7 @@ impl WorkerStart {
                 limits: self.limits,
                 routes: self.routes,
                 retained: self.retained,
+                node: Some(self.speaks_as),
                 ids: self.ids,
             };
             let shard = Shard::new(setup, rules, now);

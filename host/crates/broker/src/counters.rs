@@ -46,6 +46,18 @@ counters! {
     sessions_expired,
     /// Wills published.
     wills_published,
+    /// Bytes read from clients.
+    bytes_received,
+    /// Bytes written to clients.
+    bytes_sent,
+    /// Packets taken from clients.
+    packets_received,
+    /// Packets handed to connections for writing.
+    packets_sent,
+    /// Bytes of payload taken from clients.
+    payload_bytes_received,
+    /// Bytes of payload handed to connections for writing.
+    payload_bytes_sent,
     /// PUBLISH packets taken from clients.
     publishes_received,
     /// PUBLISH packets handed to connections for writing.

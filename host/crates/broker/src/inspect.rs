@@ -16,6 +16,8 @@ pub struct Holdings {
     pub sessions: usize,
     /// Subscriptions of those sessions, shared ones among them.
     pub subscriptions: usize,
+    /// The shared ones among them.
+    pub shared_subscriptions: usize,
     /// Messages sent to clients and not acknowledged to the end.
     pub inflight: usize,
     /// Messages that wait for clients.
@@ -39,6 +41,7 @@ impl Holdings {
         self.online += other.online;
         self.sessions += other.sessions;
         self.subscriptions += other.subscriptions;
+        self.shared_subscriptions += other.shared_subscriptions;
         self.inflight += other.inflight;
         self.queued += other.queued;
         self.queued_bytes += other.queued_bytes;
@@ -63,6 +66,9 @@ impl<H: Hooks> Shard<H> {
         for (_, session) in &self.sessions {
             holdings.online += usize::from(session.connection.is_some());
             holdings.subscriptions += session.subscriptions.len();
+            let shared = session.subscriptions.keys();
+            holdings.shared_subscriptions +=
+                shared.filter(|filter| filter.shared().is_some()).count();
             holdings.inflight += session.inflight.len();
             holdings.queued += session.queue.len() + session.backlog.len();
             holdings.queued_bytes += session.queue.bytes();

@@ -10,6 +10,7 @@ use crate::faults::Fault;
 use crate::hooks::{ClientEvent, ClientHook, Hooks};
 use crate::session::{PendingWill, SessionKey};
 use crate::shard::Shard;
+use crate::sys::Presence;
 use crate::time::Now;
 
 impl<H: Hooks> Shard<H> {
@@ -35,9 +36,11 @@ impl<H: Hooks> Shard<H> {
         let will = connection.will.take().filter(|_| !reason.drops_will());
         let session = connection.session;
         let client = Arc::clone(&connection.client);
+        let says_why = farewell.is_some() && connection.version.is_v5();
         if let Some(farewell) = farewell {
             close_packet(connection, farewell);
         }
+        self.counters.packets_sent += u64::from(says_why);
         self.touch(key);
         if let Some(will) = will {
             self.leave_will(now, key, will, reason);
@@ -45,6 +48,10 @@ impl<H: Hooks> Shard<H> {
         if let Some(session) = session {
             self.detach(now, session);
         }
+        let presence = Presence::Disconnected {
+            reason: reason.word(),
+        };
+        self.tell_presence(now, &client, presence);
         if self.hooks.wants_client(ClientHook::Disconnected) {
             self.hooks.submit_client(ClientEvent {
                 hook: ClientHook::Disconnected,

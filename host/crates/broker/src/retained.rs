@@ -36,8 +36,6 @@ pub(crate) enum Retained {
     Stored,
     /// It was empty: its topic has none [MQTT-3.3.1-6].
     Cleared,
-    /// The topic has a newer one.
-    Older,
     /// There are too many; what was there is as it was.
     Full,
 }
@@ -58,13 +56,12 @@ impl RetainedMessages {
         }
     }
 
-    /// Keeps a message in the place of an older one of its topic.
+    /// Keeps a message in the place of the one its topic has. The last to come
+    /// stays, as with live subscribers: ids of one millisecond do not say which
+    /// of two workers' messages was published with the other one in view.
     pub(crate) fn set(&self, message: Arc<Message>) -> Retained {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let known = state.index.get(&message.topic);
-        if known.is_some_and(|known| known.id > message.id) {
-            return Retained::Older;
-        }
         let known_bytes = known.map(|known| known.held_bytes());
         if message.payload.is_empty() {
             state.remove(&message.topic);
@@ -204,15 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_of_each_topic_is_kept_until_an_empty_one_comes() {
+    fn the_last_of_each_topic_is_kept_until_an_empty_one_comes() {
         let mut ids = IdGenerator::new(0, 0, 0);
         let retained = RetainedMessages::new(10, 10_000);
-        let late = message(&mut ids, "a/b", "late", Message::NEVER);
         for (topic, payload) in [("a/b", "1"), ("a/c", "2"), ("a/b", "3"), ("$x/y", "4")] {
             let stored = retained.set(message(&mut ids, topic, payload, Message::NEVER));
             assert_eq!(stored, Retained::Stored);
         }
-        assert_eq!(retained.set(late), Retained::Older);
         assert_eq!(payloads(&retained, "a/+", 1), ["2", "3"]);
         assert_eq!(
             payloads(&retained, "#", 1),

@@ -132,6 +132,14 @@ impl RouteTable {
         found
     }
 
+    /// Whether messages of `topic` go anywhere.
+    pub(crate) fn has_destinations(&self, topic: TopicName<'_>) -> bool {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let mut is_any = false;
+        index.matches(topic, |_| is_any = true);
+        is_any
+    }
+
     /// Destinations registered, counted once for each filter.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use foldhash::HashMap;
-use hookwire_mqtt::ReasonCode;
+use hookwire_mqtt::{ProtocolVersion, ReasonCode};
 use slab::Slab;
 
 use crate::connection::{CloseReason, Connection, ConnectionKey, Farewell, Stage};
@@ -20,6 +20,7 @@ use crate::output::Output;
 use crate::retained::RetainedMessages;
 use crate::routes::RouteTable;
 use crate::session::{Granted, Session, SessionKey};
+use crate::sys::{Node, Speaker};
 use crate::time::Now;
 use crate::timers::Timer;
 use crate::topic_cache::TopicCache;
@@ -53,6 +54,8 @@ pub struct ShardSetup {
     pub retained: Arc<RetainedMessages>,
     /// Makes its message ids.
     pub ids: IdGenerator,
+    /// What speaks under `$SYS`, if anything does.
+    pub node: Option<Arc<Node>>,
 }
 
 /// One worker's clients. See the crate's own page for how it is driven.
@@ -87,6 +90,7 @@ pub struct Shard<H> {
     /// What somebody should know; see [`Shard::take_warnings`].
     pub(crate) warnings: Vec<String>,
     pub(crate) planted: Planted,
+    pub(crate) speaker: Speaker,
     generation: u32,
     dirty: Vec<ConnectionKey>,
     pub(crate) paused: Vec<ConnectionKey>,
@@ -139,6 +143,7 @@ impl<H: Hooks> Shard<H> {
             scratch: Vec::new(),
             warnings: Vec::new(),
             planted: Planted::default(),
+            speaker: Speaker::of(setup.node),
             generation: 0,
             dirty: Vec::new(),
             paused: Vec::new(),
@@ -328,6 +333,16 @@ impl<H: Hooks> Shard<H> {
         self.planted.fault = Some(fault);
     }
 
+    /// Counts bytes that the caller read from a client's socket.
+    pub fn count_read(&mut self, bytes: usize) {
+        self.counters.bytes_received += bytes as u64;
+    }
+
+    /// Counts bytes that the caller wrote to a client's socket.
+    pub fn count_written(&mut self, bytes: usize) {
+        self.counters.bytes_sent += bytes as u64;
+    }
+
     /// Takes what somebody who looks after the broker should know.
     pub fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
@@ -407,6 +422,23 @@ impl<H: Hooks> Shard<H> {
                 connection.dirty = true;
                 self.dirty.push(key);
             }
+        }
+    }
+
+    /// Appends a packet to the output of a connection that is open.
+    pub(crate) fn append_packet(
+        &mut self,
+        key: ConnectionKey,
+        encode: impl FnOnce(ProtocolVersion, &mut Vec<u8>),
+    ) {
+        self.touch(key);
+        if let Some(connection) = self
+            .connections
+            .get_mut(key.index as usize)
+            .filter(|connection| connection.generation == key.generation && connection.is_open())
+        {
+            encode(connection.version, connection.output.tail());
+            self.counters.packets_sent += 1;
         }
     }
 

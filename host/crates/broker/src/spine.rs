@@ -159,7 +159,6 @@ impl<H: Hooks> Shard<H> {
     }
 
     /// The top of the spine for what the broker itself publishes.
-    #[allow(dead_code)]
     pub(crate) fn publish_house(&mut self, now: Now, message: Message) {
         let client = Arc::new(ClientInfo {
             clientid: Arc::clone(&message.sender),
@@ -375,7 +374,7 @@ impl<H: Hooks> Shard<H> {
             return;
         }
         match self.retained.set(transit.shared()) {
-            Retained::Stored | Retained::Cleared | Retained::Older => {}
+            Retained::Stored | Retained::Cleared => {}
             Retained::Full => {
                 self.counters.retained_refused += 1;
                 if self.counters.retained_refused.is_power_of_two() {

@@ -43,6 +43,7 @@ impl<H: Hooks> Shard<H> {
             }
         }
         self.release_delayed(now);
+        self.speak(now);
         if self.worker == 0 {
             self.retained.expire(now.wall_ms);
         }

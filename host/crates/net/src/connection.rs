@@ -164,6 +164,7 @@ impl<H: Hooks> Worker<H> {
                 Ok(()) if !read.filled().is_empty() => {}
                 Ok(()) | Err(_) => return Poll::Ready(self.take_gone(key)),
             }
+            self.shard.count_read(read.filled().len());
             if !self.take_bytes(now, key, read.filled()) {
                 return Poll::Pending;
             }
@@ -270,6 +271,7 @@ impl<H: Hooks> Worker<H> {
             return;
         };
         let mut failed = false;
+        let before = output.len();
         while !output.is_empty() {
             let written = match output.only_piece() {
                 Some(bytes) => socket.stream.try_write(bytes),
@@ -298,6 +300,8 @@ impl<H: Hooks> Worker<H> {
             }
         }
         let done = output.is_empty() || failed;
+        let written = before - output.len();
+        self.shard.count_written(written);
         let now = self.clock.now();
         self.shard.written(now, key);
         let closing = self.shard.is_closing(key);

@@ -41,11 +41,8 @@ impl<H: Hooks> Shard<H> {
         let Some(Receipt { packet_id, kind }) = receipt else {
             return;
         };
-        self.touch(key);
-        if let Some(connection) = self.live(key) {
-            let ack = Ack::with_reason(packet_id, reason);
-            ack.encode(kind, connection.version, connection.output.tail());
-        }
+        let ack = Ack::with_reason(packet_id, reason);
+        self.append_packet(key, |version, out| ack.encode(kind, version, out));
     }
 
     /// Acknowledges a publish that was refused. Before MQTT 5 there is no
@@ -67,9 +64,14 @@ impl<H: Hooks> Shard<H> {
             self.forget_received(key, receipt);
         }
         self.touch(key);
-        let Some(connection) = self.live(key) else {
+        let Some(connection) = self
+            .connections
+            .get_mut(key.index as usize)
+            .filter(|connection| connection.generation == key.generation && connection.is_live())
+        else {
             return;
         };
+        self.counters.packets_sent += 1;
         let mut ack = Ack::with_reason(packet_id, allowed(refusal.reason));
         connection.append_explained(refusal.text, |text, version, out| {
             ack.reason_string = text;

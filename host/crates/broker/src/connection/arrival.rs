@@ -10,6 +10,7 @@ use super::{AliasesOut, CloseReason, ConnectionKey, Farewell, Stage};
 use crate::hooks::{ClientEvent, ClientHook, ClientInfo, Hooks};
 use crate::session::{Session, SessionKey};
 use crate::shard::{Flow, Shard};
+use crate::sys::Presence;
 use crate::time::Now;
 
 /// A CONNECT that is not answered yet.
@@ -117,7 +118,6 @@ impl<H: Hooks> Shard<H> {
         let aliases = connect
             .topic_alias_maximum
             .min(self.limits.max_topic_aliases);
-        self.touch(key);
         let Some(connection) = self.connection_mut(key) else {
             return;
         };
@@ -132,11 +132,17 @@ impl<H: Hooks> Shard<H> {
             reason: ReasonCode::Success,
             properties: granted,
         };
-        ack.encode(connection.version, connection.output.tail());
+        self.append_packet(key, |version, out| ack.encode(version, out));
         if keep_alive_s > 0 {
             self.arm_connection(now.mono_ms + u64::from(keep_alive_s) * 1_500, key);
         }
         self.counters.connections_accepted += 1;
+        let presence = Presence::Connected {
+            version: connect.version,
+            keep_alive_s,
+            clean_start: connect.clean_start,
+        };
+        self.tell_presence(now, &client, presence);
         if self.hooks.wants_client(ClientHook::Connected) {
             self.hooks.submit_client(ClientEvent {
                 hook: ClientHook::Connected,
@@ -255,6 +261,10 @@ impl<H: Hooks> Shard<H> {
         };
         connection.stage = Stage::Closing;
         connection.arrival = None;
+        self.counters.packets_sent += 1;
+        let Some(connection) = self.connection_mut(key) else {
+            return;
+        };
         let mut ack = ConnAck::refusal(farewell.reason);
         ack.properties.server_reference = farewell.server_reference;
         connection.append_explained(farewell.text, |text, version, out| {

@@ -165,13 +165,9 @@ impl<H: Hooks> Shard<H> {
     }
 
     fn send_auth(&mut self, key: ConnectionKey, reason: ReasonCode, data: Option<Vec<u8>>) {
-        self.touch(key);
-        let Some(connection) = self.connection_mut(key) else {
-            return;
-        };
-        let method = connection
-            .authentication
-            .as_ref()
+        let method = self
+            .connection(key)
+            .and_then(|connection| connection.authentication.as_ref())
             .map(|enhanced| enhanced.method.to_string());
         let auth = Auth {
             reason,
@@ -180,6 +176,6 @@ impl<H: Hooks> Shard<H> {
             reason_string: None,
             user_properties: Vec::new(),
         };
-        auth.encode(connection.version, connection.output.tail());
+        self.append_packet(key, |version, out| auth.encode(version, out));
     }
 }

@@ -23,6 +23,7 @@ impl<H: Hooks> Shard<H> {
     /// it is known: at once, or when the hooks have authenticated the client and
     /// its earlier publishes are settled.
     pub fn connect(&mut self, now: Now, connect: Connect, id_was_assigned: bool) -> ConnectionKey {
+        self.counters.packets_received += 1;
         let client = Arc::new(ClientInfo {
             clientid: Arc::from(connect.client_id.as_str()),
             username: connect.username.as_deref().map(Arc::from),

@@ -214,9 +214,6 @@ impl<H: Hooks> Shard<H> {
     }
 
     pub(super) fn send_ack(&mut self, key: ConnectionKey, kind: AckKind, ack: &Ack) {
-        self.touch(key);
-        if let Some(connection) = self.live(key) {
-            ack.encode(kind, connection.version, connection.output.tail());
-        }
+        self.append_packet(key, |version, out| ack.encode(kind, version, out));
     }
 }

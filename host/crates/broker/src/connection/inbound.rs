@@ -34,6 +34,7 @@ impl<H: Hooks> Shard<H> {
             self.pause(key);
             return Flow::Later;
         }
+        self.counters.packets_received += 1;
         match packet {
             Packet::Publish(publish) => self.on_publish(now, key, &publish),
             Packet::PubAck(ack) => self.on_puback(now, key, &ack),
@@ -42,7 +43,9 @@ impl<H: Hooks> Shard<H> {
             Packet::PubComp(ack) => self.on_pubcomp(now, key, &ack),
             Packet::Subscribe(subscribe) => self.on_subscribe(now, key, &subscribe),
             Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(key, &unsubscribe),
-            Packet::PingReq => self.on_ping(key),
+            Packet::PingReq => self.append_packet(key, |version, out| {
+                Packet::PingResp.encode(version, out);
+            }),
             Packet::Disconnect(disconnect) => self.on_disconnect(now, key, &disconnect),
             Packet::Auth(auth) => self.on_auth(now, key, *auth),
             Packet::Connect(_) => self.breach(
@@ -84,6 +87,7 @@ impl<H: Hooks> Shard<H> {
 
     fn on_publish(&mut self, now: Now, key: ConnectionKey, publish: &Publish<'_>) {
         self.counters.publishes_received += 1;
+        self.counters.payload_bytes_received += publish.payload.len() as u64;
         if let Some(breach) = self.breach_of(key, publish) {
             return self.breach(now, key, &breach);
         }
@@ -208,13 +212,6 @@ impl<H: Hooks> Shard<H> {
             is_in_its_format: !self.limits.check_payload_format || is_in_its_format(publish),
         };
         self.publish(now, key, &incoming);
-    }
-
-    fn on_ping(&mut self, key: ConnectionKey) {
-        self.touch(key);
-        if let Some(connection) = self.live(key) {
-            Packet::PingResp.encode(connection.version, connection.output.tail());
-        }
     }
 
     fn on_disconnect(&mut self, now: Now, key: ConnectionKey, disconnect: &Disconnect) {

@@ -187,6 +187,8 @@ impl<H: Hooks> Shard<H> {
             return false;
         }
         self.counters.publishes_sent += 1;
+        self.counters.packets_sent += 1;
+        self.counters.payload_bytes_sent += transit.payload.len() as u64;
         if connection.output.len() > self.limits.max_output_bytes / 4 {
             self.output_is_pressing = true;
         }

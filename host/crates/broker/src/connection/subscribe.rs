@@ -48,24 +48,18 @@ impl<H: Hooks> Shard<H> {
                 Err(reason) => reason,
             })
             .collect();
-        self.touch(key);
-        if let Some(connection) = self.live(key) {
-            let ack = SubAck {
-                packet_id: subscribe.packet_id,
-                reasons,
-                reason_string: None,
-                user_properties: Vec::new(),
-            };
-            ack.encode(version, connection.output.tail());
-        }
+        let ack = SubAck {
+            packet_id: subscribe.packet_id,
+            reasons,
+            reason_string: None,
+            user_properties: Vec::new(),
+        };
+        self.append_packet(key, |version, out| ack.encode(version, out));
         self.send_waiting(now, session);
     }
 
     pub(super) fn on_unsubscribe(&mut self, key: ConnectionKey, unsubscribe: &Unsubscribe) {
-        let Some((session, version)) = self
-            .live(key)
-            .and_then(|connection| Some((connection.session?, connection.version)))
-        else {
+        let Some(session) = self.live(key).and_then(|connection| connection.session) else {
             return;
         };
         let reasons = unsubscribe
@@ -73,16 +67,13 @@ impl<H: Hooks> Shard<H> {
             .iter()
             .map(|text| self.revoke(session, text))
             .collect();
-        self.touch(key);
-        if let Some(connection) = self.live(key) {
-            let ack = UnsubAck {
-                packet_id: unsubscribe.packet_id,
-                reasons,
-                reason_string: None,
-                user_properties: Vec::new(),
-            };
-            ack.encode(version, connection.output.tail());
-        }
+        let ack = UnsubAck {
+            packet_id: unsubscribe.packet_id,
+            reasons,
+            reason_string: None,
+            user_properties: Vec::new(),
+        };
+        self.append_packet(key, |version, out| ack.encode(version, out));
     }
 
     fn grant(

@@ -10,13 +10,13 @@ use std::task::Waker;
 
 use hookwire_broker::{
     Authenticated, Authentication, AuthenticationOutcome, ClientEvent, ClientHook, ClientInfo,
-    ConnectionKey, Counters, Decided, Flow, Holdings, Hooks, IdGenerator, Limits, Message, Now,
-    PublishFacts, RetainedMessages, RouteTable, RuleSet, Shard, ShardSetup, SharedStrategy, Ticket,
-    Verdict, WorkerId, worker_of,
+    ConnectionKey, Counters, Decided, Flow, Holdings, Hooks, IdGenerator, Limits, Message, Node,
+    Now, PublishFacts, RetainedMessages, RouteTable, RuleSet, Shard, ShardSetup, SharedStrategy,
+    Ticket, Verdict, WorkerId, worker_of,
 };
 use hookwire_mqtt::{
-    Ack, ConnAck, Connect, Packet, PacketId, ProtocolVersion, Publish, PublishProperties, QoS,
-    Subscribe, SubscribeFilter, TopicFilter, TopicName, decode,
+    Ack, AckKind, ConnAck, ConnAckProperties, Connect, Packet, PacketId, ProtocolVersion, Publish,
+    PublishProperties, QoS, Subscribe, SubscribeFilter, TopicFilter, TopicName, decode,
 };
 
 /// What a test sees of the hooks of all shards, and how it answers them.
@@ -162,6 +162,8 @@ pub(crate) enum Got {
         payload: String,
         qos: QoS,
         packet_id: Option<u16>,
+        /// Flags and properties that are not usual.
+        marks: String,
     },
     Other(String),
 }
@@ -190,6 +192,9 @@ pub(crate) struct World {
     unwritten: Vec<(usize, ConnectionKey)>,
 }
 
+/// Wall clock at the beginning.
+pub(crate) const START_MS: u64 = 1_700_000_000_000;
+
 /// Small bounds, so that tests reach them.
 pub(crate) fn limits() -> Limits {
     Limits {
@@ -203,16 +208,26 @@ pub(crate) fn limits() -> Limits {
 
 impl World {
     pub(crate) fn new(workers: u16) -> Self {
-        Self::with(workers, limits())
+        Self::with(workers, &limits())
     }
 
-    pub(crate) fn with(workers: u16, limits: Limits) -> Self {
+    pub(crate) fn with(workers: u16, limits: &Limits) -> Self {
+        Self::made_of(workers, limits, None)
+    }
+
+    /// A world whose broker speaks under `$SYS`.
+    pub(crate) fn speaking(workers: u16, node: Node) -> Self {
+        let node = Arc::new(node);
+        Self::made_of(workers, &limits(), Some(&node))
+    }
+
+    fn made_of(workers: u16, limits: &Limits, node: Option<&Arc<Node>>) -> Self {
         let routes = Arc::new(RouteTable::new(SharedStrategy::RoundRobin));
         let retained = Arc::new(RetainedMessages::new(100, 1_000_000));
         let script = Rc::new(RefCell::new(Script::default()));
         let now = Now {
             mono_ms: 0,
-            wall_ms: 1_700_000_000_000,
+            wall_ms: START_MS,
         };
         let answers: Vec<Rc<RefCell<Answers>>> = (0..workers).map(|_| Rc::default()).collect();
         let shards = (0..workers)
@@ -229,6 +244,7 @@ impl World {
                     routes: Arc::clone(&routes),
                     retained: Arc::clone(&retained),
                     ids: IdGenerator::new(0, worker, 0),
+                    node: node.cloned(),
                 };
                 Shard::new(setup, hooks, now)
             })
@@ -320,11 +336,98 @@ impl World {
         )
     }
 
-    pub(crate) fn puback(&mut self, client: usize, id: u16) {
+    pub(crate) fn publish_exactly_once(
+        &mut self,
+        client: usize,
+        topic: &str,
+        payload: &str,
+        id: u16,
+    ) -> Flow {
         self.send(
             client,
-            Packet::PubAck(Ack::success(PacketId::new(id).unwrap())),
+            Packet::Publish(Publish {
+                dup: false,
+                qos: QoS::ExactlyOnce,
+                retain: false,
+                topic: TopicName::new(topic).unwrap(),
+                packet_id: PacketId::new(id),
+                properties: PublishProperties::default(),
+                payload: payload.as_bytes(),
+            }),
+        )
+    }
+
+    /// Publishes at QoS 0 with the retain flag.
+    pub(crate) fn retain(&mut self, client: usize, topic: &str, payload: &str) {
+        self.publish_as(client, topic, payload, true, &[]);
+    }
+
+    /// Publishes at QoS 0 by a topic alias alone.
+    pub(crate) fn publish_aliased(&mut self, client: usize, payload: &str, properties: &[u8]) {
+        // Only the codec makes the empty topic.
+        let body_bytes = 3 + properties.len() + payload.len();
+        let mut bytes = vec![0x30, u8::try_from(body_bytes).unwrap(), 0, 0];
+        bytes.push(u8::try_from(properties.len()).unwrap());
+        bytes.extend_from_slice(properties);
+        bytes.extend_from_slice(payload.as_bytes());
+        let (packet, _) = decode(&bytes, ProtocolVersion::V5, 1_000).unwrap().unwrap();
+        self.send(client, packet);
+    }
+
+    /// Publishes at QoS 0 with these encoded properties.
+    pub(crate) fn publish_as(
+        &mut self,
+        client: usize,
+        topic: &str,
+        payload: &str,
+        retain: bool,
+        properties: &[u8],
+    ) {
+        self.send(
+            client,
+            Packet::Publish(Publish {
+                dup: false,
+                qos: QoS::AtMostOnce,
+                retain,
+                topic: TopicName::new(topic).unwrap(),
+                packet_id: None,
+                properties: PublishProperties::from_validated(properties),
+                payload: payload.as_bytes(),
+            }),
         );
+    }
+
+    pub(crate) fn puback(&mut self, client: usize, id: u16) {
+        self.ack(client, AckKind::PubAck, id);
+    }
+
+    pub(crate) fn ack(&mut self, client: usize, kind: AckKind, id: u16) {
+        let ack = Ack::success(PacketId::new(id).unwrap());
+        let packet = match kind {
+            AckKind::PubAck => Packet::PubAck(ack),
+            AckKind::PubRec => Packet::PubRec(ack),
+            AckKind::PubRel => Packet::PubRel(ack),
+            AckKind::PubComp => Packet::PubComp(ack),
+        };
+        self.send(client, packet);
+    }
+
+    /// What CONNACK granted; nothing else may have been written.
+    pub(crate) fn granted(&mut self, client: usize) -> ConnAckProperties {
+        let client = &mut self.clients[client];
+        let bytes = std::mem::take(&mut client.received);
+        match decode(&bytes, client.version, usize::MAX) {
+            Ok(Some((Packet::ConnAck(ack), _))) => ack.properties,
+            other => panic!("no CONNACK: {other:?}"),
+        }
+    }
+
+    pub(crate) fn holdings(&self) -> Holdings {
+        let mut sum = Holdings::default();
+        for shard in &self.shards {
+            sum.add(&shard.holdings());
+        }
+        sum
     }
 
     /// Answers the n-th waiting submission.
@@ -517,11 +620,32 @@ fn describe(packet: &Packet<'_>) -> Got {
             payload: String::from_utf8_lossy(publish.payload).into_owned(),
             qos: publish.qos,
             packet_id: publish.packet_id.map(PacketId::get),
+            marks: marks(publish),
         },
         Packet::ConnAck(ConnAck {
             session_present: true,
             ..
         }) => Got::Other("CONNACK Success, session present".to_owned()),
+        Packet::ConnAck(ConnAck {
+            reason,
+            properties:
+                ConnAckProperties {
+                    authentication_method: Some(method),
+                    authentication_data: data,
+                    ..
+                },
+            ..
+        }) => {
+            let data = data.as_deref().unwrap_or_default();
+            let data = String::from_utf8_lossy(data);
+            Got::Other(format!("CONNACK {reason:?} {method} {data}"))
+        }
+        Packet::Auth(auth) => {
+            let method = auth.method.as_deref().unwrap_or_default();
+            let data = auth.data.as_deref().unwrap_or_default();
+            let data = String::from_utf8_lossy(data);
+            Got::Other(format!("AUTH {:?} {method} {data}", auth.reason))
+        }
         Packet::ConnAck(ConnAck { reason, .. }) => Got::Other(format!("CONNACK {reason:?}")),
         Packet::PubRec(ack) => Got::Other(format!("PUBREC {} {:?}", ack.packet_id, ack.reason)),
         Packet::PubRel(ack) => Got::Other(format!("PUBREL {} {:?}", ack.packet_id, ack.reason)),
@@ -533,4 +657,29 @@ fn describe(packet: &Packet<'_>) -> Got {
         Packet::PingResp => Got::Other("PINGRESP".to_owned()),
         other => Got::Other(format!("{other:?}")),
     }
+}
+
+fn marks(publish: &Publish<'_>) -> String {
+    let properties = publish.properties;
+    let ids: Vec<u32> = properties.subscription_identifiers().collect();
+    let mut marks = Vec::new();
+    if publish.dup {
+        marks.push("dup".to_owned());
+    }
+    if publish.retain {
+        marks.push("retain".to_owned());
+    }
+    if !ids.is_empty() {
+        marks.push(format!("ids {ids:?}"));
+    }
+    if let Some(seconds) = properties.message_expiry_interval() {
+        marks.push(format!("expiry {seconds}"));
+    }
+    if let Some(alias) = properties.topic_alias() {
+        marks.push(format!("alias {alias}"));
+    }
+    for (name, value) in properties.user_properties() {
+        marks.push(format!("{name}={value}"));
+    }
+    marks.join(", ")
 }
