@@ -31,7 +31,10 @@ cargo xtask VERB
                        TARGET/modules; R is how the wasm32 target is come by:
                        rustup (also: a toolchain that has it) or debian
   test [SUITE]         build, then run all tests, or one suite: unit, e2e, faults
-  bench hooks [ARGS]   measure the broker against Mosquitto and SQLite
+  bench hooks [ARGS]   measure the broker against Mosquitto and SQLite; with
+                       --against REV also against the broker of a revision
+  bench slow-consumer [ARGS]
+                       measure what one client that does not read costs others
 
 TARGET is `target`, or what CARGO_TARGET_DIR says.";
 

@@ -68,11 +68,13 @@ pub(crate) fn some_text(source: &Source<'_>, value: &Expression) -> Result<Strin
 /// The name of this node: printable, and short enough for a column of a table.
 pub(crate) fn node(source: &Source<'_>, value: &Expression) -> Result<String, Wrong> {
     let node = some_text(source, value)?;
-    let printable = node.chars().all(|c| c.is_ascii_graphic());
-    if printable && node.len() <= 128 {
+    // It stands in topics under $SYS.
+    let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | '+' | '#');
+    if node.chars().all(fits) && node.len() <= 128 {
         Ok(node)
     } else {
-        Err("is at most 128 printable ASCII characters, without spaces".to_owned())
+        let what = "is at most 128 printable ASCII characters, without spaces, /, + and #";
+        Err(what.to_owned())
     }
 }
 
