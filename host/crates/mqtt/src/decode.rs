@@ -97,24 +97,36 @@ fn type_name(first_byte: u8) -> &'static str {
 }
 
 /// Checks packet type and flags, for which no more than a byte is needed.
+#[inline]
 fn check_first_byte(first_byte: u8, version: ProtocolVersion) -> Result<(), DecodeError> {
+    let packet_type = first_byte >> 4;
+    let flags = first_byte & 0x0F;
+    let expected = match packet_type {
+        PUBLISH => return Ok(()),
+        PUBREL | SUBSCRIBE | UNSUBSCRIBE => 0b0010,
+        _ => 0b0000,
+    };
+    if flags == expected && packet_type != 0 && (packet_type != AUTH || version.is_v5()) {
+        Ok(())
+    } else {
+        check_unusual_first_byte(first_byte, version)
+    }
+}
+
+/// Says what is wrong with a first byte, or that it is right in MQTT 3.1 alone.
+#[cold]
+fn check_unusual_first_byte(first_byte: u8, version: ProtocolVersion) -> Result<(), DecodeError> {
     let packet_type = first_byte >> 4;
     let name = type_name(first_byte);
     if packet_type == 0 || (packet_type == AUTH && !version.is_v5()) {
         let fault = Fault::ReservedPacketType(packet_type);
         return Err(DecodeError::new(name, "packet type", fault));
     }
-    let flags = first_byte & 0x0F;
-    let right = match packet_type {
-        PUBLISH => true,
-        PUBREL | SUBSCRIBE | UNSUBSCRIBE => match version {
-            // These have a QoS of 1 there, and DUP when they are sent again.
-            ProtocolVersion::V31 => flags & !0b1000 == 0b0010,
-            ProtocolVersion::V311 | ProtocolVersion::V5 => flags == 0b0010,
-        },
-        _ => flags == 0,
-    };
-    if right {
+    // These have a QoS of 1 in MQTT 3.1, and DUP when they are sent again.
+    let sent_again = matches!(packet_type, PUBREL | SUBSCRIBE | UNSUBSCRIBE)
+        && version == ProtocolVersion::V31
+        && first_byte & 0x0F == 0b1010;
+    if sent_again {
         Ok(())
     } else {
         Err(DecodeError::new(name, "flags", Fault::ReservedBits))

@@ -38,6 +38,18 @@ impl<'a> Reader<'a> {
         self.bytes
     }
 
+    /// Reads a byte if it is 0: the length of what is most often not there.
+    #[inline]
+    pub(crate) fn skip_zero(&mut self) -> bool {
+        match self.bytes.split_first() {
+            Some((0, rest)) => {
+                self.bytes = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn finish(&self) -> Result<(), DecodeError> {
         if self.bytes.is_empty() {
             Ok(())

@@ -50,17 +50,14 @@ impl<'a> Publish<'a> {
     ) -> Result<Self, DecodeError> {
         let mut reader = Reader::new("PUBLISH", body);
         let retain = flags & 0b0001 != 0;
-        let dup = flags & 0b1000 != 0;
         let qos = QoS::try_from((flags >> 1) & 0b11)
             .map_err(|_| reader.error("flags", Fault::InvalidQoS))?;
-        let dup = match qos {
-            // MQTT 3.1 gives the flag no meaning here, and does not forbid it.
-            QoS::AtMostOnce if dup && version != ProtocolVersion::V31 => {
-                return Err(reader.error("DUP flag", Fault::DupOnQoS0));
-            }
-            QoS::AtMostOnce => false,
-            QoS::AtLeastOnce | QoS::ExactlyOnce => dup,
-        };
+        let marked = flags & 0b1000 != 0;
+        let dup = marked && qos != QoS::AtMostOnce;
+        // MQTT 3.1 gives the flag no meaning on QoS 0, and does not forbid it.
+        if marked && !dup && version != ProtocolVersion::V31 {
+            return Err(reader.error("DUP flag", Fault::DupOnQoS0));
+        }
         let topic = read_topic(&mut reader)?;
         let packet_id = match qos {
             QoS::AtMostOnce => None,
