@@ -59,7 +59,7 @@ pub fn decode(
         return Ok(None);
     };
     check_first_byte(first_byte, version)?;
-    let Some(frame) = Frame::find(bytes, max_packet_bytes)? else {
+    let Some(frame) = Frame::find(bytes, version, max_packet_bytes)? else {
         return Ok(None);
     };
     Ok(Some((frame.packet(version)?, frame.packet_bytes)))
@@ -83,8 +83,8 @@ pub fn decode_connect(
         return Err(DecodeError::new(name, "packet type", Fault::NotConnect));
     }
     check_first_byte(first_byte, ProtocolVersion::V5)?;
-    match Frame::find(bytes, max_packet_bytes)? {
-        Some(frame) => Ok(Some((Connect::decode(frame.body)?, frame.packet_bytes))),
+    match Frame::find(bytes, ProtocolVersion::V5, max_packet_bytes)? {
+        Some(frame) => Ok(Some((frame.connect()?, frame.packet_bytes))),
         None => Ok(None),
     }
 }
@@ -136,23 +136,37 @@ fn check_unusual_first_byte(first_byte: u8, version: ProtocolVersion) -> Result<
 /// One packet, cut out of the bytes read.
 struct Frame<'a> {
     first_byte: u8,
+    /// The remaining length takes more bytes than it has to.
+    overlong: bool,
     body: &'a [u8],
     packet_bytes: usize,
 }
 
 impl<'a> Frame<'a> {
     #[inline]
-    fn find(bytes: &'a [u8], max_packet_bytes: usize) -> Result<Option<Self>, DecodeError> {
+    fn find(
+        bytes: &'a [u8],
+        version: ProtocolVersion,
+        max_packet_bytes: usize,
+    ) -> Result<Option<Self>, DecodeError> {
         let Some((&first_byte, rest)) = bytes.split_first() else {
             return Ok(None);
         };
         let error = |fault| DecodeError::new(type_name(first_byte), "remaining length", fault);
-        let (length, width) = match variable_byte_integer(rest) {
-            VariableByteInteger::Complete { value, width } => (value as usize, width),
+        let (value, width, overlong) = match variable_byte_integer(rest) {
+            VariableByteInteger::Complete { value, width } => (value, width, false),
+            // A CONNECT says in its body whether it may be so.
+            VariableByteInteger::Overlong { value, width }
+                if !version.is_v5() || first_byte >> 4 == CONNECT =>
+            {
+                (value, width, true)
+            }
             VariableByteInteger::Partial => return Ok(None),
-            VariableByteInteger::Invalid => return Err(error(Fault::VariableByteInteger)),
+            VariableByteInteger::Overlong { .. } | VariableByteInteger::Invalid => {
+                return Err(error(Fault::VariableByteInteger));
+            }
         };
-        let packet_bytes = 1 + width + length;
+        let packet_bytes = 1 + width + value as usize;
         if packet_bytes > max_packet_bytes {
             return Err(error(Fault::PacketTooLarge {
                 packet_bytes,
@@ -161,16 +175,29 @@ impl<'a> Frame<'a> {
         }
         Ok(bytes.get(1 + width..packet_bytes).map(|body| Self {
             first_byte,
+            overlong,
             body,
             packet_bytes,
         }))
+    }
+
+    fn connect(&self) -> Result<Connect, DecodeError> {
+        let connect = Connect::decode(self.body)?;
+        if self.overlong && connect.version.is_v5() {
+            let name = type_name(self.first_byte);
+            return Err(DecodeError {
+                answer_in: Some(connect.version),
+                ..DecodeError::new(name, "remaining length", Fault::VariableByteInteger)
+            });
+        }
+        Ok(connect)
     }
 
     fn packet(&self, version: ProtocolVersion) -> Result<Packet<'a>, DecodeError> {
         let body = self.body;
         let name = type_name(self.first_byte);
         Ok(match self.first_byte >> 4 {
-            CONNECT => Packet::Connect(Box::new(Connect::decode(body)?)),
+            CONNECT => Packet::Connect(Box::new(self.connect()?)),
             2 => Packet::ConnAck(ConnAck::decode(body, version)?),
             PUBLISH => Packet::Publish(Publish::decode(self.first_byte & 0x0F, body, version)?),
             4 => Packet::PubAck(Ack::decode(AckKind::PubAck, body, version)?),

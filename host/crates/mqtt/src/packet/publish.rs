@@ -28,7 +28,7 @@ pub struct Publish<'a> {
 /// Everything of a PUBLISH before its payload, as [`encode_publish`] takes it.
 #[derive(Debug, Clone, Copy)]
 pub struct PublishHeader<'a> {
-    /// Whether it may have been sent before.
+    /// Whether it may have been sent before; not written on QoS 0.
     pub dup: bool,
     /// Above 0 it needs a packet identifier.
     pub qos: QoS,
@@ -138,14 +138,19 @@ pub fn publish_len(
 /// is (two bytes, big-endian), so that one encoding can serve many receivers;
 /// `None` for QoS 0. Allocates only when `out` has to grow.
 ///
-/// The packet must be within [`crate::MAX_PACKET_BYTES`]; see [`publish_len`].
+/// A packet over [`crate::MAX_PACKET_BYTES`] cannot be expressed, and is not
+/// written; see [`publish_len`].
 pub fn encode_publish(
     out: &mut Vec<u8>,
     version: ProtocolVersion,
     header: &PublishHeader<'_>,
     payload: &[u8],
 ) -> Option<usize> {
-    out.reserve(publish_len(version, header, payload.len()));
+    let bytes = publish_len(version, header, payload.len());
+    if bytes > crate::MAX_PACKET_BYTES {
+        return None;
+    }
+    out.reserve(bytes);
     let packet_id_at = encode_publish_head(out, version, header, payload.len());
     out.extend_from_slice(payload);
     packet_id_at
@@ -160,7 +165,11 @@ pub fn encode_publish_head(
     payload_bytes: usize,
 ) -> Option<usize> {
     let remaining = remaining_len(version, header, payload_bytes);
-    let flags = u8::from(header.dup) << 3 | header.qos.as_u8() << 1 | u8::from(header.retain);
+    if remaining > writer::MAX_VARIABLE_BYTE_INTEGER {
+        return None;
+    }
+    let dup = header.dup && header.qos != QoS::AtMostOnce;
+    let flags = u8::from(dup) << 3 | header.qos.as_u8() << 1 | u8::from(header.retain);
     out.push(0x30 | flags);
     writer::variable_byte_integer(out, remaining);
     writer::string(out, header.topic);
