@@ -10,6 +10,7 @@
 )]
 
 mod bench;
+mod fuzz;
 mod process;
 mod rules;
 mod run;
@@ -32,6 +33,9 @@ cargo xtask VERB
                        rustup (also: a toolchain that has it) or debian
   test [SUITE]         build, then run all tests, or one suite: unit, e2e, faults
   bench hooks [ARGS]   measure the broker against Mosquitto and SQLite
+  fuzz [TARGET] [--seconds N]
+                       put libFuzzer before the fuzz targets of the codec, or
+                       one of them, for 60 seconds each
 
 TARGET is `target`, or what CARGO_TARGET_DIR says.";
 
@@ -62,6 +66,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "rules" => rules::rules(rest),
         "test" => test::test(rest),
         "bench" => bench::bench(rest),
+        "fuzz" => fuzz::fuzz(rest),
         other => bail!("no verb `{other}`\n\n{HELP}"),
     }
 }
