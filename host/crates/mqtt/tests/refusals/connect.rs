@@ -273,3 +273,16 @@ fn a_later_connect_is_read_in_its_own_version() {
     let error = decode_connect(&packet(0x20, b"\0\0"), 1000).expect_err("a CONNACK");
     assert_eq!(error.fault, Fault::NotConnect);
 }
+
+#[test]
+fn a_password_alone_is_written_in_mqtt_5_alone() {
+    for version in [V31, V311, V5] {
+        let alone = Connect {
+            password: Some(b"p".to_vec()),
+            ..Connect::new(version, "c")
+        };
+        let mut out = Vec::new();
+        alone.encode(&mut out);
+        assert_eq!(greeted(&out).password.is_some(), version.is_v5());
+    }
+}

@@ -1,7 +1,10 @@
 //! PUBLISH.
 
 use super::{ALL, BEFORE_5, FROM_311, V5, V31, check_right, check_wrong, packet, taken};
-use hookwire_mqtt::{Packet, ProtocolVersion, Publish, QoS};
+use hookwire_mqtt::{
+    MAX_PACKET_BYTES, Packet, ProtocolVersion, Publish, PublishHeader, QoS, encode_publish,
+    encode_publish_head, publish_len,
+};
 
 fn publish(version: ProtocolVersion, bytes: &[u8]) -> Publish<'_> {
     match taken(version, bytes) {
@@ -103,7 +106,7 @@ fn packet_identifiers() {
 }
 
 #[test]
-fn properties() {
+fn wrong_properties() {
     use hookwire_mqtt::ReasonCode::{
         MalformedPacket, ProtocolError, TopicAliasInvalid, TopicNameInvalid,
     };
@@ -174,6 +177,11 @@ fn properties() {
             ),
         ],
     );
+}
+
+#[test]
+fn right_properties() {
+    let v5: &[ProtocolVersion] = &[V5];
     check_right(
         0x30,
         &[
@@ -197,5 +205,33 @@ fn the_payload_is_what_is_left() {
             let bytes = packet(0x30, &[b"\0\x01a", properties, payload].concat());
             assert_eq!(publish(version, &bytes).payload, payload);
         }
+    }
+}
+
+#[test]
+fn what_cannot_be_said_is_not_written() {
+    let header = PublishHeader {
+        dup: true,
+        qos: QoS::AtMostOnce,
+        retain: false,
+        topic: "a",
+        packet_id: None,
+        properties: b"",
+    };
+    for &version in ALL {
+        // There is no DUP on QoS 0.
+        let mut out = Vec::new();
+        encode_publish(&mut out, version, &header, b"");
+        assert_eq!(out[0], 0x30);
+
+        let before = publish_len(version, &header, MAX_PACKET_BYTES) - MAX_PACKET_BYTES;
+        let largest = MAX_PACKET_BYTES - before;
+        out.clear();
+        encode_publish_head(&mut out, version, &header, largest);
+        assert_eq!(out[..5], [0x30, 0xFF, 0xFF, 0xFF, 0x7F]);
+        assert_eq!(out.len() + largest, MAX_PACKET_BYTES);
+        out.clear();
+        encode_publish_head(&mut out, version, &header, largest + 1);
+        assert_eq!(out, b"");
     }
 }
