@@ -112,7 +112,16 @@ mod tests {
     fn a_packet_whose_length_cannot_be_said_is_not_written() {
         let mut out = Vec::with_capacity(2 + crate::MAX_PACKET_BYTES + 8);
         out.extend([0xC0, 0]);
-        let body = |bytes| move |out: &mut Vec<u8>| out.resize(out.len() + bytes, 7);
+        let chunk = vec![7; 1 << 20];
+        let body = |bytes: usize| {
+            let chunk = &chunk;
+            move |out: &mut Vec<u8>| {
+                for _ in 0..bytes / chunk.len() {
+                    out.extend_from_slice(chunk);
+                }
+                out.extend_from_slice(&chunk[..bytes % chunk.len()]);
+            }
+        };
         packet(&mut out, 0x82, body(MAX_VARIABLE_BYTE_INTEGER + 1));
         assert_eq!(out, [0xC0, 0]);
         // Properties alone that are too long.
