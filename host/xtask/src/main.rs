@@ -10,6 +10,7 @@
 )]
 
 mod bench;
+mod fuzz;
 mod process;
 mod rules;
 mod run;
@@ -35,6 +36,9 @@ cargo xtask VERB
                        --against REV also against the broker of a revision
   bench slow-consumer [ARGS]
                        measure what one client that does not read costs others
+  fuzz [TARGET] [--seconds N]
+                       put libFuzzer before the fuzz targets of the codec, or
+                       one of them, for 60 seconds each
 
 TARGET is `target`, or what CARGO_TARGET_DIR says.";
 
@@ -65,6 +69,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "rules" => rules::rules(rest),
         "test" => test::test(rest),
         "bench" => bench::bench(rest),
+        "fuzz" => fuzz::fuzz(rest),
         other => bail!("no verb `{other}`\n\n{HELP}"),
     }
 }

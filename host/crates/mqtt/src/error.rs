@@ -33,8 +33,8 @@ pub enum Fault {
     /// Bits that have to be a fixed value are not.
     #[error("reserved bits are set wrongly")]
     ReservedBits,
-    /// A variable byte integer of more than four bytes, or one that is longer
-    /// than it has to be [MQTT-1.5.5-1].
+    /// A variable byte integer of more than four bytes, or in MQTT 5 one that
+    /// is longer than it has to be [MQTT-1.5.5-1].
     #[error("not a valid variable byte integer")]
     VariableByteInteger,
     /// The packet is larger than the limit, both in bytes.

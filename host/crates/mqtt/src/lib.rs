@@ -25,7 +25,34 @@
 //! | PUBLISH | topic names of 32,767 characters at most | 65,535 bytes, as in 3.1.1 |
 //!
 //! A password without a user name is refused in both, and both close a
-//! connection without an answer when a packet is wrong.
+//! connection without an answer when a packet is wrong. A remaining length in
+//! more bytes than it needs is refused in MQTT 5 alone, which forbids it.
+//!
+//! # What is taken though advised against
+//!
+//! Strings may hold control characters (U+0001 to U+001F, U+007F to U+009F) and
+//! what Unicode calls non-characters, such as U+FFFF: the standard says that
+//! senders should not, and leaves it to a receiver whether to close. Topics and
+//! client identifiers with them exist, and do no harm here.
+//!
+//! # Beside `mqttbytes`
+//!
+//! Nothing of the crate `mqttbytes` 0.6 is part of this one, because no part of
+//! it holds its packets to the standard:
+//!
+//! * its fixed header takes any flags, its fields trailing bytes, packet
+//!   identifiers of 0, U+0000 and empty lists, its properties those that are
+//!   there twice, that reach over their end or have values that do not exist;
+//! * CONNECT knows no MQTT 3.1 and no password that is not text, DISCONNECT
+//!   of MQTT 5 neither of its short forms, and there is no AUTH;
+//! * PUBLISH owns its topic, which costs an allocation a message, and loses
+//!   properties behind a second subscription identifier;
+//! * topics: `matches("é/x", "#")` panics, `$SYS/#` matches nothing, `a+/b` is
+//!   taken for a filter.
+//!
+//! Its two decoders serve as a second opinion: `tests/second_opinion` feeds what
+//! is encoded here, whole and changed, to both, and compares field by field what
+//! both take for a packet. The differences above are shown there one by one.
 
 mod decode;
 mod error;

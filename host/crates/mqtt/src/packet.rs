@@ -57,7 +57,8 @@ pub enum Packet<'a> {
 impl Packet<'_> {
     /// Appends the packet to `out`. Fields that `version` does not have are
     /// left out; a string or binary field over 65,535 bytes is cut. A CONNECT
-    /// is written in its own version, and of an AUTH nothing before MQTT 5.
+    /// is written in its own version, and of an AUTH nothing before MQTT 5. Of
+    /// a packet over [`crate::MAX_PACKET_BYTES`] nothing is written either.
     pub fn encode(&self, version: ProtocolVersion, out: &mut Vec<u8>) {
         match self {
             Self::Connect(connect) => connect.encode(out),

@@ -23,6 +23,9 @@ impl<'a> PublishProperties<'a> {
 
     /// Checks the properties that `reader` is at, as those of a PUBLISH.
     pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        if reader.skip_zero() {
+            return Ok(Self::default());
+        }
         let mut properties = Properties::read(reader)?;
         let bytes = properties.unread();
         while let Some(property) = properties.next()? {

@@ -46,6 +46,7 @@ impl AckKind {
         }
     }
 
+    #[inline]
     fn first_byte(self) -> u8 {
         match self {
             Self::PubAck => 0x40,
@@ -116,6 +117,7 @@ impl Ack {
 
     /// Appends the packet to `out`, in the shortest form that says it all. That
     /// `kind` allows the reason is the caller's to see to.
+    #[inline]
     pub fn encode(&self, kind: AckKind, version: ProtocolVersion, out: &mut Vec<u8>) {
         let first_byte = kind.first_byte();
         let [high, low] = self.packet_id.get().to_be_bytes();
@@ -126,16 +128,21 @@ impl Ack {
         } else if !explained {
             out.extend_from_slice(&[first_byte, 3, high, low, self.reason.as_u8()]);
         } else {
-            writer::packet(out, first_byte, |out| {
-                out.extend_from_slice(&[high, low, self.reason.as_u8()]);
-                writer::length_prefixed(out, |out| {
-                    property::write_explanation(
-                        out,
-                        self.reason_string.as_deref(),
-                        &self.user_properties,
-                    );
-                });
-            });
+            self.encode_explained(first_byte, out);
         }
+    }
+
+    fn encode_explained(&self, first_byte: u8, out: &mut Vec<u8>) {
+        writer::packet(out, first_byte, |out| {
+            writer::u16(out, self.packet_id.get());
+            out.push(self.reason.as_u8());
+            writer::length_prefixed(out, |out| {
+                property::write_explanation(
+                    out,
+                    self.reason_string.as_deref(),
+                    &self.user_properties,
+                );
+            });
+        });
     }
 }

@@ -29,7 +29,7 @@ pub struct Connect {
     pub client_id: String,
     /// Who it is.
     pub username: Option<String>,
-    /// Any bytes.
+    /// Any bytes. Before MQTT 5 never without a user name, and not written then.
     pub password: Option<Vec<u8>>,
     /// Published when the client goes without DISCONNECT.
     pub will: Option<Will>,
@@ -189,7 +189,7 @@ impl Connect {
             if let Some(username) = &self.username {
                 writer::string(out, username);
             }
-            if let Some(password) = &self.password {
+            if let Some(password) = self.sent_password() {
                 writer::binary(out, password);
             }
         });
@@ -209,10 +209,16 @@ impl Connect {
         if self.username.is_some() {
             flags |= USER_NAME;
         }
-        if self.password.is_some() {
+        if self.sent_password().is_some() {
             flags |= PASSWORD;
         }
         flags
+    }
+
+    /// The password, unless it is one without a user name before MQTT 5.
+    fn sent_password(&self) -> Option<&[u8]> {
+        let allowed = self.version.is_v5() || self.username.is_some();
+        self.password.as_deref().filter(|_| allowed)
     }
 
     fn write_properties(&self, out: &mut Vec<u8>) {

@@ -28,7 +28,7 @@ pub struct Publish<'a> {
 /// Everything of a PUBLISH before its payload, as [`encode_publish`] takes it.
 #[derive(Debug, Clone, Copy)]
 pub struct PublishHeader<'a> {
-    /// Whether it may have been sent before.
+    /// Whether it may have been sent before; not written on QoS 0.
     pub dup: bool,
     /// Above 0 it needs a packet identifier.
     pub qos: QoS,
@@ -50,17 +50,14 @@ impl<'a> Publish<'a> {
     ) -> Result<Self, DecodeError> {
         let mut reader = Reader::new("PUBLISH", body);
         let retain = flags & 0b0001 != 0;
-        let dup = flags & 0b1000 != 0;
         let qos = QoS::try_from((flags >> 1) & 0b11)
             .map_err(|_| reader.error("flags", Fault::InvalidQoS))?;
-        let dup = match qos {
-            // MQTT 3.1 gives the flag no meaning here, and does not forbid it.
-            QoS::AtMostOnce if dup && version != ProtocolVersion::V31 => {
-                return Err(reader.error("DUP flag", Fault::DupOnQoS0));
-            }
-            QoS::AtMostOnce => false,
-            QoS::AtLeastOnce | QoS::ExactlyOnce => dup,
-        };
+        let marked = flags & 0b1000 != 0;
+        let dup = marked && qos != QoS::AtMostOnce;
+        // MQTT 3.1 gives the flag no meaning on QoS 0, and does not forbid it.
+        if marked && !dup && version != ProtocolVersion::V31 {
+            return Err(reader.error("DUP flag", Fault::DupOnQoS0));
+        }
         let topic = read_topic(&mut reader)?;
         let packet_id = match qos {
             QoS::AtMostOnce => None,
@@ -141,14 +138,19 @@ pub fn publish_len(
 /// is (two bytes, big-endian), so that one encoding can serve many receivers;
 /// `None` for QoS 0. Allocates only when `out` has to grow.
 ///
-/// The packet must be within [`crate::MAX_PACKET_BYTES`]; see [`publish_len`].
+/// A packet over [`crate::MAX_PACKET_BYTES`] cannot be expressed, and is not
+/// written; see [`publish_len`].
 pub fn encode_publish(
     out: &mut Vec<u8>,
     version: ProtocolVersion,
     header: &PublishHeader<'_>,
     payload: &[u8],
 ) -> Option<usize> {
-    out.reserve(publish_len(version, header, payload.len()));
+    let bytes = publish_len(version, header, payload.len());
+    if bytes > crate::MAX_PACKET_BYTES {
+        return None;
+    }
+    out.reserve(bytes);
     let packet_id_at = encode_publish_head(out, version, header, payload.len());
     out.extend_from_slice(payload);
     packet_id_at
@@ -163,7 +165,11 @@ pub fn encode_publish_head(
     payload_bytes: usize,
 ) -> Option<usize> {
     let remaining = remaining_len(version, header, payload_bytes);
-    let flags = u8::from(header.dup) << 3 | header.qos.as_u8() << 1 | u8::from(header.retain);
+    if remaining > writer::MAX_VARIABLE_BYTE_INTEGER {
+        return None;
+    }
+    let dup = header.dup && header.qos != QoS::AtMostOnce;
+    let flags = u8::from(dup) << 3 | header.qos.as_u8() << 1 | u8::from(header.retain);
     out.push(0x30 | flags);
     writer::variable_byte_integer(out, remaining);
     writer::string(out, header.topic);
