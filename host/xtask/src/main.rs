@@ -30,7 +30,8 @@ cargo xtask VERB
   rules [--route R]    build the rule modules into components, into
                        TARGET/modules; R is how the wasm32 target is come by:
                        rustup (also: a toolchain that has it) or debian
-  test [SUITE]         build, then run all tests, or one suite: unit, e2e, faults
+  test [SUITE]         build, then run all tests, or one suite: unit, e2e, faults,
+                       clients
   bench hooks [ARGS]   measure the broker against Mosquitto and SQLite
 
 TARGET is `target`, or what CARGO_TARGET_DIR says.";

@@ -70,6 +70,7 @@ FAILINGS = {
         "test_many_messages_arrive_once_and_in_order[mosquitto-clients-5.0-2]": _WINDOW,
         "test_messages_wait_for_the_client[mosquitto-clients-5.0-2]": _WINDOW,
         "test_messages_wait_for_a_client_cut_off[mosquitto-clients-5.0]": _WINDOW,
+        "test_a_group[mosquitto-clients-5.0-2]": _WINDOW,
         "test_receive_maximum": "sends two messages for each that is acknowledged",
         "test_who_is_taken_over_is_told": "closes without DISCONNECT",
         "test_no_retained_messages": "sends retained messages to shared subscriptions",
