@@ -73,6 +73,14 @@ def drivers(tmp_path_factory):
 
 
 @pytest.fixture
+def everyone(broker, drivers):
+    """All libraries, each at every version it has."""
+    yield [Library(case, drivers[case.program.driver], broker.port) for case in roster.CASES]
+    for driver in drivers.values():
+        driver.reset()
+
+
+@pytest.fixture
 def library(request, broker, drivers):
     """The library under test, at one version."""
     driver = drivers[request.param.program.driver]

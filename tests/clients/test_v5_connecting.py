@@ -5,7 +5,7 @@ from clients.stage.roster import V5, V311
 from clients.stage.scenario import scenario
 
 
-@scenario("empty client id", versions=[V311, V5])
+@scenario(versions=[V311, V5])
 def test_without_a_client_id(library):
     topic = library.topic()
     client = library.connect(client_id="")
@@ -14,7 +14,7 @@ def test_without_a_client_id(library):
     assert client.wait_for_message().payload == b"hello"
 
 
-@scenario("empty client id", "CONNACK properties", versions=[V5])
+@scenario("CONNACK properties", versions=[V5])
 def test_a_client_id_is_assigned(library):
     ids = {library.connect(client_id="").connack["assigned_client_id"] for _ in range(2)}
     assert len(ids) == 2 and all(ids)

@@ -8,8 +8,19 @@ PROTOCOL_ERROR = 0x82
 NO_SUBSCRIPTION_EXISTED = 0x11
 
 
-@scenario("subscription identifier", versions=[V5])
+@scenario(versions=[V5])
 def test_subscription_identifier(library):
+    topic = library.topic()
+    with_one, without = library.connect(), library.connect()
+    with_one.subscribe(topic, qos=1, subscription_id=7)
+    without.subscribe(topic, qos=1)
+    library.connect().publish(topic, b"hello", qos=1)
+    assert with_one.wait_for_message().properties == {"subscription_ids": [7]}
+    assert without.wait_for_message().properties == {}
+
+
+@scenario("subscribe again", versions=[V5])
+def test_subscription_identifiers_of_each(library):
     topic = library.topic()
     subscriber = library.connect()
     subscriber.subscribe(f"{topic}/+", qos=1, subscription_id=7)
@@ -26,7 +37,7 @@ def test_subscription_identifier(library):
     ]
 
 
-@scenario("subscription identifier", versions=[V5])
+@scenario("subscribe again", versions=[V5])
 def test_a_new_subscription_replaces_the_identifier(library):
     topic = library.topic()
     subscriber = library.connect()
@@ -36,7 +47,7 @@ def test_a_new_subscription_replaces_the_identifier(library):
     assert subscriber.wait_for_message().properties == {"subscription_ids": [2]}
 
 
-@scenario("several subscription identifiers", versions=[V5])
+@scenario("several subscription identifiers", "subscribe again", versions=[V5])
 def test_subscription_identifiers_of_all_that_match(library):
     """In one message or in one for each: the standard allows both."""
     topic = library.topic()
@@ -85,7 +96,7 @@ def test_a_reason_string_says_what_is_wrong(library):
     assert client.provoke(client.subscribe, wrong)["properties"]["reason_string"]
 
 
-@scenario("retain as published", versions=[V5])
+@scenario(versions=[V5])
 def test_retain_as_published(library):
     topic = library.topic()
     as_published, usual = library.connect(), library.connect()

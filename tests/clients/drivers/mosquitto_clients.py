@@ -20,6 +20,7 @@ CONNECT = {
     "topic_alias_maximum": "topic-alias-maximum",
     "request_problem_information": "request-problem-information",
 }
+SUBSCRIBE = {"subscription_id": "subscription-identifier"}
 PUBLISH = {
     "payload_format": "payload-format-indicator",
     "message_expiry": "message-expiry-interval",
@@ -31,7 +32,7 @@ PUBLISH = {
 }
 
 #: A line for each message, of fields that hold no bar.
-FORMAT = "message|%t|%x|%q|%r|%F|%E|%C|%R|%D|%P|"
+FORMAT = "message|%t|%x|%q|%r|%F|%E|%C|%R|%D|%P|%S|"
 
 ACKNOWLEDGED = re.compile(r"received (?:PUBACK|PUBCOMP) \(Mid: \d+, RC:(\d+)\)")
 DISCONNECTED = re.compile(r"eceived DISCONNECT \((\d+)\)")
@@ -54,8 +55,8 @@ def properties(packet, names, given):
 
 def received(line, dup):
     """A message from a line of FORMAT."""
-    fields = line.split("|")
-    _, topic, payload, qos, retain, form, expiry, content, response, correlation, user, _ = fields
+    _, topic, payload, qos, retain, *properties, _ = line.split("|")
+    form, expiry, content, response, correlation, user, identifier = properties
     found = {}
     if form:
         found["payload_format"] = int(form)
@@ -69,6 +70,8 @@ def received(line, dup):
         found["correlation"] = correlation.encode().hex()
     if user:
         found["user_properties"] = [pair.split(":", 1) for pair in user.split()]
+    if identifier:
+        found["subscription_ids"] = [int(identifier)]
     return {
         "topic": topic,
         "payload": payload,
@@ -121,7 +124,7 @@ class Client:
             options += ["-t", one["filter"]]
         if any(one["retain_as_published"] for one in filters):
             options.append("--retain-as-published")
-        self.run_sub(options + properties("subscribe", {}, command["properties"]))
+        self.run_sub(options + properties("subscribe", SUBSCRIBE, command["properties"]))
         return {"reasons": self.granted}
 
     def run_sub(self, options):

@@ -16,6 +16,9 @@ NAME = os.environ.get("CLIENTS_BROKER", "hookwire")
 SERVER_KEEP_ALIVE_S = 120
 
 _HOOKWIRE = f"""
+listener "tcp" "default" {{
+  address = "127.0.0.1:0"
+}}
 mqtt {{
   max_keep_alive_s = {SERVER_KEEP_ALIVE_S}
 }}

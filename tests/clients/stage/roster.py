@@ -19,7 +19,6 @@ VERSIONS = (V31, V311, V5)
 ABILITIES = {
     "session present": "shows whether CONNACK says that the session was there",
     "CONNACK properties": "shows what else CONNACK says",
-    "empty client id": "connects without a client id",
     "subscribe again": "subscribes and unsubscribes while it runs",
     "subscribe and publish": "does both on one connection",
     "manual acknowledgement": "leaves a message unacknowledged",
@@ -34,10 +33,8 @@ ABILITIES = {
     "binary correlation data": "sends any bytes as correlation data",
     "alias beyond the maximum": "sends a topic alias that the broker did not allow",
     "topic alias in": "knows the topic when the broker sends an alias",
-    "subscription identifier": "subscribes with an identifier",
     "several subscription identifiers": "shows all of them when several match",
     "no local": "subscribes with no local",
-    "retain as published": "subscribes with retain as published",
     "retain handling": "subscribes with a retain handling",
     "no local on a shared subscription": "lets that mistake through to the broker",
 }
@@ -181,8 +178,7 @@ PROGRAMS = (
             "binary will": "takes the payload as an argument",
             "binary correlation data": "takes it as an argument",
             "topic alias in": "prints an empty topic",
-            "subscription identifier": "does not take that property",
-            "several subscription identifiers": "does not take that property",
+            "several subscription identifiers": "prints one of them",
             "no local": "has no option for it",
             "retain handling": "has no option for it",
             "no local on a shared subscription": "has no option for it",

@@ -138,22 +138,25 @@ class Client {
   }
 
   async publish(command) {
+    const reasons = []
+    // Held here, as the library does not hold to it: the broker's receive maximum.
+    const window = this.mqtt.serverProperties?.receiveMaximum ?? command.payloads.length
+    for (let at = 0; at < command.payloads.length; at += window) {
+      const sent = command.payloads.slice(at, at + window)
+      reasons.push(...(await Promise.all(sent.map((payload) => this.publishOne(command, payload)))))
+    }
+    return { reasons }
+  }
+
+  publishOne(command, payload) {
     const options = { qos: command.qos, retain: command.retain }
     if (this.isV5) options.properties = toMqttjs(command.properties)
-    const publishing = command.payloads.map((payload) =>
-      this.within('an acknowledgement', (resolve, reject) => {
-        this.mqtt.publish(
-          command.topic,
-          Buffer.from(payload, 'hex'),
-          { ...options, properties: options.properties && { ...options.properties } },
-          (error, packet) => {
-            if (error && error.code === undefined) reject(error)
-            else resolve(error ? error.code : (packet && packet.reasonCode) || 0)
-          },
-        )
-      }),
-    )
-    return { reasons: await Promise.all(publishing) }
+    return this.within('an acknowledgement', (resolve, reject) => {
+      this.mqtt.publish(command.topic, Buffer.from(payload, 'hex'), options, (error, packet) => {
+        if (error && error.code === undefined) reject(error)
+        else resolve(error ? error.code : (packet && packet.reasonCode) || 0)
+      })
+    })
   }
 
   acknowledge(command) {
