@@ -48,6 +48,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("hookwire-sdk-macros", &[]),
     // Beside the house.
     ("hookwire-bench", &["hookwire-mqtt"]),
+    ("hookwire-clients-rumqttc", &[]),
     ("hookwire-componentize", &[]),
     ("hookwire-floors", &[]),
     ("xtask", &[]),
