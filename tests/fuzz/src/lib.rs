@@ -3,7 +3,7 @@
 //!
 //! A target takes any bytes as what a connection has read, decodes them packet
 //! by packet as its receiver would, and panics where the codec breaks a promise
-//! (see [`check`]). `cargo test` feeds it the corpus and seeded mutations of it;
+//! (`check.rs` lists them). `cargo test` feeds it the corpus and seeded mutations of it;
 //! `cargo xtask fuzz` puts libFuzzer before the same functions.
 
 mod check;
