@@ -51,6 +51,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("hookwire-clients-rumqttc", &[]),
     ("hookwire-componentize", &[]),
     ("hookwire-floors", &[]),
+    ("hookwire-fuzz", &["hookwire-mqtt"]),
     ("xtask", &[]),
 ];
 

@@ -261,8 +261,9 @@ fn read_version(reader: &mut Reader<'_>) -> Result<ProtocolVersion, DecodeError>
         _ => {
             let fault = Fault::UnsupportedProtocolVersion(level);
             // Levels from 0x80 are those of old bridges. The return code of
-            // 3.1.1 is what everything before MQTT 5 understands.
-            let newer = (6..0x80).contains(&level);
+            // 3.1.1 is what everything before MQTT 5 understands, and all that
+            // is called by the old name.
+            let newer = name == b"MQTT" && (6..0x80).contains(&level);
             Err(DecodeError {
                 answer_in: Some(if newer {
                     ProtocolVersion::V5

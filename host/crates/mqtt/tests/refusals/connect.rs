@@ -87,7 +87,7 @@ fn names_and_levels() {
         ("MQIsdp", 4, V311),
         ("MQIsdp", 5, V311),
         ("MQTT", 6, V5),
-        ("MQIsdp", 6, V5),
+        ("MQIsdp", 6, V311),
         ("MQTT", 0x7F, V5),
         ("MQTT", 0x84, V311),
         ("MQIsdp", 0x83, V311),
