@@ -187,6 +187,9 @@ pub trait Hooks {
     /// Hands over a message; the verdict comes through [`Hooks::take_decided`].
     fn submit_publish(&mut self, set: RuleSet, ticket: Ticket, message: Arc<Message>);
 
+    /// Whether any rule listens to `message.acked` at all.
+    fn wants_acked(&self) -> bool;
+
     /// The rules of `message.acked` that match `topic`.
     fn match_acked(&mut self, topic: TopicName<'_>) -> RuleSet;
 

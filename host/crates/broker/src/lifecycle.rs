@@ -42,6 +42,13 @@ impl<H: Hooks> Shard<H> {
         }
         self.counters.packets_sent += u64::from(says_why);
         self.touch(key);
+        // Nothing more is sent to it, its own will included.
+        if let Some(session) = session.and_then(|session| self.session_mut(session)) {
+            session.connection = None;
+            if let Some(load) = &session.load {
+                load.set_online(false);
+            }
+        }
         if let Some(will) = will {
             self.leave_will(now, key, will, reason);
         }
@@ -92,10 +99,6 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session_mut(key) else {
             return;
         };
-        session.connection = None;
-        if let Some(load) = &session.load {
-            load.set_online(false);
-        }
         let seconds = session.expiry_interval_s;
         if seconds == 0 {
             return self.end_session(now, key);

@@ -94,6 +94,9 @@ impl Message {
     /// When a message with these properties expires that entered at `at_ms`.
     #[must_use]
     pub fn expiry(properties: PublishProperties<'_>, at_ms: u64) -> u64 {
+        if properties.is_empty() {
+            return Self::NEVER;
+        }
         properties
             .message_expiry_interval()
             .map_or(Self::NEVER, |seconds| {

@@ -85,6 +85,8 @@ pub struct Shard<H> {
     pub(crate) leaving: HashMap<Arc<str>, usize>,
     /// Sessions to which nothing is sent until the lanes have room.
     pub(crate) held: Vec<SessionKey>,
+    /// When no session has [`Session::recent`] messages any more.
+    pub(crate) recent_until_ms: u64,
     /// For properties of one PUBLISH.
     pub(crate) scratch: Vec<u8>,
     /// What somebody should know; see [`Shard::take_warnings`].
@@ -140,6 +142,7 @@ impl<H: Hooks> Shard<H> {
             arriving: HashMap::default(),
             leaving: HashMap::default(),
             held: Vec::new(),
+            recent_until_ms: 0,
             scratch: Vec::new(),
             warnings: Vec::new(),
             planted: Planted::default(),

@@ -30,11 +30,22 @@ pub(crate) struct Incoming<'a> {
     pub(crate) is_in_its_format: bool,
 }
 
+impl Incoming<'_> {
+    /// Whether it simply goes to its topic.
+    fn is_plain(&self) -> bool {
+        self.is_in_its_format && !self.topic.is_reserved()
+    }
+}
+
 impl<H: Hooks> Shard<H> {
     /// The top of the spine for a client's own publish, already checked.
     pub(crate) fn publish(&mut self, now: Now, key: ConnectionKey, incoming: &Incoming<'_>) {
         let publish = incoming.publish;
-        let (topic, delay_ms, refusal) = self.destination(incoming);
+        let (topic, delay_ms, refusal) = if incoming.is_plain() {
+            (incoming.topic, None, None)
+        } else {
+            self.destination(incoming)
+        };
         let entry = self.topic_entry(topic);
         let facts = PublishFacts {
             qos: publish.qos,
@@ -95,9 +106,6 @@ impl<H: Hooks> Shard<H> {
         };
         if !incoming.is_in_its_format {
             return refused(ReasonCode::PayloadFormatInvalid, "the payload is not UTF-8");
-        }
-        if !topic.is_reserved() {
-            return (topic, None, None);
         }
         if topic.as_str().starts_with("$SYS/") {
             let text = "topics under $SYS are this server's own";
@@ -392,6 +400,9 @@ impl<H: Hooks> Shard<H> {
         if let Ok(topic) = TopicName::new(&message.topic) {
             let entry = self.topic_entry(topic);
             let mut transit = Transit::of(message);
+            if now.wall_ms >= self.recent_until_ms {
+                return self.deliver(now, &entry.local, &mut transit);
+            }
             let is_early = |target: &Target| self.came_before(now, target.session, message);
             if entry.local.iter().any(is_early) {
                 let mut left = entry.local.clone();

@@ -118,7 +118,7 @@ impl<H: Hooks> Worker<H> {
             match socket.stream.poll_write_ready(cx) {
                 Poll::Ready(Ok(())) => {
                     socket.blocked = false;
-                    self.write(key);
+                    self.write(now, key);
                     // Blocked again: come back when the socket says so.
                     if self
                         .sockets
@@ -254,7 +254,7 @@ impl<H: Hooks> Worker<H> {
     }
 
     /// Writes a connection's output as far as the socket takes it.
-    pub(crate) fn write(&mut self, key: ConnectionKey) {
+    pub(crate) fn write(&mut self, now: Now, key: ConnectionKey) {
         let Some(socket) = self.sockets.get_mut(key) else {
             return;
         };
@@ -302,7 +302,6 @@ impl<H: Hooks> Worker<H> {
         let done = output.is_empty() || failed;
         let written = before - output.len();
         self.shard.count_written(written);
-        let now = self.clock.now();
         self.shard.written(now, key);
         let closing = self.shard.is_closing(key);
         let Some(socket) = self.sockets.get_mut(key) else {

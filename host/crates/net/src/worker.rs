@@ -121,6 +121,7 @@ impl<H: Hooks> Worker<H> {
     }
 
     fn flush(&mut self) {
+        let now = self.clock.now();
         let mut keys = std::mem::take(&mut self.keys);
         while self.shard.has_work() {
             self.shard.take_resumed(&mut keys);
@@ -131,7 +132,7 @@ impl<H: Hooks> Worker<H> {
             }
             self.shard.take_dirty(&mut keys);
             for key in keys.drain(..) {
-                self.write(key);
+                self.write(now, key);
             }
             for (to, peer) in (0..).zip(&self.peers) {
                 let mail = self.shard.take_mail(to);

@@ -110,6 +110,10 @@ impl Hooks for WorkerRules {
         }
     }
 
+    fn wants_acked(&self) -> bool {
+        self.shared.sets.borrow().whole(Hook::MessageAcked) != RuleSet::NONE
+    }
+
     fn match_acked(&mut self, topic: TopicName<'_>) -> RuleSet {
         let mut sets = self.shared.sets.borrow_mut();
         sets.matching(Hook::MessageAcked, topic)

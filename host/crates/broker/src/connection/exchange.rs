@@ -8,7 +8,7 @@ use hookwire_mqtt::{Ack, AckKind, Publish, QoS, ReasonCode, TopicName};
 use super::ConnectionKey;
 use super::inbound::Breach;
 use crate::faults::Fault;
-use crate::hooks::{ClientInfo, Hooks, RuleSet};
+use crate::hooks::{Hooks, RuleSet};
 use crate::message::Message;
 use crate::session::{Acknowledged, SessionKey};
 use crate::shard::Shard;
@@ -29,10 +29,14 @@ impl<H: Hooks> Shard<H> {
             .acknowledge(ack.packet_id, QoS::AtLeastOnce)
         {
             Acknowledged::Message(delivery) => {
-                let client = Arc::clone(&session.client);
                 session.report_load();
-                self.acked(session_key, &client, &delivery.message, ack);
-                self.send_waiting(now, session_key);
+                let has_waiting = session.has_waiting();
+                if self.hooks.wants_acked() {
+                    self.acked(session_key, &delivery.message, ack);
+                }
+                if has_waiting {
+                    self.send_waiting(now, session_key);
+                }
             }
             Acknowledged::Unknown => self.counters.acknowledgements_unknown += 1,
             Acknowledged::WrongKind => self.wrong_kind(now, key),
@@ -59,9 +63,10 @@ impl<H: Hooks> Shard<H> {
         }
         match session.inflight.receive(id) {
             Acknowledged::Message(delivery) => {
-                let client = Arc::clone(&session.client);
                 self.send_ack(key, AckKind::PubRel, &Ack::success(id));
-                self.acked(session_key, &client, &delivery.message, ack);
+                if self.hooks.wants_acked() {
+                    self.acked(session_key, &delivery.message, ack);
+                }
             }
             Acknowledged::Unknown if session.inflight.is_released(id) => {
                 self.send_ack(key, AckKind::PubRel, &Ack::success(id));
@@ -157,16 +162,13 @@ impl<H: Hooks> Shard<H> {
 
     /// Tells `message.acked` rules. While their lanes have no room for more of
     /// this client, nothing more is sent to it.
-    fn acked(
-        &mut self,
-        session_key: SessionKey,
-        client: &Arc<ClientInfo>,
-        message: &Arc<Message>,
-        ack: &Ack,
-    ) {
-        if ack.reason.is_error() {
+    fn acked(&mut self, session_key: SessionKey, message: &Arc<Message>, ack: &Ack) {
+        let client = self
+            .session(session_key)
+            .map(|session| Arc::clone(&session.client));
+        let Some(client) = client.filter(|_| !ack.reason.is_error()) else {
             return;
-        }
+        };
         let Ok(topic) = TopicName::new(&message.topic) else {
             return;
         };
@@ -174,7 +176,7 @@ impl<H: Hooks> Shard<H> {
         if rules == RuleSet::NONE {
             return;
         }
-        self.hooks.submit_acked(rules, client, Arc::clone(message));
+        self.hooks.submit_acked(rules, &client, Arc::clone(message));
         if !self.hooks.has_room(&client.clientid)
             && let Some(session) = self.session_mut(session_key)
             && !std::mem::replace(&mut session.is_held, true)

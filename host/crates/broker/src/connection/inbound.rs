@@ -91,7 +91,9 @@ impl<H: Hooks> Shard<H> {
         if let Some(breach) = self.breach_of(key, publish) {
             return self.breach(now, key, &breach);
         }
-        if let Some(alias) = publish.properties.topic_alias() {
+        if !publish.properties.is_empty()
+            && let Some(alias) = publish.properties.topic_alias()
+        {
             return self.on_publish_by_alias(now, key, publish, alias);
         }
         self.on_named_publish(now, key, publish, publish.topic);

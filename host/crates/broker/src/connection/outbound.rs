@@ -8,10 +8,10 @@ use hookwire_mqtt::{
 };
 
 use super::{Connection, ConnectionKey, Farewell, TopicForm};
-use crate::faults::Fault;
+use crate::faults::{Fault, Planted};
 use crate::group::Group;
 use crate::hooks::Hooks;
-use crate::session::{Delivery, Session, SessionKey, Terms};
+use crate::session::{Delivery, SessionKey, Terms};
 use crate::shard::Shard;
 use crate::time::Now;
 use crate::topic_cache::Target;
@@ -66,28 +66,37 @@ impl<H: Hooks> Shard<H> {
         transit: &mut Transit<'_>,
         several: bool,
     ) {
-        let Some(session) = self.session_mut(session_key) else {
+        let max_output_bytes = self.limits.max_output_bytes;
+        let (sessions, connections) = (&mut self.sessions, &self.connections);
+        let Some(session) = sessions
+            .get_mut(session_key.index as usize)
+            .filter(|session| session.generation == session_key.generation)
+        else {
             return;
         };
         let qos = transit.qos.min(terms.qos);
         let retain = transit.retain && terms.retain_as_published;
-        let connection = session.connection;
         let is_first = match qos {
             // QoS 0 waits for nothing but retained messages that are older.
             QoS::AtMostOnce => session.backlog.is_empty(),
             QoS::AtLeastOnce | QoS::ExactlyOnce => session.may_send(),
         };
-        if let Some(key) = connection.filter(|_| is_first)
-            && self.has_output_room(key)
-        {
+        let connection = session.connection;
+        let has_room = connection.is_some_and(|key| {
+            connections
+                .get(key.index as usize)
+                .is_some_and(|connection| connection.output.len() <= max_output_bytes)
+        });
+        if let Some(key) = connection.filter(|_| is_first && has_room) {
             let packet_id = (qos > QoS::AtMostOnce).then(|| {
                 let delivery = delivery_of(transit, qos, retain, terms, group);
-                let session = self.session_mut(session_key)?;
-                Some(session.inflight.send(delivery))
+                let id = session.inflight.send(delivery);
+                session.report_load();
+                id
             });
             let outgoing = Outgoing {
                 qos,
-                packet_id: packet_id.flatten(),
+                packet_id,
                 dup: false,
                 retain,
                 identifiers: terms.identifiers.as_deref(),
@@ -104,12 +113,6 @@ impl<H: Hooks> Shard<H> {
         }
     }
 
-    fn has_output_room(&self, key: ConnectionKey) -> bool {
-        let limit = self.limits.max_output_bytes;
-        self.connection(key)
-            .is_some_and(|connection| connection.output.len() <= limit)
-    }
-
     /// Sends within the window; a message the client cannot take leaves it again.
     pub(super) fn send_or_forget(
         &mut self,
@@ -121,13 +124,13 @@ impl<H: Hooks> Shard<H> {
         several: bool,
     ) {
         let is_sent = self.send(now, key, transit, outgoing, several);
-        let Some(session) = self.session_mut(session) else {
-            return;
-        };
-        if !is_sent && let Some(id) = outgoing.packet_id {
+        if !is_sent
+            && let Some(id) = outgoing.packet_id
+            && let Some(session) = self.session_mut(session)
+        {
             session.inflight.acknowledge(id, outgoing.qos);
+            session.report_load();
         }
-        Session::report_load(session);
     }
 
     /// Appends a PUBLISH; false if it is larger than the client takes [MQTT-3.1.2-24].
@@ -154,22 +157,10 @@ impl<H: Hooks> Shard<H> {
             dup: outgoing.dup,
             retain: outgoing.retain && !self.planted.is(Fault::RetainFlagLost),
         };
-        let expiry_s = transit
-            .shortened_expiry_s(now.wall_ms)
-            .filter(|_| !self.planted.is(Fault::ExpiryNotShortened));
-        let is_its_own = framing.version.is_v5()
-            && (outgoing.identifiers.is_some()
-                || expiry_s.is_some()
-                || !connection.aliases_out.is_off());
-        let is_sent = if is_its_own {
-            append_own(
-                connection,
-                &mut self.scratch,
-                transit,
-                framing,
-                outgoing,
-                expiry_s,
-            )
+        let is_sent = if framing.version.is_v5()
+            && let Some(own) = Own::of(now, connection, transit, outgoing, self.planted)
+        {
+            append_own(connection, &mut self.scratch, transit, framing, own)
         } else if connection.maximum_packet_bytes < usize::MAX
             && frame_bytes(transit, framing) > connection.maximum_packet_bytes
         {
@@ -196,6 +187,35 @@ impl<H: Hooks> Shard<H> {
     }
 }
 
+/// What of a PUBLISH only one client gets.
+#[derive(Debug, Clone, Copy)]
+struct Own<'a> {
+    identifiers: &'a [u32],
+    /// A shortened expiry, in seconds.
+    expiry_s: Option<u32>,
+}
+
+impl<'a> Own<'a> {
+    /// None if the client gets what every client of its version gets.
+    fn of(
+        now: Now,
+        connection: &Connection,
+        transit: &Transit<'_>,
+        outgoing: Outgoing<'a>,
+        planted: Planted,
+    ) -> Option<Self> {
+        let own = Self {
+            identifiers: outgoing.identifiers.unwrap_or_default(),
+            expiry_s: transit
+                .shortened_expiry_s(now.wall_ms)
+                .filter(|_| !planted.is(Fault::ExpiryNotShortened)),
+        };
+        let is_usual =
+            own.identifiers.is_empty() && own.expiry_s.is_none() && connection.aliases_out.is_off();
+        (!is_usual).then_some(own)
+    }
+}
+
 /// Appends a PUBLISH with what only this client gets: subscription identifiers,
 /// a topic alias, a shortened expiry. False if it is larger than the client takes.
 fn append_own(
@@ -203,18 +223,17 @@ fn append_own(
     scratch: &mut Vec<u8>,
     transit: &mut Transit<'_>,
     framing: Framing,
-    outgoing: Outgoing<'_>,
-    expiry_s: Option<u32>,
+    own: Own<'_>,
 ) -> bool {
     scratch.clear();
-    match expiry_s {
+    match own.expiry_s {
         Some(seconds) => {
             let properties = PublishProperties::from_validated(transit.properties);
             *scratch = properties.with_message_expiry_interval(seconds);
         }
         None => scratch.extend_from_slice(transit.properties),
     }
-    for &identifier in outgoing.identifiers.unwrap_or_default() {
+    for &identifier in own.identifiers {
         write_subscription_identifier(scratch, identifier);
     }
     let topic = Arc::clone(transit.topic);

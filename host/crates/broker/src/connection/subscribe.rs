@@ -202,8 +202,9 @@ impl<H: Hooks> Shard<H> {
             let recent = found.iter().filter(|message| may_come_again(message));
             recent.cloned().collect()
         };
-        session.recent.note(&noted, now.wall_ms);
+        let until_ms = session.recent.note(&noted, now.wall_ms);
         session.backlog.push(found, Terms::of(granted));
+        self.recent_until_ms = self.recent_until_ms.max(until_ms);
     }
 
     fn revoke(&mut self, key: SessionKey, text: &str) -> ReasonCode {

@@ -29,7 +29,8 @@ const MAIL_MS: u64 = 60_000;
 
 impl RecentRetained {
     /// Notes messages that were found in the index, and forgets old ones.
-    pub(crate) fn note(&mut self, messages: &[Arc<Message>], wall_ms: u64) {
+    /// Answers how long there is any.
+    pub(crate) fn note(&mut self, messages: &[Arc<Message>], wall_ms: u64) -> u64 {
         self.entries.retain(|_, entry| wall_ms < entry.until_ms);
         for message in messages {
             if message.at_ms.saturating_add(MAIL_MS) > wall_ms {
@@ -41,13 +42,14 @@ impl RecentRetained {
                 self.entries.insert(Arc::clone(&message.topic), entry);
             }
         }
+        let until = self.entries.values().map(|entry| entry.until_ms);
+        until.max().unwrap_or_default()
     }
 
     /// Whether this message came, or was overtaken, by way of the index.
     pub(crate) fn covers(&self, message: &Message, wall_ms: u64) -> bool {
-        !self.entries.is_empty()
-            && self.entries.get(&message.topic).is_some_and(|entry| {
-                wall_ms < entry.until_ms && message.id <= entry.id && message.sender == entry.sender
-            })
+        self.entries.get(&message.topic).is_some_and(|entry| {
+            wall_ms < entry.until_ms && message.id <= entry.id && message.sender == entry.sender
+        })
     }
 }

@@ -92,6 +92,10 @@ impl Hooks for ScriptedHooks {
             .push_back((self.worker, ticket, message));
     }
 
+    fn wants_acked(&self) -> bool {
+        self.script.borrow().acked_filter.is_some()
+    }
+
     fn match_acked(&mut self, topic: TopicName<'_>) -> RuleSet {
         matching(self.script.borrow().acked_filter.as_ref(), topic)
     }
