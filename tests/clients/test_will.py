@@ -2,14 +2,12 @@
 
 import pytest
 
-from clients.stage.client import Will
+from clients.stage.client import DISCONNECT_WITH_WILL, Will
 from clients.stage.roster import V5
 from clients.stage.scenario import scenario
 
 #: Seconds. Long enough for a message to overtake a will on a busy machine.
 DELAY_S = 2
-
-DISCONNECT_WITH_WILL = 0x04
 
 
 def die(library, will, **options):
@@ -67,7 +65,7 @@ def test_retained(library):
     assert (message.payload, message.retain) == (b"gone", True)
 
 
-@scenario("reason of its DISCONNECT", versions=[V5])
+@scenario("what its DISCONNECT says", versions=[V5])
 def test_of_a_client_that_disconnects_and_asks_for_it(library):
     topic = library.topic()
     watcher = library.connect()

@@ -31,16 +31,22 @@ def serve(make_client):
         try:
             ok = _do(clients, make_client, command)
             write({"id": command["id"], "ok": ok or {}})
-        except Exception as error:  # noqa: BLE001: whatever it is, the test is to see it.
+        except Exception as error:  # Whatever it is, the test is to see it.
             write({"id": command["id"], "error": f"{type(error).__name__}: {error}"})
+    # Whoever tells is gone: what runs for a client ends too.
+    _reset(clients)
 
 
 def _do(clients, make_client, command):
     if command["do"] == "reset":
-        for client in clients.values():
-            client.kill({})
-        clients.clear()
-        return {}
+        return _reset(clients)
     if command["do"] == "connect":
         clients[command["client"]] = make_client(command)
     return getattr(clients[command["client"]], command["do"])(command)
+
+
+def _reset(clients):
+    for client in clients.values():
+        client.kill({})
+    clients.clear()
+    return {}

@@ -55,8 +55,8 @@ def properties(packet, names, given):
 
 def received(line, dup):
     """A message from a line of FORMAT."""
-    _, topic, payload, qos, retain, *properties, _ = line.split("|")
-    form, expiry, content, response, correlation, user, identifier = properties
+    _, topic, payload, qos, retain, *carried, _ = line.split("|")
+    form, expiry, content, response, correlation, user, identifier = carried
     found = {}
     if form:
         found["payload_format"] = int(form)
@@ -119,6 +119,8 @@ class Client:
 
     def subscribe(self, command):
         filters = command["filters"]
+        if any(one["no_local"] or one["retain_handling"] for one in filters):
+            raise ValueError("mosquitto_sub has no option for it")
         options = ["-q", str(filters[0]["qos"])]
         for one in filters:
             options += ["-t", one["filter"]]

@@ -128,7 +128,11 @@ class Client:
             if self.is_v5:
                 options["properties"] = to_paho(PacketTypes.WILLMESSAGE, will["properties"])
             self.mqtt.will_set(
-                will["topic"], bytes.fromhex(will["payload"]), will["qos"], will["retain"], **options
+                will["topic"],
+                bytes.fromhex(will["payload"]),
+                will["qos"],
+                will["retain"],
+                **options,
             )
             options = {}
         if self.is_v5:
@@ -180,7 +184,11 @@ class Client:
             options["properties"] = to_paho(PacketTypes.PUBLISH, command["properties"])
         mids = [
             self.mqtt.publish(
-                command["topic"], bytes.fromhex(payload), command["qos"], command["retain"], **options
+                command["topic"],
+                bytes.fromhex(payload),
+                command["qos"],
+                command["retain"],
+                **options,
             ).mid
             for payload in command["payloads"]
         ]

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from support.wait import wait_until
-
 from clients.stage.driver import DriverError
+from support.wait import wait_until
 
 #: In a session that is to outlive its connection.
 SESSION_EXPIRY_S = 600
+
+#: The reason code of a DISCONNECT that has the will sent.
+DISCONNECT_WITH_WILL = 0x04
 
 
 @dataclass

@@ -7,6 +7,7 @@ and between answers what its clients hear. `tests/clients/README.md` has the wor
 import json
 import os
 import queue
+import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -92,7 +93,7 @@ class Driver:
         if self._process is None:
             return
         if self._process.poll() is None:
-            os.killpg(self._process.pid, 9)
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(DEADLINE_S)
         self._process.stdin.close()
         self._process = None

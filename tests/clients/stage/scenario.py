@@ -16,6 +16,4 @@ def cases(needs, versions, broker):
     """The libraries, each at one version, that a scenario is run with."""
     if not all(map(broker_keeps, broker)):
         return []
-    return [
-        case for case in CASES if case.version in versions and all(map(case.can, needs))
-    ]
+    return [case for case in CASES if case.version in versions and all(map(case.can, needs))]

@@ -4,6 +4,7 @@ import "github.com/eclipse/paho.golang/paho"
 
 func connectPacket(with command) *paho.Connect {
 	given := with.Properties
+	problems := given.RequestProblemInformation
 	packet := paho.Connect{
 		ClientID:   with.ClientID,
 		CleanStart: with.Clean,
@@ -13,7 +14,7 @@ func connectPacket(with command) *paho.Connect {
 			ReceiveMaximum:        given.ReceiveMaximum,
 			MaximumPacketSize:     given.MaximumPacketSize,
 			TopicAliasMaximum:     given.TopicAliasMaximum,
-			RequestProblemInfo:    given.RequestProblemInformation == nil || *given.RequestProblemInformation == 1,
+			RequestProblemInfo:    problems == nil || *problems == 1,
 			User:                  toUser(given.UserProperties),
 		},
 	}

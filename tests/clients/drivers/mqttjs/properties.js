@@ -29,7 +29,8 @@ function toUserProperties(pairs) {
 }
 
 function fromUserProperties(found) {
-  return Object.entries(found).flatMap(([name, values]) => [values].flat().map((one) => [name, one]))
+  const pairs = ([name, values]) => [values].flat().map((one) => [name, one])
+  return Object.entries(found).flatMap(pairs)
 }
 
 function toMqttjs(given) {
