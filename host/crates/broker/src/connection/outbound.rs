@@ -77,8 +77,9 @@ impl<H: Hooks> Shard<H> {
         let qos = transit.qos.min(terms.qos);
         let retain = transit.retain && terms.retain_as_published;
         let is_first = match qos {
-            // QoS 0 waits for nothing but retained messages that are older.
-            QoS::AtMostOnce => session.backlog.is_empty(),
+            // QoS 0 waits for retained messages, which are older, and for those
+            // of its own kind that did.
+            QoS::AtMostOnce => session.backlog.is_empty() && !session.queue.has_at_most_once(),
             QoS::AtLeastOnce | QoS::ExactlyOnce => session.may_send(),
         };
         let connection = session.connection;
@@ -110,6 +111,10 @@ impl<H: Hooks> Shard<H> {
         } else {
             let delivery = delivery_of(transit, qos, retain, terms, group);
             self.enqueue(now, session_key, delivery);
+            // It may wait for nothing but output to be written.
+            if let Some(connection) = connection.and_then(|key| self.live(key)) {
+                connection.is_starved |= !has_room;
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use hookwire_mqtt::QoS;
+
 use super::Delivery;
 use crate::limits::QueueOverflow;
 
@@ -10,6 +12,8 @@ use crate::limits::QueueOverflow;
 pub(crate) struct Queue {
     waiting: VecDeque<Delivery>,
     bytes: usize,
+    /// Those of QoS 0.
+    at_most_once: usize,
 }
 
 /// The bounds of a queue.
@@ -42,6 +46,11 @@ impl Queue {
         self.bytes
     }
 
+    /// Whether something of QoS 0 waits.
+    pub(crate) fn has_at_most_once(&self) -> bool {
+        self.at_most_once > 0
+    }
+
     /// Adds a delivery at the end, within the bounds.
     pub(crate) fn push(&mut self, delivery: Delivery, bounds: QueueBounds) -> Queued {
         let bytes = delivery.message.held_bytes();
@@ -56,27 +65,32 @@ impl Queue {
             dropped += 1;
         }
         self.bytes += bytes;
+        self.at_most_once += usize::from(delivery.qos == QoS::AtMostOnce);
         self.waiting.push_back(delivery);
         Queued::Waits { dropped }
     }
 
     /// The QoS of the oldest.
-    pub(crate) fn next_qos(&self) -> Option<hookwire_mqtt::QoS> {
+    pub(crate) fn next_qos(&self) -> Option<QoS> {
         self.waiting.front().map(|delivery| delivery.qos)
     }
 
     /// The oldest.
     pub(crate) fn pop(&mut self) -> Option<Delivery> {
         let delivery = self.waiting.pop_front()?;
-        self.bytes = self.bytes.saturating_sub(delivery.message.held_bytes());
-        Some(delivery)
+        Some(self.removed(delivery))
     }
 
     /// The newest, for a planted fault.
     pub(crate) fn pop_newest(&mut self) -> Option<Delivery> {
         let delivery = self.waiting.pop_back()?;
+        Some(self.removed(delivery))
+    }
+
+    fn removed(&mut self, delivery: Delivery) -> Delivery {
         self.bytes = self.bytes.saturating_sub(delivery.message.held_bytes());
-        Some(delivery)
+        self.at_most_once -= usize::from(delivery.qos == QoS::AtMostOnce);
+        delivery
     }
 
     /// Removes those for which `taken` holds, and hands them over in order.
@@ -85,19 +99,15 @@ impl Queue {
             return Vec::new();
         }
         let (out, kept): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(taken);
-        self.bytes = kept
-            .iter()
-            .map(|delivery| delivery.message.held_bytes())
-            .sum();
         self.waiting = kept.into();
-        out
+        out.into_iter()
+            .map(|delivery| self.removed(delivery))
+            .collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use hookwire_mqtt::QoS;
-
     use super::super::tests::delivery_of;
     use super::*;
 

@@ -116,3 +116,19 @@ fn a_full_link_stops_its_publishers_until_the_other_worker_took_its_mail() {
     assert!(!world.payloads(subscriber).is_empty());
     assert!(!world.clients[publisher].paused);
 }
+
+#[test]
+fn what_waits_for_output_to_be_written_is_sent_when_it_is() {
+    let mut world = World::new(1);
+    let slow = world.connect(V5, "slow");
+    world.subscribe(slow, "t", QoS::AtLeastOnce);
+    world.got(slow);
+    let publisher = world.connect(V5, "publisher");
+    world.stop_writing = true;
+    world.publish(publisher, "t", &"x".repeat(11_000), None);
+    // The window has room, the output has none, and nothing is to be acknowledged.
+    world.publish(publisher, "t", "waits", Some(1));
+    world.stop_writing = false;
+    world.settle();
+    assert!(world.payloads(slow).contains(&"waits".to_owned()));
+}

@@ -65,6 +65,44 @@ fn retained_messages_keep_to_the_window_and_come_before_newer_ones() {
 }
 
 #[test]
+fn qos_0_that_waited_behind_retained_messages_is_not_overtaken() {
+    let mut world = World::new(1);
+    let publisher = world.connect(V5, "publisher");
+    let kept = Packet::Publish(hookwire_mqtt::Publish {
+        dup: false,
+        qos: QoS::AtLeastOnce,
+        retain: true,
+        topic: hookwire_mqtt::TopicName::new("kept").unwrap(),
+        packet_id: PacketId::new(1),
+        properties: hookwire_mqtt::PublishProperties::default(),
+        payload: b"kept",
+    });
+    let late = world.connect(V5, "late");
+    // A full window, so that the retained message waits, and QoS 1 behind it.
+    world.subscribe(late, "t", QoS::AtLeastOnce);
+    for id in 2..=3 {
+        world.publish(publisher, "t", "window", Some(id));
+    }
+    world.send(publisher, kept);
+    world.subscribe(late, "+", QoS::AtLeastOnce);
+    world.publish(publisher, "t", "1", Some(4));
+    world.publish(publisher, "u", "a", None);
+    world.got(late);
+    world.puback(late, 1);
+    // Now "1" waits alone before "a".
+    world.publish(publisher, "u", "b", None);
+    for id in 2..=4 {
+        world.puback(late, id);
+    }
+    let payloads = world.payloads(late);
+    let of_u: Vec<_> = payloads
+        .iter()
+        .filter(|text| ["a", "b"].contains(&text.as_str()))
+        .collect();
+    assert_eq!(of_u, ["a", "b"], "{payloads:?}");
+}
+
+#[test]
 fn mail_does_not_bring_again_what_a_new_subscriber_found_in_the_index() {
     let mut world = World::new(2);
     let ids: Vec<String> = (0..20).map(|n| format!("c{n}")).collect();

@@ -512,6 +512,7 @@ impl World {
         } else {
             let before = self.unwritten.extract_if(.., |(of, _)| *of == worker);
             keys.extend(before.map(|(_, key)| key));
+            moved |= !keys.is_empty();
         }
         for key in keys {
             self.write(worker, key);
