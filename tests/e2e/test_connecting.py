@@ -5,7 +5,7 @@ import pytest
 from support import wire
 from support.raw import RawClient
 from support.wait import wait_until
-from support.wire import V5, V311
+from support.wire import V5, V311, Will
 
 VERSIONS = pytest.mark.parametrize("version", [V311, V5], ids=["v311", "v5"])
 
@@ -154,3 +154,24 @@ def test_two_hundred_clients_connect_at_once(broker, store, unique, version):
     for client in clients:
         client.close()
     wait_until(lambda: all(map(store.is_offline, ids)), "all 200 are offline")
+
+
+@VERSIONS
+def test_what_a_client_said_before_it_connected_again_is_heard_first(broker, unique, version):
+    """A device that restarts its connection in one go: DISCONNECT, close, connect."""
+    topic, client_id = unique("t"), unique("raw")
+    with RawClient.connected(broker.port, unique("watcher")) as watcher:
+        watcher.subscribe(topic)
+        will = Will(topic, b"it was lost")
+        client = RawClient.connected(broker.port, client_id, version, will=will)
+        for _ in range(200):
+            again = RawClient(broker.port, version)
+            client.send(wire.publish(topic, b"still there", version), wire.disconnect())
+            again.send(wire.connect(client_id, version, will=will))
+            assert again.expect(wire.CONNACK).reason == 0
+            client.close()
+            client = again
+        for _ in range(200):
+            assert watcher.message().payload == b"still there"
+        watcher.expect_quiet()
+        client.close()

@@ -1,6 +1,7 @@
 //! What a shard can be asked about itself: for metrics, and for checks that
 //! nothing is left behind.
 
+use crate::connection::ConnectionKey;
 use crate::counters::Counters;
 use crate::hooks::Hooks;
 use crate::shard::Shard;
@@ -76,6 +77,12 @@ impl<H: Hooks> Shard<H> {
             holdings.wills += usize::from(session.will.is_some());
         }
         holdings
+    }
+
+    /// The connection on which the client of this id is served.
+    #[must_use]
+    pub fn connection_of(&self, client_id: &str) -> Option<ConnectionKey> {
+        self.session(*self.clients.get(client_id)?)?.connection
     }
 
     /// What happened so far.

@@ -1,12 +1,13 @@
 //! One client's socket on its worker: reads into the worker's buffer, keeps only
 //! what is not yet a whole packet, and writes what the shard left to write.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use hookwire_broker::{ConnectionKey, Flow, Hooks, Now};
 use hookwire_mqtt::{ProtocolVersion, decode};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -171,6 +172,29 @@ impl<H: Hooks> Worker<H> {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Takes what a connection's socket holds now, whether or not its turn has
+    /// come: another connection of the same client is about to end it.
+    pub(crate) fn hear_out(&mut self, now: Now, key: ConnectionKey) {
+        let mut buffer = std::mem::take(&mut self.read_buffer);
+        for _ in 0..READS_PER_TURN {
+            if !self.take_pending(now, key) {
+                break;
+            }
+            let Some(socket) = self.sockets.get_mut(key) else {
+                break;
+            };
+            // Not through the runtime, which may not have seen yet that it can be read.
+            match (&*SockRef::from(&socket.stream)).read(&mut buffer) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => {
+                    self.shard.count_read(read);
+                    self.take_bytes(now, key, buffer.get(..read).unwrap_or_default());
+                }
+            }
+        }
+        self.read_buffer = buffer;
     }
 
     /// Hands kept bytes to the shard; false if the connection is not to be read now.

@@ -199,6 +199,10 @@ impl<H: Hooks> Worker<H> {
         };
         drop(place);
         let now = self.clock.now();
+        // What the client said last on its old connection comes before this one.
+        if let Some(old) = self.shard.connection_of(&connect.client_id) {
+            self.hear_out(now, old);
+        }
         let version = connect.version;
         let key = self.shard.connect(now, connect, id_was_assigned);
         self.sockets.insert(Socket::new(key, stream, version, rest));
