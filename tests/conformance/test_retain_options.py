@@ -2,9 +2,10 @@
 
 import pytest
 
+from conformance import build
 from conformance.build import V5
 from conformance.net import name
-from conformance.properties import CONTENT_TYPE, SUBSCRIPTION_ID, USER_PROPERTY
+from conformance.properties import CONTENT_TYPE, SUBACK, SUBSCRIPTION_ID, USER_PROPERTY
 from conformance.versions import kept
 
 AS_PUBLISHED = 0x08
@@ -139,8 +140,10 @@ def test_replacing_a_subscription_loses_nothing(net):
     client = net.listen(topic, qos=1)
     assert client.message().retain
     for index in range(30):
-        publisher.send_publish(topic, bytes([index]), 1)
-        client.subscribe(topic, qos=1)
+        # The two are on their way at once.
+        client.send(build.subscribe(index + 1, (topic, 1)))
+        publisher.publish(topic, bytes([index]), qos=1)
+        client.expect(SUBACK, index + 1)
     heard = client.heard(publisher)
     assert [got.payload for got in heard if got.retain] == [b"kept"] * 30
     assert [got.payload[0] for got in heard if not got.retain] == list(range(30))
