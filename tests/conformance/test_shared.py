@@ -181,7 +181,6 @@ def test_a_qos_1_message_reaches_somebody(net):
 
 
 BAD = {
-    "no name and no filter": "$share",
     "no filter": "$share/group",
     "an empty filter": "$share/group/",
     "an empty name": "$share//{}",
