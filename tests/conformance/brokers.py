@@ -40,6 +40,7 @@ mqtt {{
 _MOSQUITTO = f"""
 listener {{port}} 127.0.0.1
 allow_anonymous true
+set_tcp_nodelay true
 max_packet_size {MAXIMUM_PACKET_BYTES}
 max_inflight_messages {RECEIVE_MAXIMUM}
 """

@@ -1,16 +1,21 @@
 """The broker under test, slow tests ahead of their turn, and what may fail."""
 
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from conformance import brokers
+from conformance import brokers, table
 from conformance.net import Net
 
 _FOLDER = Path(__file__).parent
 _ahead = pytest.StashKey[dict]()
+
+
+def _node(item):
+    """A node's id from its file on; a case may have a slash in its name."""
+    file, _, rest = item.nodeid.partition("::")
+    return f"{file.rsplit('/', 1)[-1]}::{rest}"
 
 
 def pytest_configure(config):
@@ -24,9 +29,9 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     """Marks what the broker under test is known to fail."""
     known = _FOLDER / f"{brokers.chosen().name}_failures.toml"
-    failures = tomllib.loads(known.read_text()) if known.exists() else {}
+    failures = table.failures(known) if known in table.FAILURES else {}
     for item in items:
-        node = item.nodeid.rsplit("/", 1)[-1]
+        node = _node(item)
         if item.path.parent == _FOLDER and node in failures:
             reason = failures[node]["does"]
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
@@ -84,3 +89,17 @@ def net(broker):
     own = Net(broker)
     yield own
     own.close()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Prints the table, with what failed in this run."""
+    outcomes = {}
+    for kind in ("passed", "failed", "error", "xfailed", "xpassed"):
+        for report in terminalreporter.stats.get(kind, ()):
+            test, _, case = _node(report).removesuffix("]").partition("[")
+            outcomes.setdefault(test, {})[case] = kind in ("passed", "xpassed")
+    if not outcomes.keys() - {test for test in outcomes if test.split("::")[0] in table.OWN}:
+        return
+    terminalreporter.section(f"statements, held against {brokers.chosen().name}", sep="-")
+    for line in table.lines(outcomes):
+        terminalreporter.line(line)

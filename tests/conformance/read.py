@@ -25,6 +25,7 @@ from conformance.properties import (
     SUBSCRIPTION_ID,
     TOPIC_ALIAS,
     UNSUBACK,
+    UNSUPPORTED_VERSION,
     USER_PROPERTY,
 )
 
@@ -189,7 +190,7 @@ def _read_connack(got, cursor, _flags, version):
     got.session_present = bool(flags)
     # One that says a version is not spoken may have the form of the server's own.
     got.reason = cursor.number(1)
-    if version == V5 and not cursor.is_done():
+    if (version == V5 or got.reason == UNSUPPORTED_VERSION) and not cursor.is_done():
         check(got.reason in SERVER_REASONS[CONNACK], f"CONNACK says {got.reason:#04x}")
         got.properties = cursor.properties(CONNACK)
     else:

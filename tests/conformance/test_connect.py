@@ -3,7 +3,7 @@
 import pytest
 
 from conformance import build
-from conformance.build import PING, V5, V31, V311, Will, packet, properties, text
+from conformance.build import PING, V5, V311, Will, packet, properties, text
 from conformance.net import name
 from conformance.properties import (
     AUTH_METHOD,
@@ -20,7 +20,7 @@ from conformance.properties import (
     UNSUPPORTED_VERSION,
     USER_PROPERTY,
 )
-from conformance.versions import ALL, OASIS, cases, versions
+from conformance.versions import ALL, OASIS, cases
 
 NOT_CONNECT = {
     "reserved type 0": packet(0, b""),
@@ -62,7 +62,7 @@ def test_another_protocol_name_is_not_mqtt(net, version, protocol):
 def test_an_old_protocol_level_is_refused(net, level):
     client = net.open(V311)
     client.send(build.connect(name("old"), V311, level=level))
-    client.expect_refusal(1, said=True)
+    client.expect_refusal(1, UNSUPPORTED_VERSION, said=True)
 
 
 @pytest.mark.parametrize("level", [6, 7, 127])
@@ -118,7 +118,8 @@ def test_a_cut_off_connect_is_the_end(net, version):
     for end in range(3, len(whole) - 1, 3):
         client = net.open(version)
         client.try_send(packet(CONNECT, whole[2:end]))
-        if version == V311 or end <= 9:
+        # Before the ninth byte is there, nobody knows the version.
+        if version == V311 or end < 9:
             client.expect_end()
         else:
             client.expect_refusal(MALFORMED, PROTOCOL_ERROR)
@@ -214,11 +215,4 @@ def test_properties_may_be_none(net):
     body = text("MQTT") + bytes([5, 2, 0, 60]) + properties() + text(name("none"))
     client = net.open(V5)
     client.send(packet(CONNECT, body))
-    client.accepted().ping()
-
-
-@versions(V31, V311)
-def test_no_property_length_before_mqtt_5(net, version):
-    client = net.open(version)
-    client.send(build.connect("c", version))
     client.accepted().ping()

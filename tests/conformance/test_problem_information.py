@@ -21,31 +21,31 @@ from conformance.properties import (
 NONE_WANTED = [(REQUEST_PROBLEM_INFORMATION, 0)]
 
 
-def _answers(client):
+def _answers(net, props):
     """Answers to what goes well and to what does not."""
-    topic = name("topic")
+    client, topic = net.join(V5, props=props), name("topic")
     client.send_publish(topic, b"m", 1, packet_id=1)
     yield client.expect(PUBACK, 1)
-    client.send_publish("$SYS/broker/uptime", b"forged", 1, packet_id=2)
-    yield client.expect(PUBACK, 2)
     client.send_publish(topic, b"m", 2, packet_id=3)
     yield client.expect(PUBREC, 3)
     yield client.release(3)
-    client.send_publish("$SYS/broker/uptime", b"forged", 2, packet_id=4)
-    refused = client.expect(PUBREC, 4)
-    yield refused
-    if refused.reason < 0x80:
-        yield client.release(4)
     client.send(build.pubrel(99))
     yield client.expect(PUBCOMP, 99)
     client.send(build.subscribe(5, (topic, 1), ("$share/g/" + topic, 1), ("$SYS/#", 0)))
     yield client.expect(SUBACK, 5)
     client.send(build.unsubscribe(6, topic, name("never")))
     yield client.expect(UNSUBACK, 6)
+    for qos in (1, 2):
+        client = net.join(V5, props=props)
+        client.send_publish("$SYS/broker/uptime", b"forged", qos)
+        # What is refused may also be the end, and DISCONNECT may say why.
+        got = client.read()
+        if got is not None and got.kind != DISCONNECT:
+            yield got
 
 
 def test_no_answer_explains_itself_to_a_client_that_wants_none(net):
-    for got in _answers(net.join(V5, props=NONE_WANTED)):
+    for got in _answers(net, NONE_WANTED):
         assert got.get(REASON_STRING) is None, got
         assert got.all(USER_PROPERTY) == [], got
 
@@ -53,7 +53,7 @@ def test_no_answer_explains_itself_to_a_client_that_wants_none(net):
 @pytest.mark.parametrize("props", [[], [(REQUEST_PROBLEM_INFORMATION, 1)]], ids=["absent", "1"])
 def test_answers_may_explain_themselves_to_others(net, props):
     # The reader looks at whatever they say.
-    kinds = {got.kind for got in _answers(net.join(V5, props=props))}
+    kinds = {got.kind for got in _answers(net, props)}
     assert kinds >= {PUBACK, PUBREC, PUBCOMP, SUBACK, UNSUBACK}
 
 

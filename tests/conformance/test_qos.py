@@ -6,6 +6,7 @@ from conformance import build
 from conformance.build import V5, V311
 from conformance.net import name
 from conformance.properties import (
+    DISCONNECT,
     MALFORMED,
     PACKET_ID_NOT_FOUND,
     PINGRESP,
@@ -50,14 +51,6 @@ def test_qos_2_is_answered_with_pubrec_and_pubcomp(net, version, packet_id):
     client.expect(PUBREC, packet_id)
     client.release(packet_id)
     assert [got.payload for got in listener.heard(client)] == [b"m"]
-
-
-@ALL
-@pytest.mark.parametrize("qos", [1, 2])
-def test_a_reason_code_may_be_left_out(net, version, qos):
-    # 0x00 may stand or be left out, with MQTT 5 also its properties.
-    client = net.join(version)
-    assert client.publish(name("topic"), b"m", qos=qos).reason in (0x00, 0x10)
 
 
 @ALL
@@ -244,7 +237,10 @@ def test_a_publish_may_be_refused_and_its_packet_id_is_free(net):
     client, topic = net.join(V5), name("topic")
     listener = net.listen(topic)
     client.send_publish("$SYS/broker/uptime", b"forged", 2, packet_id=1)
-    got = client.expect(PUBREC, 1)
+    got = client.read()
+    if got is None or got.kind == DISCONNECT:
+        return  # It may also be the end.
+    assert (got.kind, got.packet_id) == (PUBREC, 1)
     if got.reason < 0x80:
         client.release(1)
     _send(client, topic, b"m", 1, qos=2)

@@ -14,6 +14,7 @@ from conformance.properties import (
     PUBREL,
     SUBACK,
     UNSUBACK,
+    UNSUPPORTED_VERSION,
 )
 from conformance.versions import kept
 
@@ -26,14 +27,14 @@ def test_it_is_called_mqisdp_and_its_version_is_3(net):
 def test_mqisdp_of_another_version_is_refused(net, level):
     client = net.open(V31)
     client.send(build.connect(name("who"), V31, level=level))
-    client.expect_refusal(1)
+    client.expect_refusal(1, UNSUPPORTED_VERSION)
 
 
 @pytest.mark.parametrize("protocol", ["MQIsdP", "MQIsd", "MQIsdpX"])
 def test_another_name_is_not_mqtt_3_1(net, protocol):
     client = net.open(V31)
     client.send(build.connect(name("who"), V31, name=protocol))
-    client.expect_refusal(1)
+    client.expect_refusal(1, UNSUPPORTED_VERSION)
 
 
 def test_a_client_id_of_23_characters_is_taken(net):

@@ -95,7 +95,7 @@ def test_a_client_that_breaks_the_protocol_has_its_will_published(net, version, 
     assert listener.message().payload == b"gone"
 
 
-@ALL
+@OASIS
 def test_a_take_over_has_the_will_published(net, version):
     will, who = Will(name("will"), qos=1), name("who")
     listener = net.listen(will.topic, version=version)

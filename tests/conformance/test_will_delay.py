@@ -57,12 +57,12 @@ def test_a_delay_of_0_is_none(net):
 
 @pytest.mark.ahead
 def test_a_client_that_comes_back_in_time_has_no_will_published(net):
-    will, who = _will(3), name("who")
+    will, who = _will(5), name("who")
     listener = net.listen(will.topic)
     net.join(V5, who, will=will, **kept(V5)).abort()
     time.sleep(0.5)
     again = net.join(V5, who, **kept(V5))
-    assert listener.heard(net.join(V5), 6) == []
+    assert listener.heard(net.join(V5), 8) == []
     again.ping()
 
 
@@ -78,13 +78,13 @@ def test_a_take_over_in_time_has_no_will_published(net):
 
 @pytest.mark.ahead
 def test_a_new_delay_replaces_the_old(net):
-    first, who = _will(3), name("who")
+    first, who = _will(5), name("who")
     second = Will(first.topic, b"second", props=((WILL_DELAY, 3600),))
     listener = net.listen(first.topic)
     net.join(V5, who, will=first, **kept(V5)).abort()
     time.sleep(0.5)
     net.join(V5, who, will=second, **kept(V5)).abort()
-    assert listener.heard(net.join(V5), 6) == []
+    assert listener.heard(net.join(V5), 8) == []
 
 
 @pytest.mark.ahead

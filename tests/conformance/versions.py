@@ -5,7 +5,7 @@ import pytest
 from conformance.build import V5, V31, V311
 from conformance.properties import SESSION_EXPIRY
 
-_NAMES = {V31: "3.1", V311: "3.1.1", V5: "5"}
+_NAMES = {V31: "v3.1", V311: "v3.1.1", V5: "v5"}
 
 
 def versions(*wanted):
