@@ -22,14 +22,48 @@ mqtt {
   max_packet_bytes = "1MiB"
   # Publishes of one client that may wait for the store at once: enough to fill a batch.
   receive_maximum = 128
-  # QoS 1 messages on their way to one client, sent and not yet acknowledged.
+  # The longest keep-alive a client is granted, in seconds; 0 grants any, none included.
+  max_keep_alive_s = 0
+  # How long a session may outlive its connection: a week. 0 grants any time, and for ever.
+  max_session_expiry_s = 604800
+  # Numbers instead of topics, in both directions; each side keeps a table of them.
+  max_topic_aliases = 64
+  # A client that does not finish its authentication must not hold its place for long.
+  authentication_timeout = "10s"
+  # MQTT 3.1 allows 23 characters; real devices have more.
+  short_client_ids_in_mqtt31 = false
+  # Told to MQTT 5 clients that ask, as a prefix for their response topics.
+  # response_information = "replies/"
+  # Where MQTT 5 clients are sent when this broker stops.
+  # server_reference = "mqtt.example.org:1883"
+
+  # QoS 1 and 2 messages on their way to one client, sent and not yet acknowledged.
   max_inflight = 64
   # Messages that wait for one client behind them; a slow client costs no more memory.
   max_queued_messages = 1000
+  # Bytes of those messages.
+  max_queued_bytes = "16MiB"
+  # At either bound: "drop_newest", "drop_oldest", or "disconnect" the client.
+  queue_overflow = "drop_newest"
+  # QoS 0 messages do not wait for clients that are away.
+  queue_qos0 = false
   # Output that waits for one client; beyond it QoS 0 messages to it are dropped.
   max_output_bytes = "1MiB"
-  # The longest keep-alive a client is granted, in seconds; 0 grants any, none included.
-  max_keep_alive_s = 0
+
+  # Beyond either bound a message is delivered and not retained.
+  max_retained_messages = 1000000
+  # Bytes of retained messages.
+  max_retained_bytes = "256MiB"
+  # Messages under $delayed that wait on each worker; beyond it they are refused.
+  max_delayed_messages = 100000
+  # Bytes of those messages.
+  max_delayed_bytes = "64MiB"
+  # "round_robin", "random", "sticky", "hash_client", "hash_topic" or "least_inflight".
+  shared_strategy = "round_robin"
+  # Refuse a payload that is said to be UTF-8 and is not: costs a look at each.
+  check_payload_format = false
+  # Seconds between the messages under $SYS; 0 sends none.
+  sys_interval_s = 10
 }
 
 pool "sqlite" "embedded" {

@@ -9,11 +9,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, anyhow};
-use hookwire_broker::{IdGenerator, Limits, RouteTable, Shard, WorkerId};
+use hookwire_broker::{
+    IdGenerator, Limits, Node, QueueOverflow, RetainedMessages, RouteTable, Shard, ShardSetup,
+    SharedStrategy, WorkerId,
+};
 use hookwire_driver_sqlite::{SqliteOptions, SqlitePool};
 use hookwire_net::{
     Clock, GreetingCounters, Listener, ListenerSettings, WorkerHandle, WorkerReport, WorkerSetup,
-    serve_worker,
+    serve_worker, wall_ms,
 };
 use hookwire_rules::{Plan, PoolHandle, WorkerRules};
 use hookwire_settings::{Mqtt, PoolKind, Problem, Settings};
@@ -154,7 +157,19 @@ fn start_workers(
     plan: &Arc<Plan>,
     not_before_ms: u64,
 ) -> Result<(Vec<WorkerHandle>, Vec<JoinHandle<WorkerReport>>)> {
-    let routes = Arc::new(RouteTable::default());
+    let mqtt = &settings.mqtt;
+    let routes = Arc::new(RouteTable::new(strategy(mqtt)));
+    let retained = Arc::new(RetainedMessages::new(
+        mqtt.max_retained_messages,
+        mqtt.max_retained_bytes,
+    ));
+    let speaks_as = Arc::new(Node::new(
+        &settings.node,
+        env!("CARGO_PKG_VERSION"),
+        usize::from(count),
+        wall_ms(),
+        mqtt.sys_interval_s,
+    ));
     let handles: Vec<WorkerHandle> = (0..count).map(|_| WorkerHandle::default()).collect();
     let node = node_number(&settings.node);
     let mut threads = Vec::new();
@@ -163,6 +178,8 @@ fn start_workers(
             worker,
             peers: handles.clone(),
             routes: Arc::clone(&routes),
+            retained: Arc::clone(&retained),
+            speaks_as: Arc::clone(&speaks_as),
             limits: limits(&settings.mqtt),
             ids: IdGenerator::new(node, worker, not_before_ms),
             plan: Arc::clone(plan),
@@ -188,6 +205,8 @@ struct WorkerStart {
     worker: WorkerId,
     peers: Vec<WorkerHandle>,
     routes: Arc<RouteTable>,
+    retained: Arc<RetainedMessages>,
+    speaks_as: Arc<Node>,
     limits: Limits,
     ids: IdGenerator,
     plan: Arc<Plan>,
@@ -218,15 +237,16 @@ impl WorkerStart {
             let mut clock = Clock::start();
             let workers = WorkerId::try_from(self.peers.len()).unwrap_or(WorkerId::MAX);
             let now = clock.now();
-            let shard = Shard::new(
-                self.worker,
+            let setup = ShardSetup {
+                worker: self.worker,
                 workers,
-                self.limits,
-                self.routes,
-                self.ids,
-                rules,
-                now,
-            );
+                limits: self.limits,
+                routes: self.routes,
+                retained: self.retained,
+                node: Some(self.speaks_as),
+                ids: self.ids,
+            };
+            let shard = Shard::new(setup, rules, now);
             drop(ready.send(Ok(())));
             serve_worker(WorkerSetup {
                 shard,
@@ -271,8 +291,39 @@ fn limits(mqtt: &Mqtt) -> Limits {
         receive_maximum: mqtt.receive_maximum,
         max_inflight: mqtt.max_inflight,
         max_queued_messages: mqtt.max_queued_messages,
+        max_queued_bytes: mqtt.max_queued_bytes,
+        queue_overflow: match mqtt.queue_overflow {
+            hookwire_settings::QueueOverflow::DropNewest => QueueOverflow::DropNewest,
+            hookwire_settings::QueueOverflow::DropOldest => QueueOverflow::DropOldest,
+            hookwire_settings::QueueOverflow::Disconnect => QueueOverflow::Disconnect,
+        },
+        queue_qos0: mqtt.queue_qos0,
         max_output_bytes: mqtt.max_output_bytes,
         max_keep_alive_s: mqtt.max_keep_alive_s,
+        max_session_expiry_s: match mqtt.max_session_expiry_s {
+            0 => u32::MAX,
+            seconds => seconds,
+        },
+        max_topic_aliases: mqtt.max_topic_aliases,
+        authentication_ms: u64::try_from(mqtt.authentication_timeout.as_millis())
+            .unwrap_or(u64::MAX),
+        max_delayed_messages: mqtt.max_delayed_messages,
+        max_delayed_bytes: mqtt.max_delayed_bytes,
+        check_payload_format: mqtt.check_payload_format,
+        short_client_ids_in_mqtt31: mqtt.short_client_ids_in_mqtt31,
+        response_information: mqtt.response_information.clone(),
+        server_reference: mqtt.server_reference.clone(),
+    }
+}
+
+fn strategy(mqtt: &Mqtt) -> SharedStrategy {
+    match mqtt.shared_strategy {
+        hookwire_settings::SharedStrategy::RoundRobin => SharedStrategy::RoundRobin,
+        hookwire_settings::SharedStrategy::Random => SharedStrategy::Random,
+        hookwire_settings::SharedStrategy::Sticky => SharedStrategy::Sticky,
+        hookwire_settings::SharedStrategy::HashClient => SharedStrategy::HashClient,
+        hookwire_settings::SharedStrategy::HashTopic => SharedStrategy::HashTopic,
+        hookwire_settings::SharedStrategy::LeastInflight => SharedStrategy::LeastInflight,
     }
 }
 

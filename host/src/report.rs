@@ -13,36 +13,10 @@ pub(crate) fn at_end(
     counters: &Counters,
     greetings: &GreetingCounters,
 ) {
-    let Counters {
-        connections_accepted,
-        connections_refused,
-        publishes_received,
-        publishes_sent,
-        publishes_refused,
-        deliveries_dropped,
-        deliveries_too_large,
-        protocol_errors,
-        keep_alive_timeouts,
-        takeovers,
-        reads_paused,
-    } = counters;
-    tracing::info!(
-        connections_accepted,
-        connections_refused,
-        takeovers,
-        keep_alive_timeouts,
-        "clients"
-    );
-    tracing::info!(
-        publishes_received,
-        publishes_sent,
-        publishes_refused,
-        deliveries_dropped,
-        deliveries_too_large,
-        reads_paused,
-        "messages"
-    );
-    for (kind, count) in protocol_errors {
+    for (name, count) in counters.named().filter(|(_, count)| *count > 0) {
+        tracing::info!(name, count, "counted");
+    }
+    for (kind, count) in &counters.protocol_errors {
         tracing::info!(kind, count, "protocol errors");
     }
     for (kind, count) in greetings.snapshot() {

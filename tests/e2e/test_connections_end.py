@@ -183,14 +183,12 @@ def test_a_v5_will_keeps_its_properties(broker, unique):
         assert heir.message().properties == list(props)
 
 
-@pytest.mark.parametrize(
-    ("will", "reason"),
-    [(Will("t", b"", 0, retain=True), 0x9A), (Will("t", b"", 2), 0x9B)],
-    ids=["retained", "qos-2"],
-)
-def test_a_will_that_this_server_cannot_keep_is_refused(broker, unique, will, reason):
-    """[MQTT-3.2.2-12], [MQTT-3.2.2-13]"""
-    with RawClient(broker.port) as client:
-        client.send(wire.connect(unique("raw"), will=will))
-        assert client.expect(wire.CONNACK).reason == reason
-        client.expect_closed()
+def test_a_retained_will_of_qos_2_is_kept_for_who_comes_later(broker, unique):
+    topic = unique("t")
+    with watcher(broker, unique, topic) as heir:
+        will = Will(topic, b"will", 2, retain=True)
+        RawClient.connected(broker.port, unique("mortal"), will=will).close()
+        assert not heir.message().retain
+    with watcher(broker, unique, topic) as late:
+        got = late.message()
+        assert (got.payload, got.retain) == (b"will", True)

@@ -81,12 +81,15 @@ GRANTS = [
     # (filter, options, MQTT 5 reason code, 3.1.1 return code)
     ("a/b", 0, 0x00, 0x00),
     ("a/b", 1, 0x01, 0x01),
-    ("a/b", 2, 0x01, 0x01),
+    ("a/b", 2, 0x02, 0x02),
     ("a/#/b", 1, 0x8F, 0x80),
     ("a#", 1, 0x8F, 0x80),
     ("a/+b", 1, 0x8F, 0x80),
     ("", 1, 0x8F, 0x80),
-    ("$share/group/a", 1, 0x9E, 0x80),
+    ("$share/group/a", 1, 0x01, 0x01),
+    ("$share/group", 1, 0x8F, 0x80),
+    ("$share/gr+up/a", 1, 0x8F, 0x80),
+    ("$queue/a", 2, 0x02, 0x02),
 ]
 
 
@@ -104,11 +107,11 @@ def test_each_filter_of_a_subscribe_has_its_own_answer(broker, unique, version):
 
 def test_paho_is_told_the_same(broker, unique):
     with PahoClient(broker.port, unique("paho"), V5) as client:
-        assert client.subscribe("a/b", qos=2) == [0x01]
-        assert client.subscribe("$share/group/a", qos=1) == [0x9E]
+        assert client.subscribe("a/b", qos=2) == [0x02]
+        assert client.subscribe("$share/group", qos=1) == [0x8F]
     with PahoClient(broker.port, unique("paho"), V311) as client:
-        assert client.subscribe("a/b", qos=2) == [0x01]
-        assert client.subscribe("$share/group/a", qos=1) == [0x80]
+        assert client.subscribe("a/b", qos=2) == [0x02]
+        assert client.subscribe("$share/group", qos=1) == [0x80]
 
 
 @VERSIONS
@@ -137,12 +140,17 @@ def test_no_local_keeps_own_messages_away(broker, unique):
         assert [m.payload for m in own.wait_for_messages(1)] == [b"other's"]
 
 
-def test_subscriptions_end_with_their_connection(broker, unique):
+@pytest.mark.parametrize("clean", [True, False])
+def test_subscriptions_end_with_their_session(broker, unique, clean):
     topic, client_id = unique("t"), unique("raw")
     with RawClient.connected(broker.port, client_id, V311, clean=False) as client:
         client.subscribe(topic)
-    with RawClient.connected(broker.port, client_id, V311, clean=False) as client:
-        assert not client.connack.session_present
+    with RawClient.connected(broker.port, client_id, V311, clean=clean) as client:
+        assert client.connack.session_present is not clean
+        if not clean:
+            client.publish_qos0(topic, b"still subscribed")
+            assert client.message().payload == b"still subscribed"
+            return
         client.publish(topic, b"to nobody")
         client.subscribe(topic)
         client.publish_qos0(topic, b"now")

@@ -10,6 +10,7 @@
 )]
 
 mod bench;
+mod fuzz;
 mod process;
 mod rules;
 mod run;
@@ -30,8 +31,15 @@ cargo xtask VERB
   rules [--route R]    build the rule modules into components, into
                        TARGET/modules; R is how the wasm32 target is come by:
                        rustup (also: a toolchain that has it) or debian
-  test [SUITE]         build, then run all tests, or one suite: unit, e2e, faults
-  bench hooks [ARGS]   measure the broker against Mosquitto and SQLite
+  test [SUITE]         build, then run all tests, or one suite: unit, e2e, faults,
+                       clients
+  bench hooks [ARGS]   measure the broker against Mosquitto and SQLite; with
+                       --against REV also against the broker of a revision
+  bench slow-consumer [ARGS]
+                       measure what one client that does not read costs others
+  fuzz [TARGET] [--seconds N]
+                       put libFuzzer before the fuzz targets of the codec, or
+                       one of them, for 60 seconds each
 
 TARGET is `target`, or what CARGO_TARGET_DIR says.";
 
@@ -62,6 +70,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "rules" => rules::rules(rest),
         "test" => test::test(rest),
         "bench" => bench::bench(rest),
+        "fuzz" => fuzz::fuzz(rest),
         other => bail!("no verb `{other}`\n\n{HELP}"),
     }
 }

@@ -16,15 +16,34 @@ pub(crate) struct Broker {
     log: PathBuf,
 }
 
+/// Which of two builds of the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Build {
+    /// That of this work tree.
+    Now,
+    /// That of the revision it is measured against.
+    Against,
+}
+
+impl Build {
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Now => "HOOKWIRE_BIN",
+            Self::Against => "HOOKWIRE_BIN_AGAINST",
+        }
+    }
+}
+
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 
 impl Broker {
     /// Hookwire with this configuration, its data in `directory`.
-    pub(crate) fn hookwire(directory: &Path, configuration: &str) -> Result<Self> {
-        let binary = std::env::var_os("HOOKWIRE_BIN").context(
-            "HOOKWIRE_BIN does not name the broker; run this through `cargo xtask bench`",
-        )?;
+    pub(crate) fn hookwire(build: Build, directory: &Path, configuration: &str) -> Result<Self> {
+        let variable = build.variable();
+        let binary = std::env::var_os(variable).with_context(|| {
+            format!("{variable} does not name a broker; run this through `cargo xtask bench`")
+        })?;
         let config = directory.join("hookwire.hcl");
         std::fs::write(&config, configuration)?;
         let log = directory.join("log");
@@ -96,6 +115,15 @@ impl Broker {
             address,
             log,
         })
+    }
+
+    /// Memory that it holds, in bytes.
+    pub(crate) fn resident_bytes(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kib: u64 = kib.context("no VmRSS")?.trim().parse()?;
+        Ok(kib * 1024)
     }
 
     /// User and system time of all its threads so far.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use hookwire_mqtt::QoS;
 use serde_json::{Value, json};
 
-use crate::broker::Broker;
+use crate::broker::{Broker, Build};
 use crate::load::{self, Load, Pace};
 use crate::report::{Bound, Target, conclude, median};
 use crate::store::sqlite_rows_per_second;
@@ -38,6 +38,9 @@ pub(crate) struct HooksOptions {
     /// Only scenarios whose name holds this word; targets that lack one are left out
     #[arg(long)]
     only: Option<String>,
+    /// A revision of git whose broker is measured in turn with this one
+    #[arg(long, value_name = "REV")]
+    against: Option<String>,
     /// Write figures and targets to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -66,6 +69,7 @@ impl Subject {
 
 #[derive(Debug, Clone, Copy)]
 struct Scenario {
+    build: Build,
     subject: Subject,
     qos: QoS,
     saturated: bool,
@@ -74,7 +78,12 @@ struct Scenario {
 impl Scenario {
     fn name(self) -> String {
         let pace = if self.saturated { "saturated" } else { "paced" };
-        format!("{}, QoS {}, {pace}", self.subject.name(), self.qos.as_u8())
+        let build = match self.build {
+            Build::Now => "",
+            Build::Against => ", against",
+        };
+        let qos = self.qos.as_u8();
+        format!("{}, QoS {qos}, {pace}{build}", self.subject.name())
     }
 }
 
@@ -90,7 +99,7 @@ struct Figures {
 }
 
 pub(crate) fn run(options: &HooksOptions) -> Result<bool> {
-    let scenarios: Vec<Scenario> = scenarios()
+    let scenarios: Vec<Scenario> = scenarios(options.against.is_some())
         .filter(|scenario| {
             options
                 .only
@@ -110,7 +119,12 @@ pub(crate) fn run(options: &HooksOptions) -> Result<bool> {
     // Rounds go over all scenarios, so that the machine's moods fall on each alike.
     let mut rounds: Vec<Vec<Figures>> = vec![Vec::new(); scenarios.len()];
     for round in 1..=options.rounds {
-        for (scenario, figures) in scenarios.iter().zip(&mut rounds) {
+        // Every other round backwards, so that neither of two builds is always first.
+        let mut order: Vec<_> = scenarios.iter().zip(&mut rounds).collect();
+        if round % 2 == 0 {
+            order.reverse();
+        }
+        for (scenario, figures) in order {
             let measured = measure(options, *scenario)
                 .with_context(|| format!("round {round} of {}", scenario.name()))?;
             figures.push(measured);
@@ -130,12 +144,19 @@ pub(crate) fn run(options: &HooksOptions) -> Result<bool> {
         println!("{}", table_line(*scenario, figures));
         rows.push(row(*scenario, figures));
     }
-    let targets = targets(options, &medians)?;
+    let targets = match &options.against {
+        Some(revision) => against(revision, &scenarios, &rounds),
+        None => targets(options, &medians)?,
+    };
     conclude(&targets, &rows, options.json.as_deref())
 }
 
-fn scenarios() -> impl Iterator<Item = Scenario> {
-    Subject::ALL.into_iter().flat_map(|subject| {
+fn scenarios(against: bool) -> impl Iterator<Item = Scenario> {
+    // Mosquitto is measured beside one build, not beside two.
+    let subjects = Subject::ALL
+        .into_iter()
+        .filter(move |subject| !against || *subject != Subject::Mosquitto);
+    subjects.flat_map(move |subject| {
         [
             (QoS::AtMostOnce, true),
             (QoS::AtLeastOnce, true),
@@ -143,19 +164,52 @@ fn scenarios() -> impl Iterator<Item = Scenario> {
             (QoS::AtLeastOnce, false),
         ]
         .into_iter()
-        .map(move |(qos, saturated)| Scenario {
-            subject,
-            qos,
-            saturated,
+        .flat_map(move |(qos, saturated)| {
+            let builds = if against {
+                &[Build::Now, Build::Against][..]
+            } else {
+                &[Build::Now][..]
+            };
+            builds.iter().map(move |&build| Scenario {
+                build,
+                subject,
+                qos,
+                saturated,
+            })
         })
     })
+}
+
+/// CPU time a message now over then: the median of the rounds' own ratios.
+fn against(revision: &str, scenarios: &[Scenario], rounds: &[Vec<Figures>]) -> Vec<Target> {
+    const MOST: f64 = 1.05;
+    let measured: Vec<_> = scenarios.iter().zip(rounds).collect();
+    measured
+        .chunks_exact(2)
+        .filter_map(|pair| {
+            let [(scenario, now), (_, then)] = pair else {
+                return None;
+            };
+            let ratios = now
+                .iter()
+                .zip(then.iter())
+                .map(|(now, then)| now.cpu_us / then.cpu_us);
+            Some(Target {
+                name: format!("CPU over {revision}'s, {}", scenario.name()),
+                figure: median(&mut ratios.collect::<Vec<_>>()),
+                bound: MOST,
+                bound_is: Bound::AtMost,
+                unit: "",
+            })
+        })
+        .collect()
 }
 
 fn measure(options: &HooksOptions, scenario: Scenario) -> Result<Figures> {
     let directory = tempfile::tempdir()?;
     let broker = match scenario.subject {
         Subject::Mosquitto => Broker::mosquitto(directory.path())?,
-        subject => Broker::hookwire(directory.path(), &configuration(subject)?)?,
+        subject => Broker::hookwire(scenario.build, directory.path(), &configuration(subject)?)?,
     };
     let pace = if scenario.saturated {
         Pace::Saturated {

@@ -12,6 +12,7 @@ mod broker;
 mod hooks;
 mod load;
 mod report;
+mod slow_consumer;
 mod store;
 mod wire;
 
@@ -33,11 +34,14 @@ struct Arguments {
 enum Verb {
     /// What rules cost a message: none, a no-op, the sqlite rule; and Mosquitto
     Hooks(hooks::HooksOptions),
+    /// What one subscriber that stops reading costs the others
+    SlowConsumer(slow_consumer::SlowConsumerOptions),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().verb {
         Verb::Hooks(options) => hooks::run(&options),
+        Verb::SlowConsumer(options) => slow_consumer::run(&options),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

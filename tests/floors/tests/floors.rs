@@ -48,8 +48,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("hookwire-sdk-macros", &[]),
     // Beside the house.
     ("hookwire-bench", &["hookwire-mqtt"]),
+    ("hookwire-clients-rumqttc", &[]),
     ("hookwire-componentize", &[]),
     ("hookwire-floors", &[]),
+    ("hookwire-fuzz", &["hookwire-mqtt"]),
     ("xtask", &[]),
 ];
 

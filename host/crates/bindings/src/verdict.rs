@@ -132,6 +132,7 @@ mod tests {
             retain: false,
             at_ms: 7,
             // Payload format 1, user property k=v.
+            expires_at_ms: Message::NEVER,
             properties: Bytes::from_static(b"\x01\x01\x26\0\x01k\0\x01v"),
         }
     }

@@ -2,31 +2,91 @@
 
 use std::collections::BTreeMap;
 
-/// Counts of one shard since it was made. They only grow.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counters {
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
+        /// Counts of one shard since it was made. They only grow.
+        #[derive(Debug, Clone, Default, PartialEq, Eq)]
+        pub struct Counters {
+            $($(#[doc = $doc])* pub $name: u64,)*
+            /// Connections closed for breaking the protocol, by the kind of breach.
+            pub protocol_errors: BTreeMap<&'static str, u64>,
+        }
+
+        impl Counters {
+            /// Adds another shard's counts to these.
+            pub fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)*
+                for (kind, count) in &other.protocol_errors {
+                    *self.protocol_errors.entry(kind).or_default() += count;
+                }
+            }
+
+            /// Every count but those by kind, with its name.
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name),)*].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
     /// CONNECTs answered with success.
-    pub connections_accepted: u64,
+    connections_accepted,
     /// CONNECTs answered with a refusal.
-    pub connections_refused: u64,
-    /// PUBLISH packets taken from clients.
-    pub publishes_received: u64,
-    /// PUBLISH packets handed to connections for writing.
-    pub publishes_sent: u64,
-    /// Publishes that a rule refused, dropped or failed.
-    pub publishes_refused: u64,
-    /// Deliveries dropped because the receiver's queue or output was full.
-    pub deliveries_dropped: u64,
-    /// Deliveries not made because the receiver takes no packet of that size.
-    pub deliveries_too_large: u64,
-    /// Connections closed for breaking the protocol, by the kind of breach.
-    pub protocol_errors: BTreeMap<&'static str, u64>,
-    /// Connections closed because nothing came within the keep-alive time.
-    pub keep_alive_timeouts: u64,
+    connections_refused,
+    /// Clients that a rule did not authenticate.
+    authentications_denied,
+    /// Connections refused because their authentication did not end.
+    authentication_timeouts,
     /// Connections closed because their client id connected again.
-    pub takeovers: u64,
-    /// Times a publisher was not read because of a bound.
-    pub reads_paused: u64,
+    takeovers,
+    /// Connections closed because nothing came within the keep-alive time.
+    keep_alive_timeouts,
+    /// Sessions that ended while their client was away.
+    sessions_expired,
+    /// Wills published.
+    wills_published,
+    /// Bytes read from clients.
+    bytes_received,
+    /// Bytes written to clients.
+    bytes_sent,
+    /// Packets taken from clients.
+    packets_received,
+    /// Packets handed to connections for writing.
+    packets_sent,
+    /// Bytes of payload taken from clients.
+    payload_bytes_received,
+    /// Bytes of payload handed to connections for writing.
+    payload_bytes_sent,
+    /// PUBLISH packets taken from clients.
+    publishes_received,
+    /// PUBLISH packets handed to connections for writing.
+    publishes_sent,
+    /// Those of them that were sent before.
+    publishes_sent_again,
+    /// Publishes that a rule refused, dropped or failed, or that named a topic
+    /// nobody may publish to.
+    publishes_refused,
+    /// Messages held back under `$delayed`.
+    messages_delayed,
+    /// Messages not retained because there were too many.
+    retained_refused,
+    /// QoS 0 deliveries dropped because the client does not read its output.
+    dropped_output_full,
+    /// Deliveries dropped because the client's queue was full.
+    dropped_queue_full,
+    /// QoS 0 deliveries dropped because the client was away.
+    dropped_offline,
+    /// Messages of shared subscriptions dropped for want of a member.
+    dropped_no_member,
+    /// Deliveries not made because the message was past its time.
+    deliveries_expired,
+    /// Deliveries not made because the receiver takes no packet of that size.
+    deliveries_too_large,
+    /// Acknowledgements of packet identifiers that are not in use.
+    acknowledgements_unknown,
+    /// Times a client was not read because of a bound.
+    reads_paused,
 }
 
 impl Counters {
@@ -34,20 +94,12 @@ impl Counters {
         *self.protocol_errors.entry(kind).or_default() += 1;
     }
 
-    /// Adds another shard's counts to these.
-    pub fn add(&mut self, other: &Self) {
-        self.connections_accepted += other.connections_accepted;
-        self.connections_refused += other.connections_refused;
-        self.publishes_received += other.publishes_received;
-        self.publishes_sent += other.publishes_sent;
-        self.publishes_refused += other.publishes_refused;
-        self.deliveries_dropped += other.deliveries_dropped;
-        self.deliveries_too_large += other.deliveries_too_large;
-        for (kind, count) in &other.protocol_errors {
-            *self.protocol_errors.entry(kind).or_default() += count;
-        }
-        self.keep_alive_timeouts += other.keep_alive_timeouts;
-        self.takeovers += other.takeovers;
-        self.reads_paused += other.reads_paused;
+    /// Deliveries dropped for want of room, or of a receiver.
+    #[must_use]
+    pub fn deliveries_dropped(&self) -> u64 {
+        self.dropped_output_full
+            + self.dropped_queue_full
+            + self.dropped_offline
+            + self.dropped_no_member
     }
 }

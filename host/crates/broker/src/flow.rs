@@ -1,14 +1,16 @@
 //! Back-pressure: which connections are not read, and until when.
 
-use crate::connection::ConnectionKey;
+use hookwire_mqtt::Packet;
+
+use crate::connection::{ConnectionKey, Stage};
 use crate::hooks::Hooks;
 use crate::link::Link;
-use crate::shard::{Flow, Shard};
+use crate::shard::Shard;
 
 /// What a connection that is not read waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Obstacle {
-    /// Its own verdicts, or its own output to be written.
+    /// Its CONNACK, its own verdicts, or its own output to be written.
     Itself,
     /// Another worker's credits.
     Link,
@@ -22,15 +24,26 @@ enum Obstacle {
 const SPARE_PAUSED: usize = 64;
 
 impl<H: Hooks> Shard<H> {
-    /// What the caller should do after a packet of this connection.
-    pub(crate) fn flow(&mut self, key: ConnectionKey) -> Flow {
-        if self.live(key).is_none() {
-            return Flow::Close;
+    /// Whether a packet of a connection that is served is not to be taken now.
+    /// What ends an exchange is always taken, whatever else has to wait.
+    pub(crate) fn has_to_wait(&self, key: ConnectionKey, packet: &Packet<'_>) -> bool {
+        match packet {
+            Packet::Publish(_) => self.obstacle(key).is_some(),
+            Packet::PubAck(_) | Packet::PubRec(_) | Packet::PubComp(_) | Packet::Disconnect(_) => {
+                false
+            }
+            _ => self.stopping || self.has_full_output(key),
         }
-        let Some(obstacle) = self.obstacle(key) else {
-            return Flow::Continue;
-        };
-        self.paused_for_room |= obstacle == Obstacle::Room;
+    }
+
+    fn has_full_output(&self, key: ConnectionKey) -> bool {
+        self.connection(key)
+            .is_some_and(|connection| connection.output.len() > self.limits.max_output_bytes)
+    }
+
+    /// The connection is not read until nothing is in its way.
+    pub(crate) fn pause(&mut self, key: ConnectionKey) {
+        self.paused_for_room |= self.obstacle(key) == Some(Obstacle::Room);
         if self.paused.len() > SPARE_PAUSED + 2 * self.connections.len() {
             self.resume_all_free();
         }
@@ -42,7 +55,6 @@ impl<H: Hooks> Shard<H> {
             }
             self.counters.reads_paused += 1;
         }
-        Flow::Pause
     }
 
     /// Reads again from one connection, if nothing is in its way any more.
@@ -94,7 +106,10 @@ impl<H: Hooks> Shard<H> {
     fn obstacle(&self, key: ConnectionKey) -> Option<Obstacle> {
         let connection = self
             .connection(key)
-            .filter(|connection| connection.is_live())?;
+            .filter(|connection| connection.is_open())?;
+        if connection.stage == Stage::Arriving {
+            return Some(Obstacle::Itself);
+        }
         let link_is_full = connection
             .blocked_on
             .and_then(|worker| self.links.get(usize::from(worker)))

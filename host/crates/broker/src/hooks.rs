@@ -49,6 +49,64 @@ pub struct ClientInfo {
     pub username: Option<Arc<str>>,
 }
 
+/// One step of authentication: a CONNECT, or what a client answers in an
+/// enhanced authentication, MQTT 5 section 4.12.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authentication {
+    /// Who wants to be known.
+    pub client: Arc<ClientInfo>,
+    /// Which step it is.
+    pub step: AuthenticationStep,
+    /// Password of CONNECT.
+    pub password: Option<Vec<u8>>,
+    /// The method of an enhanced authentication.
+    pub method: Option<Arc<str>>,
+    /// What the method defines.
+    pub data: Option<Vec<u8>>,
+}
+
+/// Where in an authentication a client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AuthenticationStep {
+    /// CONNECT.
+    Connect,
+    /// AUTH that goes on.
+    Continue,
+    /// AUTH that begins anew, on a connection that is served [MQTT-4.12.1-1].
+    Again,
+}
+
+/// The answer to one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthenticationOutcome {
+    /// The client is who it says; the data goes with CONNACK or AUTH.
+    Accept {
+        /// What the method defines.
+        data: Option<Vec<u8>>,
+    },
+    /// The client is to answer this [MQTT-4.12.0-2].
+    Continue {
+        /// What the method defines.
+        data: Option<Vec<u8>>,
+    },
+    /// The client is refused.
+    Deny {
+        /// Why.
+        refusal: Refusal,
+        /// Where else it may try, for `UseAnotherServer` and `ServerMoved`.
+        server_reference: Option<String>,
+    },
+}
+
+/// An answer on its way back to the core.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authenticated {
+    /// The step it is about.
+    pub ticket: Ticket,
+    /// The answer.
+    pub outcome: AuthenticationOutcome,
+}
+
 /// A hook about a client rather than a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ClientHook {
@@ -129,6 +187,9 @@ pub trait Hooks {
     /// Hands over a message; the verdict comes through [`Hooks::take_decided`].
     fn submit_publish(&mut self, set: RuleSet, ticket: Ticket, message: Arc<Message>);
 
+    /// Whether any rule listens to `message.acked` at all.
+    fn wants_acked(&self) -> bool;
+
     /// The rules of `message.acked` that match `topic`.
     fn match_acked(&mut self, topic: TopicName<'_>) -> RuleSet;
 
@@ -140,6 +201,18 @@ pub trait Hooks {
 
     /// Something happened to a client.
     fn submit_client(&mut self, event: ClientEvent);
+
+    /// Whether anybody authenticates clients with this method; without one, by
+    /// user name and password. A method that nobody has is refused; where nobody
+    /// looks at passwords, every client may connect.
+    fn wants_authentication(&self, method: Option<&str>) -> bool;
+
+    /// Hands over one step; the answer comes through
+    /// [`Hooks::take_authenticated`]. A client has one step open at a time.
+    fn submit_authentication(&mut self, ticket: Ticket, step: Authentication);
+
+    /// Moves the answers that arrived since the last call to `answers`.
+    fn take_authenticated(&mut self, answers: &mut Vec<Authenticated>);
 
     /// Whether the queues that this client's events go to are below their
     /// bound. While they are not, the core reads nothing more from the client.

@@ -4,7 +4,7 @@ use crate::message::MessageId;
 
 const NODE_BITS: u32 = 16;
 const TIME_MASK: u64 = (1 << 43) - 1;
-const SEQUENCE_BITS: u32 = 48;
+pub(crate) const SEQUENCE_BITS: u32 = 48;
 const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
 const WORKER_MASK: u64 = (1 << 10) - 1;
 

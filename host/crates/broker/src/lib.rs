@@ -8,34 +8,50 @@
 
 mod connection;
 mod counters;
+mod delayed;
+mod faults;
 mod filter_index;
 mod flow;
+mod group;
 mod hooks;
 mod id;
+mod inspect;
 mod lifecycle;
+mod limits;
 mod link;
 mod message;
 mod output;
+mod retained;
 mod routes;
 mod session;
 mod shard;
+mod sharing;
 mod spine;
+mod sys;
 mod time;
+mod timers;
 mod topic_cache;
+mod topic_index;
 mod transit;
 mod wheel;
 
 pub use connection::{CloseReason, ConnectionKey};
 pub use counters::Counters;
+pub use faults::Fault;
 pub use filter_index::FilterIndex;
+pub use group::{Dispatch, SharedStrategy};
 pub use hooks::{
-    ClientEvent, ClientHook, ClientInfo, Decided, Hooks, PublishFacts, Refusal, RuleSet, Ticket,
-    Verdict,
+    Authenticated, Authentication, AuthenticationOutcome, AuthenticationStep, ClientEvent,
+    ClientHook, ClientInfo, Decided, Hooks, PublishFacts, Refusal, RuleSet, Ticket, Verdict,
 };
 pub use id::IdGenerator;
+pub use inspect::Holdings;
+pub use limits::{Limits, QueueOverflow};
 pub use link::{Mail, WorkerId, worker_of};
 pub use message::{Message, MessageId};
 pub use output::Output;
+pub use retained::RetainedMessages;
 pub use routes::RouteTable;
-pub use shard::{Flow, Limits, Shard};
+pub use shard::{Flow, Shard, ShardSetup};
+pub use sys::Node;
 pub use time::Now;

@@ -8,6 +8,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use crate::group::Dispatch;
 use crate::message::Message;
 
 /// Number of a worker of this node, from 0.
@@ -27,6 +28,8 @@ pub fn worker_of(client_id: &str, workers: usize) -> usize {
 pub enum Mail {
     /// A message that passed its rules, for the receiver's own subscribers.
     Publish(Arc<Message>),
+    /// A message that passed its rules, for one member of a shared subscription.
+    Shared(Arc<Message>, Dispatch),
     /// The receiver of publishes of that many bytes has taken them.
     Credit(usize),
 }
@@ -47,17 +50,19 @@ pub(crate) struct Link {
 const WINDOW_BYTES: usize = 512 * 1024;
 const CREDIT_LOT_BYTES: usize = WINDOW_BYTES / 4;
 
-/// What a message costs beside its payload and topic.
-const OVERHEAD_BYTES: usize = 64;
-
-fn cost_bytes(message: &Message) -> usize {
-    message.payload.len() + message.topic.len() + message.properties.len() + OVERHEAD_BYTES
-}
-
 impl Link {
     pub(crate) fn send(&mut self, message: Arc<Message>) {
-        self.uncredited_bytes = self.uncredited_bytes.saturating_add(cost_bytes(&message));
+        self.count(&message);
         self.outbox.push(Mail::Publish(message));
+    }
+
+    pub(crate) fn send_shared(&mut self, message: Arc<Message>, dispatch: Dispatch) {
+        self.count(&message);
+        self.outbox.push(Mail::Shared(message, dispatch));
+    }
+
+    fn count(&mut self, message: &Message) {
+        self.uncredited_bytes = self.uncredited_bytes.saturating_add(message.held_bytes());
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -69,7 +74,7 @@ impl Link {
     }
 
     pub(crate) fn took(&mut self, message: &Message) {
-        self.owed_bytes = self.owed_bytes.saturating_add(cost_bytes(message));
+        self.owed_bytes = self.owed_bytes.saturating_add(message.held_bytes());
     }
 
     /// What is to be carried now; empty when nothing is worth a journey.

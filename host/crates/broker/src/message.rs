@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hookwire_mqtt::QoS;
+use hookwire_mqtt::{PublishProperties, QoS};
 
 /// The identity of a message: assigned once, when it enters the spine.
 ///
@@ -22,6 +22,11 @@ impl MessageId {
 
     pub(crate) fn from_halves(high: u64, low: u64) -> Self {
         Self { high, low }
+    }
+
+    /// The worker that the message entered on.
+    pub(crate) fn worker(self) -> u64 {
+        self.low >> crate::id::SEQUENCE_BITS
     }
 
     /// The 20 characters.
@@ -74,7 +79,41 @@ pub struct Message {
     pub retain: bool,
     /// When it entered, milliseconds since the Unix epoch.
     pub at_ms: u64,
+    /// When it is worth nothing any more, milliseconds since the Unix epoch;
+    /// [`Message::NEVER`] without a message expiry interval.
+    pub expires_at_ms: u64,
     /// MQTT 5 properties that travel with it, encoded and checked; empty for
     /// messages of older clients.
     pub properties: Bytes,
+}
+
+impl Message {
+    /// The expiry of a message that has none.
+    pub const NEVER: u64 = u64::MAX;
+
+    /// When a message with these properties expires that entered at `at_ms`.
+    #[must_use]
+    pub fn expiry(properties: PublishProperties<'_>, at_ms: u64) -> u64 {
+        if properties.is_empty() {
+            return Self::NEVER;
+        }
+        properties
+            .message_expiry_interval()
+            .map_or(Self::NEVER, |seconds| {
+                at_ms.saturating_add(u64::from(seconds) * 1_000)
+            })
+    }
+
+    /// Whether it is past its time.
+    #[must_use]
+    pub fn is_expired(&self, wall_ms: u64) -> bool {
+        self.expires_at_ms <= wall_ms
+    }
+
+    /// Bytes that it keeps in memory, about.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        const OVERHEAD_BYTES: usize = 64;
+        self.payload.len() + self.topic.len() + self.properties.len() + OVERHEAD_BYTES
+    }
 }

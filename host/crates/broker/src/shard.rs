@@ -3,50 +3,59 @@
 use std::sync::Arc;
 
 use foldhash::HashMap;
-use hookwire_mqtt::{QoS, ReasonCode};
+use hookwire_mqtt::{ProtocolVersion, ReasonCode};
 use slab::Slab;
 
 use crate::connection::{CloseReason, Connection, ConnectionKey, Farewell, Stage};
 use crate::counters::Counters;
+use crate::delayed::Delayed;
+use crate::faults::Planted;
 use crate::filter_index::FilterIndex;
-use crate::hooks::{Decided, Hooks, Ticket};
+use crate::hooks::{Authenticated, Decided, Hooks, Ticket};
 use crate::id::IdGenerator;
+use crate::limits::Limits;
 use crate::link::{Link, Mail, WorkerId};
+use crate::message::Message;
 use crate::output::Output;
+use crate::retained::RetainedMessages;
 use crate::routes::RouteTable;
-use crate::session::{Session, SessionKey};
+use crate::session::{Granted, Session, SessionKey};
+use crate::sys::{Node, Speaker};
 use crate::time::Now;
+use crate::timers::Timer;
 use crate::topic_cache::TopicCache;
-use crate::transit::{Frames, Transit};
+use crate::transit::Frames;
 use crate::wheel::Wheel;
-
-/// Bounds of the protocol, for every client of a shard.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Largest packet taken from a client, in bytes; MQTT 5 clients are told.
-    pub max_packet_bytes: u32,
-    /// Publishes of one client that may wait for rules at once.
-    pub receive_maximum: u16,
-    /// QoS 1 messages to one client that may be unacknowledged.
-    pub max_inflight: u16,
-    /// Messages that may wait for one client behind that window.
-    pub max_queued_messages: usize,
-    /// Unwritten bytes of one client beyond which it gets no QoS 0 message and
-    /// is not read.
-    pub max_output_bytes: usize,
-    /// Largest keep-alive granted, in seconds; 0 grants any.
-    pub max_keep_alive_s: u16,
-}
 
 /// Whether the caller should go on with a connection's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     /// Decode and hand over the next packet.
     Continue,
-    /// Keep the rest until [`Shard::take_resumed`] names the connection.
-    Pause,
+    /// The packet was not taken: hand it over again, and nothing behind it
+    /// before, when [`Shard::take_resumed`] names the connection.
+    Later,
     /// Throw the rest away: the connection is closing.
     Close,
+}
+
+/// What a shard is made of, beside its hooks.
+#[derive(Debug)]
+pub struct ShardSetup {
+    /// Its number, below `workers`.
+    pub worker: WorkerId,
+    /// How many share `routes` and `retained`.
+    pub workers: WorkerId,
+    /// The bounds of its clients.
+    pub limits: Limits,
+    /// Where messages go.
+    pub routes: Arc<RouteTable>,
+    /// What new subscribers get.
+    pub retained: Arc<RetainedMessages>,
+    /// Makes its message ids.
+    pub ids: IdGenerator,
+    /// What speaks under `$SYS`, if anything does.
+    pub node: Option<Arc<Node>>,
 }
 
 /// One worker's clients. See the crate's own page for how it is driven.
@@ -67,13 +76,30 @@ pub struct Shard<H> {
     pub(crate) topics: TopicCache,
     pub(crate) links: Vec<Link>,
     pub(crate) frames: Frames,
-    pub(crate) wheel: Wheel<ConnectionKey>,
+    pub(crate) wheel: Wheel<Timer>,
+    pub(crate) retained: Arc<RetainedMessages>,
+    pub(crate) delayed: Delayed,
+    /// The connection of each client id that is to be served next.
+    pub(crate) arriving: HashMap<Arc<str>, ConnectionKey>,
+    /// Closed connections of each client id with publishes in the rules.
+    pub(crate) leaving: HashMap<Arc<str>, usize>,
+    /// Sessions to which nothing is sent until the lanes have room.
+    pub(crate) held: Vec<SessionKey>,
+    /// When no session has [`Session::recent`] messages any more.
+    pub(crate) recent_until_ms: u64,
+    /// For properties of one PUBLISH.
+    pub(crate) scratch: Vec<u8>,
+    /// What somebody should know; see [`Shard::take_warnings`].
+    pub(crate) warnings: Vec<String>,
+    pub(crate) planted: Planted,
+    pub(crate) speaker: Speaker,
     generation: u32,
     dirty: Vec<ConnectionKey>,
     pub(crate) paused: Vec<ConnectionKey>,
     pub(crate) resumed: Vec<ConnectionKey>,
     buffers: Vec<Vec<u8>>,
     decided: Vec<Decided>,
+    pub(crate) authenticated: Vec<Authenticated>,
     /// Whether some connection waits for room in a lane.
     pub(crate) paused_for_room: bool,
     pub(crate) stopping: bool,
@@ -85,8 +111,7 @@ pub struct Shard<H> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Subscriber {
     pub(crate) session: SessionKey,
-    pub(crate) qos: QoS,
-    pub(crate) no_local: bool,
+    pub(crate) granted: Granted,
 }
 
 /// Output buffers kept for reuse, and how large one may be to be kept.
@@ -94,38 +119,41 @@ const KEPT_BUFFERS: usize = 256;
 const KEPT_BUFFER_BYTES: usize = 64 * 1024;
 
 impl<H: Hooks> Shard<H> {
-    /// An empty shard: number `worker` of `workers` that share `routes`.
-    pub fn new(
-        worker: WorkerId,
-        workers: WorkerId,
-        limits: Limits,
-        routes: Arc<RouteTable>,
-        ids: IdGenerator,
-        hooks: H,
-        now: Now,
-    ) -> Self {
+    /// An empty shard.
+    pub fn new(setup: ShardSetup, hooks: H, now: Now) -> Self {
         Self {
-            worker,
-            limits,
+            worker: setup.worker,
+            limits: setup.limits,
             hooks,
-            ids,
+            ids: setup.ids,
             counters: Counters::default(),
             connections: Slab::new(),
             sessions: Slab::new(),
             clients: HashMap::default(),
-            routes,
+            routes: setup.routes,
             subscriptions: FilterIndex::default(),
             subscriptions_generation: 0,
             topics: TopicCache::default(),
-            links: (0..workers).map(|_| Link::default()).collect(),
+            links: (0..setup.workers).map(|_| Link::default()).collect(),
             frames: Frames::default(),
             wheel: Wheel::new(now.mono_ms),
+            retained: setup.retained,
+            delayed: Delayed::default(),
+            arriving: HashMap::default(),
+            leaving: HashMap::default(),
+            held: Vec::new(),
+            recent_until_ms: 0,
+            scratch: Vec::new(),
+            warnings: Vec::new(),
+            planted: Planted::default(),
+            speaker: Speaker::of(setup.node),
             generation: 0,
             dirty: Vec::new(),
             paused: Vec::new(),
             resumed: Vec::new(),
             buffers: Vec::new(),
             decided: Vec::new(),
+            authenticated: Vec::new(),
             paused_for_room: false,
             stopping: false,
             output_is_pressing: false,
@@ -150,15 +178,17 @@ impl<H: Hooks> Shard<H> {
     }
 
     /// Mail from another shard, in the order it was sent.
-    pub fn receive(&mut self, from: WorkerId, mail: Vec<Mail>) {
+    pub fn receive(&mut self, now: Now, from: WorkerId, mail: Vec<Mail>) {
         let mut credited = false;
         for piece in mail {
             match piece {
                 Mail::Publish(message) => {
-                    if let Some(link) = self.links.get_mut(usize::from(from)) {
-                        link.took(&message);
-                    }
-                    self.deliver_local(&mut Transit::of(&message));
+                    self.took_mail(from, &message);
+                    self.deliver_mail(now, &message);
+                }
+                Mail::Shared(message, dispatch) => {
+                    self.took_mail(from, &message);
+                    self.deliver_shared_mail(now, &message, &dispatch);
                 }
                 Mail::Credit(bytes) => {
                     if let Some(link) = self.links.get_mut(usize::from(from)) {
@@ -173,6 +203,12 @@ impl<H: Hooks> Shard<H> {
         }
     }
 
+    fn took_mail(&mut self, from: WorkerId, message: &Message) {
+        if let Some(link) = self.links.get_mut(usize::from(from)) {
+            link.took(message);
+        }
+    }
+
     /// Takes what the hooks decided since the last call, releases publishes in
     /// order, and reads again from clients that waited for room.
     pub fn take_verdicts(&mut self, now: Now) {
@@ -182,21 +218,12 @@ impl<H: Hooks> Shard<H> {
             self.settle(now, ticket, verdict);
         }
         self.decided = decided;
+        self.take_authenticated(now);
         if self.paused_for_room {
             self.resume_all_free();
         }
-    }
-
-    /// Closes the connections whose keep-alive ran out. Call it at least once a second.
-    pub fn tick(&mut self, now: Now) {
-        let mut due = Vec::new();
-        let connections = &self.connections;
-        self.wheel.turn(now.mono_ms, &mut due, |key| {
-            let connection = connections.get(key.index as usize);
-            connection.is_some_and(|connection| connection.generation == key.generation)
-        });
-        for key in due {
-            self.check_keep_alive(now, key);
+        if !self.held.is_empty() {
+            self.release_held(now);
         }
     }
 
@@ -205,20 +232,15 @@ impl<H: Hooks> Shard<H> {
         self.stopping = true;
     }
 
-    /// Publishes that were read and not yet released.
-    #[must_use]
-    pub fn unreleased(&self) -> usize {
-        self.connections
-            .iter()
-            .map(|(_, connection)| connection.pipeline.len())
-            .sum()
-    }
-
     /// Closes every connection because the broker stops.
     pub fn close_all(&mut self, now: Now) {
         let keys: Vec<ConnectionKey> = self.keys().collect();
         for key in keys {
-            let farewell = Farewell::new(ReasonCode::ServerShuttingDown, "the broker stops");
+            let mut farewell = Farewell::new(ReasonCode::ServerShuttingDown, "the broker stops");
+            if let Some(reference) = &self.limits.server_reference {
+                farewell.reason = ReasonCode::UseAnotherServer;
+                farewell.server_reference = Some(reference.clone());
+            }
             self.close(now, key, CloseReason::ServerStops, Some(farewell));
         }
     }
@@ -267,12 +289,20 @@ impl<H: Hooks> Shard<H> {
             .map(|connection| &mut connection.output)
     }
 
-    /// The output was written as far as the socket took it.
-    pub fn written(&mut self, key: ConnectionKey) {
+    /// The output was written as far as the socket took it: what waited for
+    /// that may be sent, or read.
+    pub fn written(&mut self, now: Now, key: ConnectionKey) {
+        let max_output_bytes = self.limits.max_output_bytes;
         let Some(connection) = self.connection_mut(key) else {
             return;
         };
         let paused = connection.paused;
+        let starved = if connection.is_starved && connection.output.len() <= max_output_bytes / 2 {
+            connection.is_starved = false;
+            connection.session
+        } else {
+            None
+        };
         if let Some(mut buffer) = connection.output.reclaim()
             && self.buffers.len() < KEPT_BUFFERS
             && buffer.capacity() <= KEPT_BUFFER_BYTES
@@ -283,13 +313,16 @@ impl<H: Hooks> Shard<H> {
         if paused {
             self.resume_if_free(key);
         }
+        if let Some(session) = starved {
+            self.send_waiting(now, session);
+        }
     }
 
     /// Whether the connection is only waiting for its output to be written.
     #[must_use]
     pub fn is_closing(&self, key: ConnectionKey) -> bool {
         self.connection(key)
-            .is_none_or(|connection| !connection.is_live())
+            .is_none_or(|connection| !connection.is_open())
     }
 
     /// The hooks this shard was given.
@@ -297,39 +330,38 @@ impl<H: Hooks> Shard<H> {
         &mut self.hooks
     }
 
-    /// What happened so far.
-    #[must_use]
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    /// Plants a fault, for a simulation that has to find it.
+    #[cfg(feature = "planted-faults")]
+    pub fn plant(&mut self, fault: crate::Fault) {
+        self.planted.fault = Some(fault);
     }
 
-    /// Connections that are served.
-    #[must_use]
-    pub fn live_connections(&self) -> usize {
-        self.clients.len()
+    /// Counts bytes that the caller read from a client's socket.
+    pub fn count_read(&mut self, bytes: usize) {
+        self.counters.bytes_received += bytes as u64;
     }
 
-    /// Connections known in any stage, for checks that nothing is left behind.
-    #[must_use]
-    pub fn connections(&self) -> usize {
-        self.connections.len()
+    /// Counts bytes that the caller wrote to a client's socket.
+    pub fn count_written(&mut self, bytes: usize) {
+        self.counters.bytes_sent += bytes as u64;
     }
 
-    pub(crate) fn insert_connection(&mut self, now: Now, connection: Connection) -> ConnectionKey {
+    /// Takes what somebody who looks after the broker should know.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    pub(crate) fn insert_connection(&mut self, connection: Connection) -> ConnectionKey {
         self.generation = self.generation.wrapping_add(1);
         let entry = self.connections.vacant_entry();
         let key = ConnectionKey {
             index: u32::try_from(entry.key()).unwrap_or(u32::MAX),
             generation: self.generation,
         };
-        let keep_alive_ms = connection.keep_alive_ms;
         entry.insert(Connection {
             generation: self.generation,
             ..connection
         });
-        if keep_alive_ms > 0 {
-            self.wheel.insert(now.mono_ms + keep_alive_ms, key);
-        }
         key
     }
 
@@ -364,6 +396,12 @@ impl<H: Hooks> Shard<H> {
             .filter(|connection| connection.is_live())
     }
 
+    pub(crate) fn session(&self, key: SessionKey) -> Option<&Session> {
+        self.sessions
+            .get(key.index as usize)
+            .filter(|session| session.generation == key.generation)
+    }
+
     pub(crate) fn session_mut(&mut self, key: SessionKey) -> Option<&mut Session> {
         self.sessions
             .get_mut(key.index as usize)
@@ -387,6 +425,23 @@ impl<H: Hooks> Shard<H> {
                 connection.dirty = true;
                 self.dirty.push(key);
             }
+        }
+    }
+
+    /// Appends a packet to the output of a connection that is open.
+    pub(crate) fn append_packet(
+        &mut self,
+        key: ConnectionKey,
+        encode: impl FnOnce(ProtocolVersion, &mut Vec<u8>),
+    ) {
+        self.touch(key);
+        if let Some(connection) = self
+            .connections
+            .get_mut(key.index as usize)
+            .filter(|connection| connection.generation == key.generation && connection.is_open())
+        {
+            encode(connection.version, connection.output.tail());
+            self.counters.packets_sent += 1;
         }
     }
 

@@ -1,26 +1,52 @@
 //! The spine: what happens to every message, in this order, wherever it came
-//! from: the rules decide, it is matched, delivered, and acknowledged.
+//! from: the rules decide, it is retained, matched, delivered, and acknowledged.
 //!
 //! Clients' publishes and wills enter at the top. Mail of other workers enters
-//! below the rules, at [`Shard::deliver_local`], so that a rule sees a message once.
+//! below the rules, at [`Shard::deliver_mail`], so that a rule sees a message once.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hookwire_mqtt::{PacketId, Publish, QoS, TopicName, Will};
+use hookwire_mqtt::{Publish, PublishProperties, ReasonCode, TopicName, Will};
 
-use crate::connection::{CloseReason, ConnectionKey, Farewell, Pending};
-use crate::hooks::{Hooks, PublishFacts, Refusal, RuleSet, Ticket, Verdict};
+use crate::connection::{CloseReason, Connection, ConnectionKey, Farewell, Pending, Receipt};
+use crate::delayed::{self, DELAYED_PREFIX};
+use crate::faults::Fault;
+use crate::hooks::{ClientInfo, Hooks, PublishFacts, Refusal, RuleSet, Ticket, Verdict};
 use crate::message::Message;
+use crate::retained::Retained;
+use crate::session::SessionKey;
 use crate::shard::Shard;
 use crate::time::Now;
 use crate::topic_cache::{Stamp, Target, TopicEntry};
 use crate::transit::Transit;
 
+/// A PUBLISH of a client, checked, with its topic found.
+pub(crate) struct Incoming<'a> {
+    pub(crate) publish: &'a Publish<'a>,
+    /// The topic that the packet names, or that its alias stands for.
+    pub(crate) topic: TopicName<'a>,
+    /// Whether the payload is what its format indicator says, or nobody asks.
+    pub(crate) is_in_its_format: bool,
+}
+
+impl Incoming<'_> {
+    /// Whether it simply goes to its topic.
+    fn is_plain(&self) -> bool {
+        self.is_in_its_format && !self.topic.is_reserved()
+    }
+}
+
 impl<H: Hooks> Shard<H> {
     /// The top of the spine for a client's own publish, already checked.
-    pub(crate) fn publish(&mut self, now: Now, key: ConnectionKey, publish: &Publish<'_>) {
-        let entry = self.topic_entry(publish.topic);
+    pub(crate) fn publish(&mut self, now: Now, key: ConnectionKey, incoming: &Incoming<'_>) {
+        let publish = incoming.publish;
+        let (topic, delay_ms, refusal) = if incoming.is_plain() {
+            (incoming.topic, None, None)
+        } else {
+            self.destination(incoming)
+        };
+        let entry = self.topic_entry(topic);
         let facts = PublishFacts {
             qos: publish.qos,
             retain: publish.retain,
@@ -33,6 +59,7 @@ impl<H: Hooks> Shard<H> {
         };
         let properties = publish.properties.forwardable();
         let client = Arc::clone(&connection.client);
+        let receipt = Receipt::of(publish.qos, publish.packet_id);
         let mut transit = Transit {
             id,
             topic: &entry.topic,
@@ -41,67 +68,165 @@ impl<H: Hooks> Shard<H> {
             qos: publish.qos,
             retain: publish.retain,
             at_ms: now.wall_ms,
+            expires_at_ms: Message::expiry(publish.properties, now.wall_ms),
             properties: &properties,
             kept: None,
         };
-        if !wanted && connection.pipeline.is_empty() {
-            self.route(key, &entry, &mut transit);
-            self.acknowledge(key, publish.packet_id, None);
-            return;
+        let is_simple = !wanted && delay_ms.is_none() && refusal.is_none();
+        if is_simple && connection.pipeline.is_empty() {
+            let is_matched = self.route(now, Some(key), &entry, &mut transit);
+            return self.acknowledge(key, receipt, taken(is_matched));
         }
-        let rules = wanted.then_some(entry.publish_rules);
-        self.line_up(key, rules, transit.shared(), publish.packet_id);
+        let rules = (wanted && refusal.is_none()).then_some(entry.publish_rules);
+        self.line_up(
+            key,
+            rules,
+            Pending {
+                message: transit.shared(),
+                receipt,
+                delay_ms: delay_ms.unwrap_or_default(),
+                has_rules: wanted,
+                verdict: refusal.map(Verdict::Deny),
+            },
+        );
+        if rules.is_none() {
+            self.release(now, key);
+        }
+    }
+
+    /// The topic to route to and the delay before it, or why it goes nowhere.
+    fn destination<'a>(
+        &self,
+        incoming: &Incoming<'a>,
+    ) -> (TopicName<'a>, Option<u64>, Option<Refusal>) {
+        let topic = incoming.topic;
+        let refused = |reason, text: &str| {
+            let text = text.to_owned();
+            (topic, None, Some(Refusal { reason, text }))
+        };
+        if !incoming.is_in_its_format {
+            return refused(ReasonCode::PayloadFormatInvalid, "the payload is not UTF-8");
+        }
+        if topic.as_str().starts_with("$SYS/") {
+            let text = "topics under $SYS are this server's own";
+            return refused(ReasonCode::TopicNameInvalid, text);
+        }
+        if !topic.as_str().starts_with(DELAYED_PREFIX) {
+            return (topic, None, None);
+        }
+        let bytes = incoming.publish.payload.len() + topic.as_str().len();
+        match delayed::parse(topic.as_str()) {
+            Ok(_) if !self.may_delay(bytes) => {
+                refused(ReasonCode::QuotaExceeded, "too many messages are delayed")
+            }
+            Ok((topic, delay_ms)) => (topic, Some(delay_ms), None),
+            Err(delayed::NotDelayed) => refused(
+                ReasonCode::TopicNameInvalid,
+                "a delayed topic is $delayed/SECONDS/TOPIC, of at most 4294967 seconds",
+            ),
+        }
     }
 
     /// The top of the spine for the will of a connection that just closed.
     pub(crate) fn publish_will(&mut self, now: Now, key: ConnectionKey, will: Will) {
-        let Ok(topic) = TopicName::new(&will.topic) else {
+        if self.planted.is(Fault::WillLost) {
+            return;
+        }
+        let (topic, delay_ms) = match delayed::parse(&will.topic) {
+            Ok((topic, delay_ms)) => (topic, delay_ms),
+            Err(delayed::NotDelayed) => match TopicName::new(&will.topic) {
+                Ok(topic) => (topic, 0),
+                Err(_) => return,
+            },
+        };
+        let Some(connection) = self.connection(key) else {
             return;
         };
-        let entry = self.topic_entry(topic);
-        let id = self.ids.next(now.wall_ms);
-        let facts = PublishFacts {
-            qos: will.qos,
-            retain: will.retain,
-            payload_bytes: will.payload.len(),
-        };
-        let wanted = self.hooks.wants_publish(entry.publish_rules, facts);
-        let Some(connection) = self.connection_mut(key) else {
-            return;
-        };
-        let message = Arc::new(Message {
-            id,
-            topic: Arc::clone(&entry.topic),
+        let sender = Arc::clone(&connection.client.clientid);
+        let properties = PublishProperties::from_validated(&will.properties);
+        let message = Message {
+            id: self.ids.next(now.wall_ms),
+            topic: self.topics.topic_text(topic.as_str()),
             payload: will.payload.into(),
-            sender: Arc::clone(&connection.client.clientid),
+            sender,
             qos: will.qos,
             retain: will.retain,
             at_ms: now.wall_ms,
+            expires_at_ms: Message::expiry(properties, now.wall_ms),
             properties: will.properties.into(),
+        };
+        self.counters.wills_published += 1;
+        self.publish_own(now, key, message, delay_ms);
+    }
+
+    /// The top of the spine for the will of a client that is long gone.
+    pub(crate) fn publish_late_will(&mut self, now: Now, client: &Arc<ClientInfo>, will: Will) {
+        let key = self.insert_connection(Connection::detached(Arc::clone(client)));
+        self.publish_will(now, key, will);
+        self.free_if_done(key);
+    }
+
+    /// The top of the spine for what the broker itself publishes.
+    pub(crate) fn publish_house(&mut self, now: Now, message: Message) {
+        let client = Arc::new(ClientInfo {
+            clientid: Arc::clone(&message.sender),
+            username: None,
         });
-        let rules = wanted.then_some(entry.publish_rules);
-        self.line_up(key, rules, message, None);
+        let key = self.insert_connection(Connection::detached(client));
+        self.publish_own(now, key, message, 0);
+        self.free_if_done(key);
+    }
+
+    fn publish_own(&mut self, now: Now, key: ConnectionKey, message: Message, delay_ms: u64) {
+        let Ok(topic) = TopicName::new(&message.topic) else {
+            return;
+        };
+        let entry = self.topic_entry(topic);
+        let facts = PublishFacts {
+            qos: message.qos,
+            retain: message.retain,
+            payload_bytes: message.payload.len(),
+        };
+        let wanted = self.hooks.wants_publish(entry.publish_rules, facts);
+        self.line_up(
+            key,
+            wanted.then_some(entry.publish_rules),
+            Pending {
+                message: Arc::new(message),
+                receipt: None,
+                delay_ms,
+                has_rules: wanted,
+                verdict: None,
+            },
+        );
         self.release(now, key);
     }
 
     /// Puts a message at the end of its publisher's pipeline, and before the
     /// rules that want it; without any it is decided already.
-    fn line_up(
-        &mut self,
-        key: ConnectionKey,
-        rules: Option<RuleSet>,
-        message: Arc<Message>,
-        packet_id: Option<PacketId>,
-    ) {
+    fn line_up(&mut self, key: ConnectionKey, rules: Option<RuleSet>, mut pending: Pending) {
+        let acks_early = self.planted.is(Fault::AckBeforeVerdict);
         let Some(connection) = self.connection_mut(key) else {
             return;
         };
+        if pending
+            .receipt
+            .is_some_and(|receipt| !receipt.is_exactly_once())
+        {
+            connection.unacknowledged = connection.unacknowledged.saturating_add(1);
+        }
+        if rules.is_none() && pending.verdict.is_none() {
+            pending.verdict = Some(Verdict::Proceed);
+        }
+        let early = if acks_early {
+            pending.receipt.take()
+        } else {
+            None
+        };
         let ticket = Self::ticket(key, connection.pipeline.next_sequence());
-        connection.pipeline.push(Pending {
-            message: Arc::clone(&message),
-            packet_id,
-            verdict: rules.is_none().then_some(Verdict::Proceed),
-        });
+        let message = Arc::clone(&pending.message);
+        connection.pipeline.push(pending);
+        self.acknowledge(key, early, ReasonCode::Success);
         if let Some(rules) = rules {
             self.hooks.submit_publish(rules, ticket, message);
         }
@@ -124,43 +249,57 @@ impl<H: Hooks> Shard<H> {
             self.conclude(now, key, &pending, verdict);
         }
         self.resume_if_free(key);
+        self.left_if_settled(now, key);
         self.free_if_done(key);
     }
 
     fn conclude(&mut self, now: Now, key: ConnectionKey, pending: &Pending, verdict: Verdict) {
-        let stopped = self
-            .connection(key)
-            .is_some_and(|connection| connection.is_fail_stopped);
-        if stopped && pending.packet_id.is_some() {
-            self.counters.publishes_refused += 1;
+        let receipt = pending.receipt;
+        let Some(connection) = self.connection_mut(key) else {
             return;
+        };
+        if receipt.is_some_and(|receipt| !receipt.is_exactly_once()) {
+            connection.unacknowledged = connection.unacknowledged.saturating_sub(1);
         }
+        if connection.is_fail_stopped && receipt.is_some() {
+            self.counters.publishes_refused += 1;
+            return self.forget_received(key, receipt);
+        }
+        let message = match verdict {
+            Verdict::Proceed => Arc::clone(&pending.message),
+            Verdict::Replace(message) => message,
+            refused => {
+                self.counters.publishes_refused += 1;
+                return self.conclude_refused(now, key, receipt, refused);
+            }
+        };
+        if pending.delay_ms > 0 {
+            self.delay(now, pending.delay_ms, message);
+            return self.acknowledge(key, receipt, ReasonCode::Success);
+        }
+        let is_matched = self.route_message(now, Some(key), &message);
+        // A rule that saw it may be all that it is for.
+        self.acknowledge(key, receipt, taken(is_matched || pending.has_rules));
+    }
+
+    fn conclude_refused(
+        &mut self,
+        now: Now,
+        key: ConnectionKey,
+        receipt: Option<Receipt>,
+        verdict: Verdict,
+    ) {
         match verdict {
-            Verdict::Proceed => {
-                self.route_message(key, &pending.message);
-                self.acknowledge(key, pending.packet_id, None);
+            Verdict::Proceed | Verdict::Replace(_) | Verdict::Drop => {
+                self.acknowledge(key, receipt, ReasonCode::Success);
             }
-            Verdict::Replace(message) => {
-                self.route_message(key, &message);
-                self.acknowledge(key, pending.packet_id, None);
-            }
-            Verdict::Drop => {
-                self.counters.publishes_refused += 1;
-                self.acknowledge(key, pending.packet_id, None);
-            }
-            Verdict::Deny(refusal) => {
-                self.counters.publishes_refused += 1;
-                self.acknowledge(key, pending.packet_id, Some(refusal));
-            }
+            Verdict::Deny(refusal) => self.refuse_publish(key, receipt, refusal),
             Verdict::Disconnect(refusal) => {
-                self.counters.publishes_refused += 1;
+                self.forget_received(key, receipt);
                 let farewell = Farewell::new(refusal.reason, refusal.text);
                 self.close(now, key, CloseReason::Refused, Some(farewell));
             }
-            Verdict::Failed { refusal, .. } => {
-                self.counters.publishes_refused += 1;
-                self.not_stored(now, key, pending.packet_id, refusal);
-            }
+            Verdict::Failed { refusal, .. } => self.not_stored(now, key, receipt, refusal),
         }
     }
 
@@ -171,67 +310,115 @@ impl<H: Hooks> Shard<H> {
         &mut self,
         now: Now,
         key: ConnectionKey,
-        packet_id: Option<PacketId>,
+        receipt: Option<Receipt>,
         refusal: Refusal,
     ) {
-        let Some(connection) = self.live(key) else {
+        let Some(connection) = self.connection_mut(key) else {
             return;
         };
-        if packet_id.is_none() || connection.version == hookwire_mqtt::ProtocolVersion::V5 {
-            self.acknowledge(key, packet_id, Some(refusal));
-        } else {
-            // What follows is not routed: the client sends it again, behind this one.
-            connection.is_fail_stopped = true;
-            self.hooks.abandon(Self::ticket(key, 0).key);
-            self.close(now, key, CloseReason::NotStored, None);
+        if receipt.is_none() || connection.version.is_v5() {
+            return self.refuse_publish(key, receipt, refusal);
         }
+        // What follows is not routed: the client sends it again, behind this one.
+        connection.is_fail_stopped = true;
+        self.forget_received(key, receipt);
+        self.hooks.abandon(Self::ticket(key, 0).key);
+        self.close(now, key, CloseReason::NotStored, None);
     }
 
-    fn route_message(&mut self, key: ConnectionKey, message: &Arc<Message>) {
+    /// Routes a message that was kept for a while; whether anybody gets it.
+    pub(crate) fn route_message(
+        &mut self,
+        now: Now,
+        from: Option<ConnectionKey>,
+        message: &Arc<Message>,
+    ) -> bool {
         let Ok(topic) = TopicName::new(&message.topic) else {
-            return;
+            return false;
         };
         let entry = self.topic_entry(topic);
-        self.route(key, &entry, &mut Transit::of(message));
+        self.route(now, from, &entry, &mut Transit::of(message))
     }
 
-    /// Hands a message that passed its rules to its receivers, here and elsewhere.
-    fn route(&mut self, from: ConnectionKey, entry: &TopicEntry, transit: &mut Transit<'_>) {
+    /// Hands a message that passed its rules to its receivers, here and
+    /// elsewhere; whether there are any.
+    fn route(
+        &mut self,
+        now: Now,
+        from: Option<ConnectionKey>,
+        entry: &TopicEntry,
+        transit: &mut Transit<'_>,
+    ) -> bool {
+        if transit.retain {
+            self.retain(transit);
+        }
         for &worker in &entry.remote {
-            let Some(link) = self.links.get_mut(usize::from(worker)) else {
-                continue;
-            };
-            link.send(transit.shared());
-            if link.is_full()
-                && let Some(connection) = self.connection_mut(from)
-            {
-                connection.blocked_on = Some(worker);
+            if let Some(link) = self.links.get_mut(usize::from(worker)) {
+                link.send(transit.shared());
+            }
+            self.note_full_link(from, worker);
+        }
+        self.deliver(now, &entry.local, transit);
+        for group in &entry.groups {
+            self.dispatch(now, from, group, transit, 0);
+        }
+        !(entry.local.is_empty() && entry.remote.is_empty() && entry.groups.is_empty())
+    }
+
+    /// Holds the publisher back if the link to a worker is full.
+    pub(crate) fn note_full_link(&mut self, from: Option<ConnectionKey>, worker: u16) {
+        let link = self.links.get(usize::from(worker));
+        if link.is_some_and(crate::link::Link::is_full)
+            && let Some(connection) = from.and_then(|key| self.connection_mut(key))
+        {
+            connection.blocked_on = Some(worker);
+        }
+    }
+
+    /// Keeps the message for those who subscribe later, or, if it is empty,
+    /// forgets the one that was kept.
+    fn retain(&mut self, transit: &mut Transit<'_>) {
+        if transit.payload.is_empty() && self.planted.is(Fault::RetainedNotCleared) {
+            return;
+        }
+        match self.retained.set(transit.shared()) {
+            Retained::Stored | Retained::Cleared => {}
+            Retained::Full => {
+                self.counters.retained_refused += 1;
+                if self.counters.retained_refused.is_power_of_two() {
+                    let refused = self.counters.retained_refused;
+                    self.warnings.push(format!(
+                        "{refused} messages were not retained: there are as many as allowed"
+                    ));
+                }
             }
         }
-        self.deliver(&entry.local, transit);
     }
 
     /// The lower entrance: a message whose rules ran on another worker.
-    pub(crate) fn deliver_local(&mut self, transit: &mut Transit<'_>) {
-        if let Ok(topic) = TopicName::new(transit.topic) {
+    pub(crate) fn deliver_mail(&mut self, now: Now, message: &Arc<Message>) {
+        if let Ok(topic) = TopicName::new(&message.topic) {
             let entry = self.topic_entry(topic);
-            self.deliver(&entry.local, transit);
+            let mut transit = Transit::of(message);
+            if now.wall_ms >= self.recent_until_ms {
+                return self.deliver(now, &entry.local, &mut transit);
+            }
+            let is_early = |target: &Target| self.came_before(now, target.session, message);
+            if entry.local.iter().any(is_early) {
+                let mut left = entry.local.clone();
+                left.retain(|target| !self.came_before(now, target.session, message));
+                self.deliver(now, &left, &mut transit);
+            } else {
+                self.deliver(now, &entry.local, &mut transit);
+            }
         }
     }
 
-    fn deliver(&mut self, targets: &[Target], transit: &mut Transit<'_>) {
-        let several = targets.len() > 1;
-        if several {
-            self.frames.start();
-        }
-        for &target in targets {
-            let qos = transit.qos.min(target.qos);
-            if qos == QoS::AtMostOnce {
-                self.deliver_at_most_once(target, transit, several);
-            } else {
-                self.deliver_at_least_once(target, transit, several);
-            }
-        }
+    /// Whether a session got the message, or a newer one of its publisher and
+    /// topic, when it subscribed.
+    fn came_before(&self, now: Now, session: SessionKey, message: &Message) -> bool {
+        self.session(session)
+            .is_some_and(|session| session.recent.covers(message, now.wall_ms))
     }
 
     /// The topic's rules and receivers, from the cache if they are still true.
@@ -244,21 +431,27 @@ impl<H: Hooks> Shard<H> {
         if let Some(entry) = self.topics.get(topic.as_str(), stamp) {
             return entry;
         }
-        let (mut remote, routes) = self.routes.destinations(topic);
-        stamp.routes = routes;
-        remote.retain(|worker| *worker != self.worker);
+        let mut destinations = self.routes.destinations(topic);
+        stamp.routes = destinations.generation;
+        destinations.workers.retain(|worker| *worker != self.worker);
         let text = self.topics.topic_text(topic.as_str());
         let mut entry = TopicEntry::new(text, stamp);
         entry.publish_rules = self.hooks.match_publish(topic);
         entry.acked_rules = self.hooks.match_acked(topic);
-        entry.remote = remote;
+        entry.remote = destinations.workers;
+        entry.groups = destinations.groups;
         self.subscriptions.matches(topic, |subscriber| {
-            entry.add_local(Target {
-                session: subscriber.session,
-                qos: subscriber.qos,
-                no_local: subscriber.no_local,
-            });
+            entry.add_local(subscriber.session, subscriber.granted);
         });
         self.topics.insert(entry)
+    }
+}
+
+/// What the publisher of a message is told that was taken.
+fn taken(is_matched: bool) -> ReasonCode {
+    if is_matched {
+        ReasonCode::Success
+    } else {
+        ReasonCode::NoMatchingSubscribers
     }
 }

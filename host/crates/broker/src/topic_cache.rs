@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use foldhash::HashMap;
-use hookwire_mqtt::QoS;
 
+use crate::group::Group;
 use crate::hooks::RuleSet;
 use crate::link::WorkerId;
-use crate::session::SessionKey;
+use crate::session::{Granted, SessionKey, Terms};
 
 /// One topic's rules and receivers, true for one [`Stamp`].
 #[derive(Debug)]
@@ -22,16 +22,20 @@ pub(crate) struct TopicEntry {
     pub(crate) local: Vec<Target>,
     /// Other workers with a subscriber.
     pub(crate) remote: Vec<WorkerId>,
+    /// Shared subscriptions.
+    pub(crate) groups: Vec<Arc<Group>>,
 }
 
 /// A session that gets the topic's messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) session: SessionKey,
-    /// Highest QoS granted by its matching subscriptions [MQTT-3.3.5-1].
-    pub(crate) qos: QoS,
-    /// Whether its own messages are not for it.
-    pub(crate) no_local: bool,
+    /// How it gets the messages of others, by all its matching subscriptions.
+    pub(crate) terms: Terms,
+    /// Whether a matching subscription wants no messages of its own client.
+    pub(crate) has_no_local: bool,
+    /// How it gets its own messages then: by the other subscriptions.
+    pub(crate) own: Option<Terms>,
 }
 
 /// The generations of everything an entry was computed from.
@@ -91,21 +95,28 @@ impl TopicEntry {
             acked_rules: RuleSet::NONE,
             local: Vec::new(),
             remote: Vec::new(),
+            groups: Vec::new(),
         }
     }
 
     /// Adds a matching subscription; overlapping ones of a session become one target.
-    pub(crate) fn add_local(&mut self, target: Target) {
-        match self
-            .local
-            .iter_mut()
-            .find(|known| known.session == target.session)
-        {
-            Some(known) => {
-                known.qos = known.qos.max(target.qos);
-                known.no_local &= target.no_local;
-            }
-            None => self.local.push(target),
+    pub(crate) fn add_local(&mut self, session: SessionKey, granted: Granted) {
+        let own = (!granted.no_local).then_some(granted);
+        let known = self.local.iter_mut().find(|known| known.session == session);
+        let Some(known) = known else {
+            return self.local.push(Target {
+                session,
+                terms: Terms::of(granted),
+                has_no_local: granted.no_local,
+                own: own.map(Terms::of),
+            });
+        };
+        known.terms.add(granted);
+        known.has_no_local |= granted.no_local;
+        match (&mut known.own, own) {
+            (Some(terms), Some(granted)) => terms.add(granted),
+            (terms @ None, granted) => *terms = granted.map(Terms::of),
+            (Some(_), None) => {}
         }
     }
 }

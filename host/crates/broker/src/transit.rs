@@ -20,6 +20,7 @@ pub(crate) struct Transit<'a> {
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
     pub(crate) at_ms: u64,
+    pub(crate) expires_at_ms: u64,
     /// Encoded MQTT 5 properties that travel on.
     pub(crate) properties: &'a [u8],
     pub(crate) kept: Option<Arc<Message>>,
@@ -35,6 +36,7 @@ impl<'a> Transit<'a> {
             qos: message.qos,
             retain: message.retain,
             at_ms: message.at_ms,
+            expires_at_ms: message.expires_at_ms,
             properties: &message.properties,
             kept: Some(Arc::clone(message)),
         }
@@ -51,10 +53,26 @@ impl<'a> Transit<'a> {
                 qos: self.qos,
                 retain: self.retain,
                 at_ms: self.at_ms,
+                expires_at_ms: self.expires_at_ms,
                 properties: Bytes::copy_from_slice(self.properties),
             })
         });
         Arc::clone(kept)
+    }
+
+    /// The message expiry interval to send, if it is not the one received: less
+    /// the whole seconds that the message waited here [MQTT-3.3.2-6].
+    pub(crate) fn shortened_expiry_s(&self, wall_ms: u64) -> Option<u32> {
+        if self.expires_at_ms == Message::NEVER || wall_ms < self.at_ms.saturating_add(1_000) {
+            return None;
+        }
+        let left_ms = self.expires_at_ms.saturating_sub(wall_ms);
+        // What is under way when its time comes still goes to its end.
+        Some(
+            u32::try_from(left_ms.div_ceil(1_000))
+                .unwrap_or(u32::MAX)
+                .max(1),
+        )
     }
 }
 
@@ -65,11 +83,20 @@ pub(crate) struct Framing {
     pub(crate) qos: QoS,
     pub(crate) packet_id: Option<PacketId>,
     pub(crate) dup: bool,
+    pub(crate) retain: bool,
+}
+
+impl Framing {
+    /// The first byte of the packet.
+    fn first_byte(self) -> u8 {
+        0x30 | u8::from(self.dup) << 3 | self.qos.as_u8() << 1 | u8::from(self.retain)
+    }
 }
 
 /// The frames of one message, encoded once for each protocol version and QoS.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Frames {
+    of: MessageId,
     slots: [Frame; 4],
 }
 
@@ -83,9 +110,19 @@ struct Frame {
 /// From this size on, a payload is shared with the output instead of copied.
 const SHARED_PAYLOAD_BYTES: usize = 16 * 1024;
 
+impl Default for Frames {
+    fn default() -> Self {
+        Self {
+            of: MessageId::MIN,
+            slots: Default::default(),
+        }
+    }
+}
+
 impl Frames {
-    /// Forgets the last message.
-    pub(crate) fn start(&mut self) {
+    /// Forgets the frames of other messages.
+    fn start(&mut self, id: MessageId) {
+        self.of = id;
         for slot in &mut self.slots {
             slot.filled = false;
         }
@@ -98,9 +135,12 @@ impl Frames {
         message: &mut Transit<'_>,
         framing: Framing,
     ) {
-        if message.payload.len() >= SHARED_PAYLOAD_BYTES || framing.dup {
+        if message.payload.len() >= SHARED_PAYLOAD_BYTES {
             append_one(output, message, framing);
             return;
+        }
+        if self.of != message.id {
+            self.start(message.id);
         }
         let slot = slot_of(framing.version, framing.qos);
         let frame = &mut self.slots[slot];
@@ -114,6 +154,10 @@ impl Frames {
         let tail = output.tail();
         let start = tail.len();
         tail.extend_from_slice(&frame.bytes);
+        // QoS 1 and 2 differ in this byte only.
+        if let Some(first) = tail.get_mut(start) {
+            *first = framing.first_byte();
+        }
         if let (Some(at), Some(id)) = (frame.packet_id_at, framing.packet_id)
             && let Some(place) = tail.get_mut(start + at..start + at + 2)
         {
@@ -124,14 +168,32 @@ impl Frames {
 
 /// Appends a delivery, encoded in place.
 pub(crate) fn append_one(output: &mut Output, message: &mut Transit<'_>, framing: Framing) {
+    let topic = message.topic;
+    let properties = message.properties;
+    let header = PublishHeader {
+        dup: framing.dup,
+        qos: framing.qos,
+        retain: framing.retain,
+        topic,
+        packet_id: framing.packet_id,
+        properties,
+    };
+    append_with(output, message, &header, framing.version);
+}
+
+/// Appends a delivery whose topic or properties are the receiver's own.
+pub(crate) fn append_with(
+    output: &mut Output,
+    message: &mut Transit<'_>,
+    header: &PublishHeader<'_>,
+    version: ProtocolVersion,
+) {
     if message.payload.len() >= SHARED_PAYLOAD_BYTES {
         let payload = message.shared().payload.clone();
-        let header = header(message, framing);
-        encode_publish_head(output.tail(), framing.version, &header, payload.len());
+        encode_publish_head(output.tail(), version, header, payload.len());
         output.push_shared(payload);
     } else {
-        let header = header(message, framing);
-        encode_publish(output.tail(), framing.version, &header, message.payload);
+        encode_publish(output.tail(), version, header, message.payload);
     }
 }
 
@@ -148,7 +210,7 @@ fn header<'m>(message: &'m Transit<'_>, framing: Framing) -> PublishHeader<'m> {
     PublishHeader {
         dup: framing.dup,
         qos: framing.qos,
-        retain: false,
+        retain: framing.retain,
         topic: message.topic,
         packet_id: framing.packet_id,
         properties: message.properties,
@@ -157,7 +219,7 @@ fn header<'m>(message: &'m Transit<'_>, framing: Framing) -> PublishHeader<'m> {
 
 fn slot_of(version: ProtocolVersion, qos: QoS) -> usize {
     let version = match version {
-        ProtocolVersion::V311 => 0,
+        ProtocolVersion::V31 | ProtocolVersion::V311 => 0,
         ProtocolVersion::V5 => 2,
     };
     version + usize::from(qos > QoS::AtMostOnce)

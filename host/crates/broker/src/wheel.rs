@@ -22,6 +22,11 @@ impl<K> Wheel<K> {
         }
     }
 
+    /// Keys kept.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.iter().map(Vec::len).sum()
+    }
+
     pub(crate) fn insert(&mut self, deadline_ms: u64, key: K) {
         let slot = deadline_ms.div_ceil(SLOT_MS).max(self.next);
         let slot = slot.min(self.next + SLOTS as u64 - 1);

@@ -27,17 +27,14 @@ pub enum Fault {
     /// The first packet of a connection has to be a CONNECT [MQTT-3.1.0-1].
     #[error("the first packet is not a CONNECT")]
     NotConnect,
-    /// A packet type that the standard reserves.
+    /// A packet type that the version reserves.
     #[error("type {0} is reserved")]
     ReservedPacketType(u8),
-    /// A packet type of the standard that is not spoken here.
-    #[error("packets of this type are not supported")]
-    UnsupportedPacketType,
     /// Bits that have to be a fixed value are not.
     #[error("reserved bits are set wrongly")]
     ReservedBits,
-    /// A variable byte integer of more than four bytes, or one that is longer
-    /// than it has to be [MQTT-1.5.5-1].
+    /// A variable byte integer of more than four bytes, or in MQTT 5 one that
+    /// is longer than it has to be [MQTT-1.5.5-1].
     #[error("not a valid variable byte integer")]
     VariableByteInteger,
     /// The packet is larger than the limit, both in bytes.
@@ -78,18 +75,21 @@ pub enum Fault {
     /// The DUP flag on QoS 0 [MQTT-3.3.1-2].
     #[error("set on a QoS 0 message")]
     DupOnQoS0,
-    /// The protocol name is not `MQTT`.
+    /// The protocol name is neither `MQTT` nor `MQIsdp`.
     #[error("not a protocol name of MQTT")]
     UnsupportedProtocolName,
-    /// A protocol level that is not spoken here.
+    /// A protocol level that is not spoken here, or not under this name.
     #[error("protocol level {0} is not supported")]
     UnsupportedProtocolVersion(u8),
-    /// A password without a user name, in MQTT 3.1.1 [MQTT-3.1.2-22].
+    /// A password without a user name, before MQTT 5 [MQTT-3.1.2-22].
     #[error("there is a password and no user name")]
     PasswordWithoutUserName,
     /// Authentication data without an authentication method.
     #[error("there is authentication data and no method")]
     AuthenticationDataWithoutMethod,
+    /// An AUTH that names no authentication method, and is not the short form.
+    #[error("there is no authentication method")]
+    NoAuthenticationMethod,
     /// No property has this identifier.
     #[error("no property has the identifier {0}")]
     UnknownProperty(u32),
@@ -145,7 +145,6 @@ impl Fault {
         match self {
             Self::NotConnect => ("not connect", R::ProtocolError),
             Self::ReservedPacketType(_) => ("reserved packet type", R::MalformedPacket),
-            Self::UnsupportedPacketType => ("unsupported packet type", R::ProtocolError),
             Self::ReservedBits => ("reserved bits", R::MalformedPacket),
             Self::VariableByteInteger => ("variable byte integer", R::MalformedPacket),
             Self::PacketTooLarge { .. } => ("packet too large", R::PacketTooLarge),
@@ -170,6 +169,7 @@ impl Fault {
             Self::AuthenticationDataWithoutMethod => {
                 ("authentication data without method", R::ProtocolError)
             }
+            Self::NoAuthenticationMethod => ("no authentication method", R::ProtocolError),
             Self::UnknownProperty(_) => ("unknown property", R::MalformedPacket),
             Self::PropertyNotAllowed => ("property not allowed", R::MalformedPacket),
             Self::DuplicateProperty => ("duplicate property", R::ProtocolError),

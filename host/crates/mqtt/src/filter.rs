@@ -8,12 +8,19 @@ use crate::topic::{TopicError, TopicName};
 
 const SHARE_PREFIX: &str = "$share/";
 
+/// What stands before a filter to subscribe in the group [`QUEUE_GROUP`].
+const QUEUE_PREFIX: &str = "$queue/";
+
+/// The share name of `$queue/FILTER`, which is `$share/$queue/FILTER`.
+const QUEUE_GROUP: &str = "$queue";
+
 /// A valid topic filter: 1 to 65,535 bytes, wildcards only as whole levels.
 /// Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicFilter(Arc<str>);
 
-/// The parts of `$share/GROUP/FILTER`, MQTT 5 section 4.8.2.
+/// The parts of `$share/GROUP/FILTER`, MQTT 5 section 4.8.2, and of
+/// `$queue/FILTER`, which clients of older versions know: its group is `$queue`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharedFilter {
     /// The share name.
@@ -23,8 +30,8 @@ pub struct SharedFilter {
 }
 
 impl TopicFilter {
-    /// Checks `filter`. A text that begins with `$share/` has to be a whole
-    /// shared subscription, in every version of the protocol.
+    /// Checks `filter`. A text that begins with `$share/` or `$queue/` has to be
+    /// a whole shared subscription, in every version of the protocol.
     ///
     /// # Errors
     /// Says the first rule that `filter` breaks.
@@ -38,12 +45,11 @@ impl TopicFilter {
         if filter.contains('\0') {
             return Err(TopicError::Nul);
         }
-        let plain = match filter.strip_prefix(SHARE_PREFIX) {
+        let plain = match split_shared(filter) {
+            None if is_shared(filter) => return Err(TopicError::ShareName),
             None => filter,
-            Some(shared) => match shared.split_once('/') {
-                Some((group, plain)) if is_share_name(group) && !plain.is_empty() => plain,
-                _ => return Err(TopicError::ShareName),
-            },
+            Some((group, plain)) if is_share_name(group) && !plain.is_empty() => plain,
+            Some(_) => return Err(TopicError::ShareName),
         };
         check_wildcards(plain)?;
         Ok(Self(Arc::from(filter)))
@@ -91,11 +97,24 @@ impl TopicFilter {
     /// Its parts, if it is a shared subscription.
     #[must_use]
     pub fn shared(&self) -> Option<SharedFilter> {
-        let (group, filter) = self.0.strip_prefix(SHARE_PREFIX)?.split_once('/')?;
+        let (group, filter) = split_shared(&self.0)?;
         Some(SharedFilter {
             group: group.to_owned(),
             filter: Self(Arc::from(filter)),
         })
+    }
+}
+
+/// Whether `filter` asks for a shared subscription, if perhaps a broken one.
+pub(crate) fn is_shared(filter: &str) -> bool {
+    filter.starts_with(SHARE_PREFIX) || filter.starts_with(QUEUE_PREFIX)
+}
+
+/// The share name and the filter within a shared subscription, unchecked.
+fn split_shared(filter: &str) -> Option<(&str, &str)> {
+    match filter.strip_prefix(QUEUE_PREFIX) {
+        Some(plain) => Some((QUEUE_GROUP, plain)),
+        None => filter.strip_prefix(SHARE_PREFIX)?.split_once('/'),
     }
 }
 

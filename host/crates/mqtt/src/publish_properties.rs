@@ -23,6 +23,9 @@ impl<'a> PublishProperties<'a> {
 
     /// Checks the properties that `reader` is at, as those of a PUBLISH.
     pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        if reader.skip_zero() {
+            return Ok(Self::default());
+        }
         let mut properties = Properties::read(reader)?;
         let bytes = properties.unread();
         while let Some(property) = properties.next()? {
@@ -150,6 +153,23 @@ impl<'a> PublishProperties<'a> {
         bytes
     }
 
+    /// The properties that travel with a message, with this Message Expiry
+    /// Interval in place of its own: what is left of it when the message goes
+    /// on [MQTT-3.3.2-6]. A message without one gets none.
+    #[must_use]
+    pub fn with_message_expiry_interval(self, seconds: u32) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.0.len());
+        for property in self.iter().filter(|property| travels(*property)) {
+            match property {
+                Property::MessageExpiryInterval(_) => {
+                    Property::MessageExpiryInterval(seconds).write(&mut bytes);
+                }
+                other => other.write(&mut bytes),
+            }
+        }
+        bytes
+    }
+
     fn iter(self) -> impl Iterator<Item = Property<'a>> {
         let mut properties = Properties::over(Reader::new("PUBLISH", self.0));
         // The bytes were checked, so an error cannot be; it would end the walk.
@@ -159,6 +179,17 @@ impl<'a> PublishProperties<'a> {
     fn find<T>(self, pick: impl FnMut(Property<'a>) -> Option<T>) -> Option<T> {
         self.iter().find_map(pick)
     }
+}
+
+/// Appends a Subscription Identifier, 1 to 268,435,455, to encoded properties:
+/// that of a subscription which a PUBLISH is delivered for.
+pub fn write_subscription_identifier(out: &mut Vec<u8>, identifier: u32) {
+    Property::SubscriptionIdentifier(identifier).write(out);
+}
+
+/// Appends a Topic Alias, which is not 0, to encoded properties.
+pub fn write_topic_alias(out: &mut Vec<u8>, alias: u16) {
+    Property::TopicAlias(alias).write(out);
 }
 
 /// Whether a property belongs to the message, and goes where it goes.

@@ -38,6 +38,18 @@ impl<'a> Reader<'a> {
         self.bytes
     }
 
+    /// Reads a byte if it is 0: the length of what is most often not there.
+    #[inline]
+    pub(crate) fn skip_zero(&mut self) -> bool {
+        match self.bytes.split_first() {
+            Some((0, rest)) => {
+                self.bytes = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn finish(&self) -> Result<(), DecodeError> {
         if self.bytes.is_empty() {
             Ok(())
@@ -82,7 +94,9 @@ impl<'a> Reader<'a> {
                 Ok(value)
             }
             VariableByteInteger::Partial => Err(self.error(field, Fault::Truncated)),
-            VariableByteInteger::Invalid => Err(self.error(field, Fault::VariableByteInteger)),
+            VariableByteInteger::Overlong { .. } | VariableByteInteger::Invalid => {
+                Err(self.error(field, Fault::VariableByteInteger))
+            }
         }
     }
 
@@ -132,9 +146,12 @@ impl<'a> Reader<'a> {
 pub(crate) enum VariableByteInteger {
     /// The number, and how many bytes it took.
     Complete { value: u32, width: usize },
+    /// The same, in more bytes than it has to be, which MQTT 5 forbids
+    /// [MQTT-1.5.5-1] and older versions do not.
+    Overlong { value: u32, width: usize },
     /// More bytes are needed.
     Partial,
-    /// Longer than four bytes, or longer than it has to be [MQTT-1.5.5-1].
+    /// Longer than four bytes.
     Invalid,
 }
 
@@ -143,11 +160,12 @@ pub(crate) fn variable_byte_integer(bytes: &[u8]) -> VariableByteInteger {
     for (index, &byte) in bytes.iter().take(4).enumerate() {
         value |= u32::from(byte & 0x7F) << (7 * index);
         if byte & 0x80 == 0 {
-            if byte == 0 && index > 0 {
-                return VariableByteInteger::Invalid;
-            }
             let width = index + 1;
-            return VariableByteInteger::Complete { value, width };
+            return if byte == 0 && index > 0 {
+                VariableByteInteger::Overlong { value, width }
+            } else {
+                VariableByteInteger::Complete { value, width }
+            };
         }
     }
     if bytes.len() >= 4 {

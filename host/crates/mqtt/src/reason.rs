@@ -145,7 +145,7 @@ impl ReasonCode {
         self.as_u8() >= 0x80
     }
 
-    /// The CONNACK return code of MQTT 3.1.1 that says it best, 0 to 5. What
+    /// The CONNACK return code of MQTT 3.1.1 and 3.1 that says it best, 0 to 5. What
     /// has no code of its own is 3 (server unavailable) when trying again can
     /// help, 5 (not authorized) when it cannot.
     #[must_use]

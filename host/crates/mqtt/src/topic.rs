@@ -24,8 +24,9 @@ pub enum TopicError {
     #[error("has a + that is not the whole of a level")]
     SingleLevelWildcard,
     /// A share name is at least one character, without wildcards, and is
-    /// followed by `/` and a filter [MQTT-4.8.2-1].
-    #[error("is not $share/NAME/FILTER")]
+    /// followed by `/` and a filter [MQTT-4.8.2-1]. `$queue/` is followed by a
+    /// filter.
+    #[error("is not $share/NAME/FILTER or $queue/FILTER")]
     ShareName,
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 /// A version of the protocol that this crate speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProtocolVersion {
+    /// MQTT 3.1, protocol name `MQIsdp`, protocol level 3.
+    V31,
     /// MQTT 3.1.1, protocol level 4.
     V311,
     /// MQTT 5.0, protocol level 5.
@@ -16,6 +18,7 @@ impl ProtocolVersion {
     #[must_use]
     pub fn level(self) -> u8 {
         match self {
+            Self::V31 => 3,
             Self::V311 => 4,
             Self::V5 => 5,
         }
@@ -25,14 +28,22 @@ impl ProtocolVersion {
     #[must_use]
     pub fn protocol_name(self) -> &'static str {
         match self {
+            Self::V31 => "MQIsdp",
             Self::V311 | Self::V5 => "MQTT",
         }
+    }
+
+    /// Whether packets have properties and reason codes.
+    #[must_use]
+    pub fn is_v5(self) -> bool {
+        self == Self::V5
     }
 }
 
 impl fmt::Display for ProtocolVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::V31 => "3.1",
             Self::V311 => "3.1.1",
             Self::V5 => "5.0",
         })

@@ -1,18 +1,26 @@
 //! Writes the fields of packets. Nothing here fails: a string or binary field
-//! longer than its two-byte length can say is cut.
+//! longer than its two-byte length can say is cut, a packet longer than its
+//! length can say is not written at all.
 
 const MAX_FIELD_BYTES: usize = u16::MAX as usize;
 
-/// The longest variable byte integer, 4 bytes of 7 bits.
-const MAX_VARIABLE_BYTE_INTEGER: usize = 268_435_455;
+/// The largest variable byte integer, 4 bytes of 7 bits.
+pub(crate) const MAX_VARIABLE_BYTE_INTEGER: usize = 268_435_455;
 
 /// Writes a packet: its first byte, the length of what `body` writes, and that.
+/// Writes nothing when the length cannot be said.
 pub(crate) fn packet(out: &mut Vec<u8>, first_byte: u8, body: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
     out.push(first_byte);
     length_prefixed(out, body);
+    if out.len().saturating_sub(start) > crate::MAX_PACKET_BYTES {
+        out.truncate(start);
+    }
 }
 
-/// Writes what `body` writes, behind its length as a variable byte integer.
+/// Writes what `body` writes, behind its length as a variable byte integer. It
+/// is a part of a packet, or all of it: one whose length cannot be said makes
+/// the packet too long as well.
 pub(crate) fn length_prefixed(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     body(out);
@@ -21,7 +29,6 @@ pub(crate) fn length_prefixed(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)
 }
 
 fn variable_byte_integer_bytes(value: usize) -> ([u8; 4], usize) {
-    debug_assert!(value <= MAX_VARIABLE_BYTE_INTEGER);
     let mut rest = value.min(MAX_VARIABLE_BYTE_INTEGER);
     let mut bytes = [0; 4];
     let mut width = 0;
@@ -99,6 +106,32 @@ mod tests {
         check(2_097_151, &[0xFF, 0xFF, 0x7F]);
         check(2_097_152, &[0x80, 0x80, 0x80, 0x01]);
         check(268_435_455, &[0xFF, 0xFF, 0xFF, 0x7F]);
+    }
+
+    #[test]
+    fn a_packet_whose_length_cannot_be_said_is_not_written() {
+        let mut out = Vec::with_capacity(2 + crate::MAX_PACKET_BYTES + 8);
+        out.extend([0xC0, 0]);
+        let chunk = vec![7; 1 << 20];
+        let body = |bytes: usize| {
+            let chunk = &chunk;
+            move |out: &mut Vec<u8>| {
+                for _ in 0..bytes / chunk.len() {
+                    out.extend_from_slice(chunk);
+                }
+                out.extend_from_slice(&chunk[..bytes % chunk.len()]);
+            }
+        };
+        packet(&mut out, 0x82, body(MAX_VARIABLE_BYTE_INTEGER + 1));
+        assert_eq!(out, [0xC0, 0]);
+        // Properties alone that are too long.
+        packet(&mut out, 0x82, |out| {
+            length_prefixed(out, body(MAX_VARIABLE_BYTE_INTEGER + 1));
+        });
+        assert_eq!(out, [0xC0, 0]);
+        packet(&mut out, 0x82, body(MAX_VARIABLE_BYTE_INTEGER));
+        assert_eq!(out.len(), 2 + crate::MAX_PACKET_BYTES);
+        assert_eq!(out[..8], [0xC0, 0, 0x82, 0xFF, 0xFF, 0xFF, 0x7F, 7]);
     }
 
     #[test]

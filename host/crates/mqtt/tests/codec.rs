@@ -1,48 +1,21 @@
-//! Properties of the codec over every packet of both versions.
+//! Properties of the codec over every packet of the three versions.
 
 mod arbitrary;
 
 use arbitrary::{Owned, OwnedPublish};
 use hookwire_mqtt::{
-    MAX_PACKET_BYTES, Packet, PacketId, ProtocolVersion, Publish, PublishHeader, PublishProperties,
-    QoS, TopicName, decode, decode_connect, encode_publish, publish_len,
+    MAX_PACKET_BYTES, Packet, PacketId, ProtocolVersion, PublishHeader, PublishProperties, QoS,
+    decode, decode_connect, encode_publish, publish_len, write_subscription_identifier,
+    write_topic_alias,
 };
 use proptest::prelude::*;
 
-fn borrow(owned: &Owned) -> Packet<'_> {
-    match owned.clone() {
-        Owned::Connect(packet) => Packet::Connect(packet),
-        Owned::ConnAck(packet) => Packet::ConnAck(*packet),
-        Owned::Publish(_) => Packet::Publish(borrow_publish(owned)),
-        Owned::PubAck(packet) => Packet::PubAck(packet),
-        Owned::Subscribe(packet) => Packet::Subscribe(packet),
-        Owned::SubAck(packet) => Packet::SubAck(packet),
-        Owned::Unsubscribe(packet) => Packet::Unsubscribe(packet),
-        Owned::UnsubAck(packet) => Packet::UnsubAck(packet),
-        Owned::PingReq => Packet::PingReq,
-        Owned::PingResp => Packet::PingResp,
-        Owned::Disconnect(packet) => Packet::Disconnect(packet),
-    }
-}
-
-fn borrow_publish(owned: &Owned) -> Publish<'_> {
-    let Owned::Publish(publish) = owned else {
-        panic!("not a PUBLISH");
-    };
-    let OwnedPublish { topic, .. } = publish;
-    Publish {
-        dup: publish.dup,
-        qos: publish.qos,
-        retain: publish.retain,
-        topic: TopicName::new(topic).expect("a topic name"),
-        packet_id: publish.packet_id,
-        properties: PublishProperties::from_validated(&publish.properties),
-        payload: &publish.payload,
-    }
-}
-
 fn versioned_packet() -> impl Strategy<Value = (ProtocolVersion, Owned)> {
     arbitrary::version().prop_flat_map(|version| (Just(version), arbitrary::packet(version)))
+}
+
+fn versioned_publish() -> impl Strategy<Value = (ProtocolVersion, OwnedPublish)> {
+    arbitrary::version().prop_flat_map(|version| (Just(version), arbitrary::publish(version)))
 }
 
 proptest! {
@@ -50,7 +23,7 @@ proptest! {
 
     #[test]
     fn what_is_encoded_is_decoded_alike((version, owned) in versioned_packet(), behind in any::<[u8; 3]>()) {
-        let packet = borrow(&owned);
+        let packet = owned.borrow();
         let mut encoded = vec![0xAA];
         packet.encode(version, &mut encoded);
         let packet_bytes = encoded.len() - 1;
@@ -70,10 +43,10 @@ proptest! {
     #[test]
     fn a_part_of_a_packet_is_never_an_error((version, owned) in versioned_packet()) {
         let mut encoded = Vec::new();
-        borrow(&owned).encode(version, &mut encoded);
+        owned.borrow().encode(version, &mut encoded);
         for end in 0..encoded.len() {
             prop_assert_eq!(decode(&encoded[..end], version, MAX_PACKET_BYTES), Ok(None));
-            if matches!(owned, Owned::Connect(_)) {
+            if matches!(owned, Owned::Other(Packet::Connect(_))) {
                 prop_assert_eq!(decode_connect(&encoded[..end], MAX_PACKET_BYTES), Ok(None));
             }
         }
@@ -86,7 +59,7 @@ proptest! {
         byte in any::<u8>(),
     ) {
         let mut encoded = Vec::new();
-        borrow(&owned).encode(version, &mut encoded);
+        owned.borrow().encode(version, &mut encoded);
         let at = at.index(encoded.len());
         encoded[at] = byte;
         check_decoded(&encoded, version)?;
@@ -110,9 +83,9 @@ proptest! {
 
     #[test]
     fn forwardable_properties_lack_only_those_of_the_hop(
-        (version, owned) in versioned_packet().prop_filter("PUBLISH", |(_, owned)| matches!(owned, Owned::Publish(_))),
+        (version, publish) in versioned_publish(),
     ) {
-        let publish = borrow_publish(&owned);
+        let publish = publish.borrow();
         let before = publish.properties;
         let forwardable = before.forwardable();
         let after = PublishProperties::from_validated(&forwardable);
@@ -125,16 +98,71 @@ proptest! {
         prop_assert_eq!(after.response_topic(), before.response_topic());
         prop_assert_eq!(after.correlation_data(), before.correlation_data());
         prop_assert!(after.user_properties().eq(before.user_properties()));
-        if version == ProtocolVersion::V311 {
+        if !version.is_v5() {
             prop_assert!(after.is_empty());
         }
     }
 
     #[test]
-    fn a_publish_is_as_long_as_foretold_and_can_be_readdressed(
-        (version, owned) in versioned_packet().prop_filter("PUBLISH", |(_, owned)| matches!(owned, Owned::Publish(_))),
+    fn the_expiry_of_a_message_is_all_that_changes(
+        (_, publish) in versioned_publish(),
+        left in any::<u32>(),
     ) {
-        let publish = borrow_publish(&owned);
+        let before = publish.borrow().properties;
+        let bytes = before.with_message_expiry_interval(left);
+        let after = PublishProperties::from_validated(&bytes);
+        prop_assert_eq!(after.message_expiry_interval(), before.message_expiry_interval().map(|_| left));
+        if let Some(interval) = before.message_expiry_interval() {
+            prop_assert_eq!(after.with_message_expiry_interval(interval), before.forwardable().into_owned());
+        } else {
+            prop_assert_eq!(bytes, before.forwardable().into_owned());
+        }
+    }
+
+    #[test]
+    fn properties_of_a_hop_are_read_as_written(identifiers in prop::collection::vec(1..=268_435_455_u32, 0..4), alias in 1..=u16::MAX) {
+        let mut bytes = Vec::new();
+        for &identifier in &identifiers {
+            write_subscription_identifier(&mut bytes, identifier);
+        }
+        write_topic_alias(&mut bytes, alias);
+        let properties = PublishProperties::from_validated(&bytes);
+        prop_assert_eq!(properties.subscription_identifiers().collect::<Vec<_>>(), identifiers);
+        prop_assert_eq!(properties.topic_alias(), Some(alias));
+        prop_assert!(properties.forwardable().is_empty());
+    }
+
+    #[test]
+    fn an_alias_stands_for_a_topic((_, publish) in versioned_publish(), alias in 1..=u16::MAX) {
+        let travelling = publish.borrow().properties;
+        let mut properties = travelling.forwardable().into_owned();
+        write_topic_alias(&mut properties, alias);
+        let header = PublishHeader {
+            dup: publish.dup,
+            qos: publish.qos,
+            retain: publish.retain,
+            topic: "",
+            packet_id: publish.packet_id,
+            properties: &properties,
+        };
+        let mut out = Vec::new();
+        encode_publish(&mut out, ProtocolVersion::V5, &header, &publish.payload);
+        let Ok(Some((Packet::Publish(decoded), _))) = decode(&out, ProtocolVersion::V5, MAX_PACKET_BYTES) else {
+            return Err(TestCaseError::fail("not a PUBLISH any more"));
+        };
+        prop_assert!(decoded.topic.is_empty());
+        prop_assert_eq!(decoded.properties.topic_alias(), Some(alias));
+        prop_assert_eq!(decoded.payload, &publish.payload);
+        let mut again = Vec::new();
+        decoded.encode(ProtocolVersion::V5, &mut again);
+        prop_assert_eq!(again, out);
+    }
+
+    #[test]
+    fn a_publish_is_as_long_as_foretold_and_can_be_readdressed(
+        (version, publish) in versioned_publish(),
+    ) {
+        let publish = publish.borrow();
         let header = PublishHeader {
             dup: publish.dup,
             qos: publish.qos,

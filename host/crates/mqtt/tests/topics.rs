@@ -55,6 +55,7 @@ fn shared_subscriptions_are_taken_apart() {
         "$share//a",
         "$share/g+/a",
         "$share/#/a",
+        "$queue/",
     ] {
         check_filter(wrong, Err(TopicError::ShareName));
     }
@@ -66,7 +67,16 @@ fn shared_subscriptions_are_taken_apart() {
     let shared = shared.expect("a shared subscription");
     assert_eq!(shared.group, "group");
     assert_eq!(shared.filter.as_str(), "a/+");
-    assert_eq!(TopicFilter::new("$share").expect("valid").shared(), None);
+    for plain in ["$share", "$queue"] {
+        assert_eq!(TopicFilter::new(plain).expect("valid").shared(), None);
+    }
+
+    check_filter("$queue/a#", Err(TopicError::MultiLevelWildcard));
+    check_filter("$queue/+a", Err(TopicError::SingleLevelWildcard));
+    let queue = TopicFilter::new("$queue/+/a").expect("valid").shared();
+    let same = TopicFilter::new("$share/$queue/+/a").expect("valid");
+    assert_eq!(queue, same.shared());
+    assert_eq!(queue.expect("shared").filter.as_str(), "+/a");
 }
 
 #[test]
@@ -154,7 +164,7 @@ proptest! {
     #[test]
     fn any_text_is_judged_without_a_panic(text in any::<String>()) {
         if let Ok(name) = TopicName::new(&text) {
-            prop_assert!(TopicFilter::new(&text).is_ok_and(|filter| filter.is_exact()) || text.starts_with("$share/"));
+            prop_assert!(TopicFilter::new(&text).is_ok_and(|filter| filter.is_exact()) || text.starts_with("$share/") || text.starts_with("$queue/"));
             prop_assert_eq!(name.levels().collect::<Vec<_>>().join("/"), text);
         }
     }

@@ -118,7 +118,7 @@ impl<H: Hooks> Worker<H> {
             match socket.stream.poll_write_ready(cx) {
                 Poll::Ready(Ok(())) => {
                     socket.blocked = false;
-                    self.write(key);
+                    self.write(now, key);
                     // Blocked again: come back when the socket says so.
                     if self
                         .sockets
@@ -164,6 +164,7 @@ impl<H: Hooks> Worker<H> {
                 Ok(()) if !read.filled().is_empty() => {}
                 Ok(()) | Err(_) => return Poll::Ready(self.take_gone(key)),
             }
+            self.shard.count_read(read.filled().len());
             if !self.take_bytes(now, key, read.filled()) {
                 return Poll::Pending;
             }
@@ -201,7 +202,7 @@ impl<H: Hooks> Worker<H> {
         let Some(socket) = self.sockets.get_mut(key) else {
             return false;
         };
-        socket.paused = flow == Flow::Pause;
+        socket.paused = flow == Flow::Later;
         if flow != Flow::Close
             && let Some(rest) = bytes.get(used..)
         {
@@ -221,7 +222,7 @@ impl<H: Hooks> Worker<H> {
             pending.drain(..used);
         }
         if let Some(socket) = self.sockets.get_mut(key) {
-            socket.paused = flow == Flow::Pause;
+            socket.paused = flow == Flow::Later;
             socket.pending = pending;
         }
         flow == Flow::Continue
@@ -238,13 +239,11 @@ impl<H: Hooks> Worker<H> {
         loop {
             let rest = bytes.get(used..).unwrap_or_default();
             match decode(rest, version, self.max_packet_bytes) {
-                Ok(Some((packet, length))) => {
-                    used += length;
-                    let flow = self.shard.packet(now, key, packet);
-                    if flow != Flow::Continue {
-                        return (used, flow);
-                    }
-                }
+                Ok(Some((packet, length))) => match self.shard.packet(now, key, packet) {
+                    Flow::Continue => used += length,
+                    // A packet that is to come later stays in front.
+                    flow => return (used, flow),
+                },
                 Ok(None) => return (used, Flow::Continue),
                 Err(error) => {
                     self.shard.malformed(now, key, &error);
@@ -255,7 +254,7 @@ impl<H: Hooks> Worker<H> {
     }
 
     /// Writes a connection's output as far as the socket takes it.
-    pub(crate) fn write(&mut self, key: ConnectionKey) {
+    pub(crate) fn write(&mut self, now: Now, key: ConnectionKey) {
         let Some(socket) = self.sockets.get_mut(key) else {
             return;
         };
@@ -272,6 +271,7 @@ impl<H: Hooks> Worker<H> {
             return;
         };
         let mut failed = false;
+        let before = output.len();
         while !output.is_empty() {
             let written = match output.only_piece() {
                 Some(bytes) => socket.stream.try_write(bytes),
@@ -300,7 +300,9 @@ impl<H: Hooks> Worker<H> {
             }
         }
         let done = output.is_empty() || failed;
-        self.shard.written(key);
+        let written = before - output.len();
+        self.shard.count_written(written);
+        self.shard.written(now, key);
         let closing = self.shard.is_closing(key);
         let Some(socket) = self.sockets.get_mut(key) else {
             return;

@@ -154,10 +154,14 @@ impl Arrival {
     }
 }
 
-/// Gives a client without an id one, where its version allows that: MQTT 3.1.1
-/// does with a clean session only [MQTT-3.1.3-7], MQTT 5 always.
+/// Gives a client without an id one, where its version allows that: MQTT 3.1
+/// does not, MQTT 3.1.1 with a clean session only [MQTT-3.1.3-7], MQTT 5 always.
 fn assign_client_id(connect: &mut Connect, assigned: &str) -> bool {
-    let may = connect.clean_start || connect.version == ProtocolVersion::V5;
+    let may = match connect.version {
+        ProtocolVersion::V31 => false,
+        ProtocolVersion::V311 => connect.clean_start,
+        ProtocolVersion::V5 => true,
+    };
     if connect.client_id.is_empty() && may {
         connect.client_id = format!("auto-{assigned}");
         return true;

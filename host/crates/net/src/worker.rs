@@ -121,6 +121,7 @@ impl<H: Hooks> Worker<H> {
     }
 
     fn flush(&mut self) {
+        let now = self.clock.now();
         let mut keys = std::mem::take(&mut self.keys);
         while self.shard.has_work() {
             self.shard.take_resumed(&mut keys);
@@ -131,7 +132,7 @@ impl<H: Hooks> Worker<H> {
             }
             self.shard.take_dirty(&mut keys);
             for key in keys.drain(..) {
-                self.write(key);
+                self.write(now, key);
             }
             for (to, peer) in (0..).zip(&self.peers) {
                 let mail = self.shard.take_mail(to);
@@ -149,10 +150,11 @@ impl<H: Hooks> Worker<H> {
 
     /// Takes what other threads handed over; names the connections to serve.
     fn take_all(&mut self, deliveries: &mut Vec<Delivery>) -> Vec<ConnectionKey> {
+        let now = self.clock.now();
         for delivery in deliveries.drain(..) {
             match delivery {
                 Delivery::Greeted(greeted) => self.greeted.push(*greeted),
-                Delivery::Mail { from, mail } => self.shard.receive(from, mail),
+                Delivery::Mail { from, mail } => self.shard.receive(now, from, mail),
                 Delivery::Stop { deadline } => {
                     self.stop = Some(deadline);
                     if let Some(waker) = self.stopper.take() {
@@ -272,6 +274,9 @@ async fn tick<H: Hooks + 'static>(worker: Shared<H>) {
         let now = worker.clock.now();
         worker.shard.tick(now);
         worker.end_late_closings(now);
+        for warning in worker.shard.take_warnings() {
+            tracing::warn!(worker = worker.worker, "{warning}");
+        }
         worker.schedule_flush();
     }
 }

@@ -147,6 +147,7 @@ fn messages(topic: &str, count: usize) -> Vec<Arc<Message>> {
         qos: QoS::AtLeastOnce,
         retain: false,
         at_ms: 1_700_000_000_000,
+        expires_at_ms: Message::NEVER,
         properties: Bytes::new(),
     };
     (0..count).map(message).map(Arc::new).collect()

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use hookwire_broker::{
-    ClientEvent, ClientHook, ClientInfo, Decided, Hooks, Message, PublishFacts, RuleSet, Ticket,
+    Authenticated, Authentication, AuthenticationOutcome, ClientEvent, ClientHook, ClientInfo,
+    Decided, Hooks, Message, PublishFacts, Refusal, RuleSet, Ticket,
 };
-use hookwire_mqtt::TopicName;
+use hookwire_mqtt::{ReasonCode, TopicName};
 use tokio::task::JoinHandle;
 
 use crate::lane::{Publish, Subject};
@@ -34,6 +35,8 @@ pub enum WorkerRulesError {
 pub struct WorkerRules {
     shared: Rc<Worker>,
     lanes: Vec<JoinHandle<()>>,
+    /// Steps of authentication that nobody said they were wanted.
+    unwanted: Vec<Ticket>,
 }
 
 impl WorkerRules {
@@ -57,6 +60,7 @@ impl WorkerRules {
         Ok(Self {
             lanes: lanes.collect(),
             shared,
+            unwanted: Vec::new(),
         })
     }
 
@@ -106,6 +110,10 @@ impl Hooks for WorkerRules {
         }
     }
 
+    fn wants_acked(&self) -> bool {
+        self.shared.sets.borrow().whole(Hook::MessageAcked) != RuleSet::NONE
+    }
+
     fn match_acked(&mut self, topic: TopicName<'_>) -> RuleSet {
         let mut sets = self.shared.sets.borrow_mut();
         sets.matching(Hook::MessageAcked, topic)
@@ -132,6 +140,30 @@ impl Hooks for WorkerRules {
             self.shared
                 .submit_event(&client.clientid, &set, || Subject::Client(event.clone()));
         }
+    }
+
+    fn wants_authentication(&self, _: Option<&str>) -> bool {
+        // No hook of this runtime authenticates.
+        false
+    }
+
+    fn submit_authentication(&mut self, ticket: Ticket, _: Authentication) {
+        self.unwanted.push(ticket);
+        self.shared.wake_core();
+    }
+
+    fn take_authenticated(&mut self, answers: &mut Vec<Authenticated>) {
+        let refused = |ticket| Authenticated {
+            ticket,
+            outcome: AuthenticationOutcome::Deny {
+                refusal: Refusal {
+                    reason: ReasonCode::BadAuthenticationMethod,
+                    text: "no rule authenticates".to_owned(),
+                },
+                server_reference: None,
+            },
+        };
+        answers.extend(self.unwanted.drain(..).map(refused));
     }
 
     fn has_room(&self, clientid: &str) -> bool {

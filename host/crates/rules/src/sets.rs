@@ -239,6 +239,7 @@ mod tests {
             qos,
             retain: false,
             at_ms: 0,
+            expires_at_ms: Message::NEVER,
             properties: Bytes::new(),
         }
     }

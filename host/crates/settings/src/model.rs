@@ -70,16 +70,77 @@ pub struct Mqtt {
     /// Publishes of one client that may wait for rules at once; MQTT 5 clients
     /// are told it as Receive Maximum.
     pub receive_maximum: u16,
-    /// QoS 1 messages sent to one client and not yet acknowledged. An MQTT 5
-    /// client's own Receive Maximum lowers it.
+    /// QoS 1 and 2 messages sent to one client and not yet acknowledged. An
+    /// MQTT 5 client's own Receive Maximum lowers it.
     pub max_inflight: u16,
     /// Messages that wait for one client behind its inflight window.
     pub max_queued_messages: usize,
-    /// Bytes that may wait in one client's output; QoS 0 messages beyond it are dropped.
+    /// Bytes of those messages.
+    pub max_queued_bytes: usize,
+    /// What happens at either bound.
+    pub queue_overflow: QueueOverflow,
+    /// Whether QoS 0 messages wait for a client that is away.
+    pub queue_qos0: bool,
+    /// Bytes that may wait in one client's output; beyond them it is sent
+    /// nothing more, and QoS 0 messages to it are dropped.
     pub max_output_bytes: usize,
     /// Grace on the keep-alive interval is the standard's: one and a half times.
     /// This is the largest interval granted, in seconds; 0 grants any.
     pub max_keep_alive_s: u16,
+    /// How long a session may outlive its connection, in seconds; 0 grants any time.
+    pub max_session_expiry_s: u32,
+    /// Topic aliases granted to a client and used towards one that grants them.
+    pub max_topic_aliases: u16,
+    /// How long a client may take to authenticate.
+    pub authentication_timeout: Duration,
+    /// Retained messages.
+    pub max_retained_messages: usize,
+    /// Bytes of those messages.
+    pub max_retained_bytes: usize,
+    /// Messages that wait for their time under `$delayed`, on each worker.
+    pub max_delayed_messages: usize,
+    /// Bytes of those messages.
+    pub max_delayed_bytes: usize,
+    /// How a shared subscription chooses the member that gets a message.
+    pub shared_strategy: SharedStrategy,
+    /// Whether a payload that is said to be UTF-8 has to be.
+    pub check_payload_format: bool,
+    /// Whether MQTT 3.1's bound of 23 characters on client ids is held.
+    pub short_client_ids_in_mqtt31: bool,
+    /// What MQTT 5 clients that ask are told as Response Information.
+    pub response_information: Option<String>,
+    /// Where MQTT 5 clients are sent when the broker stops.
+    pub server_reference: Option<String>,
+    /// Seconds between the messages under `$SYS`; 0 sends none.
+    pub sys_interval_s: u16,
+}
+
+/// What happens to a message for a client whose queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueOverflow {
+    /// It is dropped.
+    DropNewest,
+    /// The oldest in the queue are dropped for it.
+    DropOldest,
+    /// It is dropped, and the client, if it is there, is closed.
+    Disconnect,
+}
+
+/// How a shared subscription chooses the member that gets a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SharedStrategy {
+    /// One after the other.
+    RoundRobin,
+    /// Any.
+    Random,
+    /// Always the same, until it goes.
+    Sticky,
+    /// The same for each publisher.
+    HashClient,
+    /// The same for each topic.
+    HashTopic,
+    /// The one with the fewest messages unacknowledged or waiting.
+    LeastInflight,
 }
 
 /// One `pool KIND NAME` block.

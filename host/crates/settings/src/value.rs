@@ -11,6 +11,7 @@ use hcl_edit::expr::{Expression, UnaryOperator};
 use hcl_edit::template::Element;
 
 use crate::model::OptionValue;
+use crate::nearest::hint;
 use crate::source::Source;
 
 const KIB: u64 = 1024;
@@ -67,11 +68,13 @@ pub(crate) fn some_text(source: &Source<'_>, value: &Expression) -> Result<Strin
 /// The name of this node: printable, and short enough for a column of a table.
 pub(crate) fn node(source: &Source<'_>, value: &Expression) -> Result<String, Wrong> {
     let node = some_text(source, value)?;
-    let printable = node.chars().all(|c| c.is_ascii_graphic());
-    if printable && node.len() <= 128 {
+    // It stands in topics under $SYS.
+    let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | '+' | '#');
+    if node.chars().all(fits) && node.len() <= 128 {
         Ok(node)
     } else {
-        Err("is at most 128 printable ASCII characters, without spaces".to_owned())
+        let what = "is at most 128 printable ASCII characters, without spaces, /, + and #";
+        Err(what.to_owned())
     }
 }
 
@@ -116,6 +119,28 @@ where
             .ok()
             .filter(|converted| range.contains(converted))
             .ok_or_else(|| out_of_range(number, range.start(), range.end()))
+    }
+}
+
+/// true or false.
+pub(crate) fn boolean(_: &Source<'_>, value: &Expression) -> Result<bool, Wrong> {
+    match value {
+        Expression::Bool(value) => Ok(*value.value()),
+        other => Err(expected("true or false", other)),
+    }
+}
+
+/// One of these words, each with what it stands for.
+pub(crate) fn choice<T: Copy>(
+    words: &'static [(&'static str, T)],
+) -> impl FnOnce(&Source<'_>, &Expression) -> Result<T, Wrong> {
+    move |source, value| {
+        let text = text(source, value)?;
+        let meant = words.iter().find(|(word, _)| *word == text);
+        meant.map(|(_, meant)| *meant).ok_or_else(|| {
+            let hint = hint(&text, words.iter().map(|(word, _)| *word));
+            format!("\"{text}\" is not one of its words; {hint}")
+        })
     }
 }
 

@@ -199,7 +199,7 @@ module "m" {
 "#,
         &[
             "x.hcl:5: workers: 0 is out of range: 1 to 256",
-            "x.hcl:6: node: is at most 128 printable ASCII characters, without spaces",
+            "x.hcl:6: node: is at most 128 printable ASCII characters, without spaces, /, + and #",
             "x.hcl:8: listener \"other\": address: \"localhost:1883\" is not an IP address and a port, such as \"127.0.0.1:1883\"",
             "x.hcl:9: listener \"other\": connect_timeout: \"2h\" is out of range: 1ms to 1h",
             "x.hcl:10: listener \"other\": max_greeting: -1 is out of range: 1 to 1000000",

@@ -3,11 +3,12 @@
 //! A tool that is missing is installed, or the command fails: no test is
 //! skipped for want of one. The last line is `N passed, M failed`.
 
+mod clients;
 mod set_up;
 mod tally;
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -28,9 +29,11 @@ enum Suite {
     EndToEnd,
     /// The broker killed, its store taken away.
     Faults,
+    /// Client libraries of several languages, each in the same scenarios.
+    Clients,
 }
 
-const SUITES: [Suite; 3] = [Suite::Unit, Suite::EndToEnd, Suite::Faults];
+const SUITES: [Suite; 4] = [Suite::Unit, Suite::EndToEnd, Suite::Faults, Suite::Clients];
 
 impl Suite {
     fn name(self) -> &'static str {
@@ -38,7 +41,12 @@ impl Suite {
             Self::Unit => "unit",
             Self::EndToEnd => "e2e",
             Self::Faults => "faults",
+            Self::Clients => "clients",
         }
+    }
+
+    fn needs_broker(self) -> bool {
+        self != Self::Clients || !clients::is_on_mosquitto()
     }
 }
 
@@ -49,7 +57,9 @@ impl Suite {
 pub(crate) fn test(arguments: &[String]) -> Result<ExitCode> {
     let suites = chosen(arguments)?;
     let workspace = Workspace::load()?;
-    rules::build(&workspace, None)?;
+    if suites.iter().any(|suite| suite.needs_broker()) {
+        rules::build(&workspace, None)?;
+    }
     let mut tally = Tally::default();
     if suites.contains(&Suite::Unit) {
         tally.add(Suite::Unit.name(), unit(&workspace)?);
@@ -61,9 +71,17 @@ pub(crate) fn test(arguments: &[String]) -> Result<ExitCode> {
     if !python_suites.is_empty() {
         set_up::ensure_tools()?;
         let python = set_up::ensure_venv(&workspace)?;
-        let broker = build_broker(&workspace, Profile::Dev)?;
+        let mut variables = Vec::new();
+        if python_suites.iter().any(|suite| suite.needs_broker()) {
+            let broker = build_broker(&workspace, Profile::Dev)?;
+            variables.push(("HOOKWIRE_BIN", broker));
+        }
+        if python_suites.contains(&Suite::Clients) {
+            variables.extend(clients::ensure_drivers(&workspace)?);
+        }
         for suite in python_suites {
-            tally.add(suite.name(), pytest(&workspace, &python, &broker, suite)?);
+            let counts = pytest(&workspace, &python, &variables, suite)?;
+            tally.add(suite.name(), counts);
         }
     }
     print!("{tally}");
@@ -97,7 +115,13 @@ fn unit(workspace: &Workspace) -> Result<Counts> {
     count(&mut command, tally::read_cargo_line)
 }
 
-fn pytest(workspace: &Workspace, python: &Path, broker: &Path, suite: Suite) -> Result<Counts> {
+/// Runs a suite; `variables` name what was built for it.
+fn pytest(
+    workspace: &Workspace,
+    python: &Path,
+    variables: &[(&str, PathBuf)],
+    suite: Suite,
+) -> Result<Counts> {
     let folder = workspace.root.join("tests").join(suite.name());
     if !folder.is_dir() {
         bail!("the suite {} is not at {}", suite.name(), folder.display());
@@ -117,7 +141,7 @@ fn pytest(workspace: &Workspace, python: &Path, broker: &Path, suite: Suite) -> 
         .arg(folder)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PYTHONUNBUFFERED", "1")
-        .env("HOOKWIRE_BIN", broker)
+        .envs(variables.iter().map(|(name, path)| (name, path)))
         .env("HOOKWIRE_CHECKOUT", &workspace.root);
     count(&mut command, tally::read_pytest_line)
 }

@@ -76,6 +76,7 @@ pub(crate) fn ensure_venv(workspace: &Workspace) -> Result<PathBuf> {
     Ok(python)
 }
 
-fn is_current(installed: &Path, wanted: &str) -> bool {
+/// Whether what was installed was installed for this content.
+pub(super) fn is_current(installed: &Path, wanted: &str) -> bool {
     fs::read_to_string(installed).is_ok_and(|text| text == wanted)
 }

@@ -1,11 +1,17 @@
 //! One network connection of a client, as the core sees it: protocol state,
 //! publishes that wait for their verdicts, and bytes that wait to be written.
 
+mod acknowledge;
+mod aliases;
+mod arrival;
+mod authenticate;
 mod connect;
+mod exchange;
 mod inbound;
 mod outbound;
 mod pipeline;
 mod subscribe;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -15,6 +21,10 @@ use crate::hooks::ClientInfo;
 use crate::output::Output;
 use crate::session::SessionKey;
 
+pub(crate) use acknowledge::Receipt;
+pub(crate) use aliases::{AliasesIn, AliasesOut, TopicForm};
+pub(crate) use arrival::Arrival;
+pub(crate) use authenticate::EnhancedAuthentication;
 pub(crate) use outbound::close_packet;
 pub(crate) use pipeline::{Pending, Pipeline};
 
@@ -52,6 +62,8 @@ pub enum CloseReason {
     Refused,
     /// A message could not be stored, and the client cannot be told otherwise.
     NotStored,
+    /// The client's queue is full.
+    TooSlow,
     /// The broker stops.
     ServerStops,
 }
@@ -68,6 +80,7 @@ impl CloseReason {
             Self::ProtocolError => "protocol-error",
             Self::Refused => "refused",
             Self::NotStored => "not-stored",
+            Self::TooSlow => "too-slow",
             Self::ServerStops => "server-stops",
         }
     }
@@ -78,14 +91,16 @@ impl CloseReason {
     }
 }
 
-/// How far a connection is on its way out.
+/// How far a connection is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
+    /// Its CONNECT is there and not yet answered.
+    Arriving,
     /// Served.
     Live,
-    /// No longer served: its session is gone, its output is still to be written.
+    /// No longer served; its output is still to be written.
     Closing,
-    /// The socket is gone; only verdicts on its last publishes are awaited.
+    /// The socket is gone, or never was; only verdicts on its publishes are awaited.
     Gone,
 }
 
@@ -95,7 +110,12 @@ pub(crate) struct Connection {
     pub(crate) stage: Stage,
     pub(crate) version: ProtocolVersion,
     pub(crate) client: Arc<ClientInfo>,
+    /// Stays when the connection closes: its last publishes belong to it.
     pub(crate) session: Option<SessionKey>,
+    /// What is left to do before CONNACK.
+    pub(crate) arrival: Option<Box<Arrival>>,
+    /// The enhanced authentication it chose.
+    pub(crate) authentication: Option<Box<EnhancedAuthentication>>,
     /// 0: none.
     pub(crate) keep_alive_ms: u64,
     pub(crate) last_seen_ms: u64,
@@ -106,11 +126,19 @@ pub(crate) struct Connection {
     pub(crate) asked_for_expiry: bool,
     pub(crate) will: Option<Will>,
     pub(crate) pipeline: Pipeline,
-    /// Whether a QoS 1 publish failed and the client was closed to send it again.
+    /// QoS 1 and 2 publishes not acknowledged to the end.
+    pub(crate) unacknowledged: u16,
+    pub(crate) aliases_in: AliasesIn,
+    pub(crate) aliases_out: AliasesOut,
+    /// Whether a publish above QoS 0 failed and the client was closed to send it again.
     pub(crate) is_fail_stopped: bool,
+    /// Whether the next connection of its client waits for its publishes.
+    pub(crate) is_leaving: bool,
     pub(crate) output: Output,
     /// Whether it is in the list of connections with something to write.
     pub(crate) dirty: bool,
+    /// Whether its session has messages that wait for output to be written.
+    pub(crate) is_starved: bool,
     /// Whether it is not read for now.
     pub(crate) paused: bool,
     /// Whether it has a place in the list of paused connections.
@@ -120,8 +148,44 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// A connection without a socket, for publishes whose publisher is gone.
+    pub(crate) fn detached(client: Arc<ClientInfo>) -> Self {
+        Self {
+            generation: 0,
+            stage: Stage::Gone,
+            version: ProtocolVersion::V5,
+            client,
+            session: None,
+            arrival: None,
+            authentication: None,
+            keep_alive_ms: 0,
+            last_seen_ms: 0,
+            maximum_packet_bytes: usize::MAX,
+            wants_problem_information: false,
+            asked_for_expiry: false,
+            will: None,
+            pipeline: Pipeline::default(),
+            unacknowledged: 0,
+            aliases_in: AliasesIn::default(),
+            aliases_out: AliasesOut::default(),
+            is_fail_stopped: false,
+            is_leaving: false,
+            output: Output::default(),
+            dirty: false,
+            is_starved: false,
+            paused: false,
+            is_listed_paused: false,
+            blocked_on: None,
+        }
+    }
+
     pub(crate) fn is_live(&self) -> bool {
         self.stage == Stage::Live
+    }
+
+    /// Whether something comes from it and goes to it: it is served, or will be.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Arriving | Stage::Live)
     }
 
     /// Appends a packet that explains itself: without the text where the client
@@ -148,6 +212,8 @@ impl Connection {
 pub(crate) struct Farewell {
     pub(crate) reason: ReasonCode,
     pub(crate) text: String,
+    /// Where else the client may go.
+    pub(crate) server_reference: Option<String>,
 }
 
 impl Farewell {
@@ -155,6 +221,7 @@ impl Farewell {
         Self {
             reason,
             text: text.into(),
+            server_reference: None,
         }
     }
 }

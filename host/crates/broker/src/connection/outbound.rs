@@ -1,148 +1,145 @@
-//! From the broker to the client: deliveries within the client's window,
-//! acknowledgements in the order of the publishes, and the last packet.
+//! From the broker to the client: deliveries as they come, and the last packet.
 
 use std::sync::Arc;
 
-use hookwire_mqtt::{Disconnect, PacketId, ProtocolVersion, PubAck, QoS};
+use hookwire_mqtt::{
+    Disconnect, PacketId, PublishHeader, PublishProperties, QoS, publish_len,
+    write_subscription_identifier, write_topic_alias,
+};
 
-use super::{Connection, ConnectionKey, Farewell};
-use crate::hooks::{Hooks, Refusal};
-use crate::session::SessionKey;
+use super::{Connection, ConnectionKey, Farewell, TopicForm};
+use crate::faults::{Fault, Planted};
+use crate::group::Group;
+use crate::hooks::Hooks;
+use crate::session::{Delivery, SessionKey, Terms};
 use crate::shard::Shard;
+use crate::time::Now;
 use crate::topic_cache::Target;
-use crate::transit::{Framing, Transit, append_one, frame_bytes};
+use crate::transit::{Framing, Transit, append_one, append_with, frame_bytes};
+
+/// How one PUBLISH goes to one client.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outgoing<'a> {
+    pub(super) qos: QoS,
+    pub(super) packet_id: Option<PacketId>,
+    pub(super) dup: bool,
+    pub(super) retain: bool,
+    pub(super) identifiers: Option<&'a [u32]>,
+}
 
 impl<H: Hooks> Shard<H> {
-    /// Delivers with QoS 0: written now, or dropped when the client does not read.
-    pub(crate) fn deliver_at_most_once(
+    /// Delivers a message to the sessions of this worker that subscribe to it.
+    pub(crate) fn deliver(&mut self, now: Now, targets: &[Target], transit: &mut Transit<'_>) {
+        if transit.expires_at_ms <= now.wall_ms && !self.planted.is(Fault::ExpiredDelivered) {
+            self.counters.deliveries_expired += targets.len() as u64;
+            return;
+        }
+        let several = targets.len() > 1;
+        for target in targets {
+            let terms = if target.has_no_local && self.is_own(target.session, transit) {
+                match &target.own {
+                    Some(own) => own,
+                    None => continue,
+                }
+            } else {
+                &target.terms
+            };
+            self.deliver_to(now, target.session, terms, None, transit, several);
+        }
+    }
+
+    /// Whether the message was published by the client of this session.
+    fn is_own(&self, session: SessionKey, transit: &Transit<'_>) -> bool {
+        !self.planted.is(Fault::NoLocalIgnored)
+            && self
+                .session(session)
+                .is_some_and(|session| *session.client.clientid == **transit.sender)
+    }
+
+    /// Delivers to one session: sent now if nothing is before it, else queued.
+    pub(crate) fn deliver_to(
         &mut self,
-        target: Target,
+        now: Now,
+        session_key: SessionKey,
+        terms: &Terms,
+        group: Option<&Arc<Group>>,
         transit: &mut Transit<'_>,
         several: bool,
     ) {
-        let Some(key) = self.receiver(target, transit) else {
+        let max_output_bytes = self.limits.max_output_bytes;
+        let (sessions, connections) = (&mut self.sessions, &self.connections);
+        let Some(session) = sessions
+            .get_mut(session_key.index as usize)
+            .filter(|session| session.generation == session_key.generation)
+        else {
             return;
         };
-        let limit = self.limits.max_output_bytes;
-        if self
-            .connection(key)
-            .is_none_or(|connection| connection.output.len() > limit)
-        {
-            self.counters.deliveries_dropped += 1;
-            return;
-        }
-        self.send(key, transit, QoS::AtMostOnce, None, several);
-    }
-
-    /// Delivers with QoS 1: sent if the client's window has room, else queued
-    /// behind what already waits, within the queue's bound.
-    pub(crate) fn deliver_at_least_once(
-        &mut self,
-        target: Target,
-        transit: &mut Transit<'_>,
-        several: bool,
-    ) {
-        let Some(key) = self.receiver(target, transit) else {
-            return;
+        let qos = transit.qos.min(terms.qos);
+        let retain = transit.retain && terms.retain_as_published;
+        let is_first = match qos {
+            // QoS 0 waits for nothing but retained messages that are older.
+            QoS::AtMostOnce => session.backlog.is_empty(),
+            QoS::AtLeastOnce | QoS::ExactlyOnce => session.may_send(),
         };
-        let max_queued = self.limits.max_queued_messages;
-        let Some(session) = self.session_mut(target.session) else {
-            return;
-        };
-        if session.queue.is_empty() && session.inflight.has_room() {
-            let id = session.inflight.send(transit.shared());
-            self.send_or_forget(target.session, key, transit, id, several);
-        } else if session.queue.len() < max_queued {
-            session.queue.push_back(transit.shared());
-        } else {
-            self.counters.deliveries_dropped += 1;
-        }
-    }
-
-    /// The client acknowledged a delivery: it leaves the window, its event goes
-    /// to the rules, and the next messages in the queue follow.
-    pub(crate) fn on_puback(&mut self, key: ConnectionKey, ack: &PubAck) {
-        let Some(session_key) = self.live(key).and_then(|connection| connection.session) else {
-            return;
-        };
-        let Some(session) = self.session_mut(session_key) else {
-            return;
-        };
-        let client = Arc::clone(&session.client);
-        let Some(message) = session.inflight.acknowledge(ack.packet_id) else {
-            return;
-        };
-        if !ack.reason.is_error()
-            && let Ok(topic) = hookwire_mqtt::TopicName::new(&message.topic)
-        {
-            let rules = self.topic_entry(topic).acked_rules;
-            if rules != crate::hooks::RuleSet::NONE {
-                self.hooks.submit_acked(rules, &client, message);
-            }
-        }
-        self.send_queued(session_key, key);
-    }
-
-    /// Acknowledges a publish of this client; `refusal` says why not. Before MQTT 5
-    /// there is no negative acknowledgement [MQTT-3.3.5-2].
-    pub(crate) fn acknowledge(
-        &mut self,
-        key: ConnectionKey,
-        packet_id: Option<PacketId>,
-        refusal: Option<Refusal>,
-    ) {
-        let Some(packet_id) = packet_id else {
-            return;
-        };
-        self.touch(key);
-        let Some(connection) = self.live(key) else {
-            return;
-        };
-        let mut ack = PubAck::success(packet_id);
-        let Some(refusal) = refusal else {
-            return ack.encode(connection.version, connection.output.tail());
-        };
-        ack.reason = refusal.reason;
-        connection.append_explained(refusal.text, |text, version, out| {
-            ack.reason_string = text;
-            ack.encode(version, out);
+        let connection = session.connection;
+        let has_room = connection.is_some_and(|key| {
+            connections
+                .get(key.index as usize)
+                .is_some_and(|connection| connection.output.len() <= max_output_bytes)
         });
-    }
-
-    fn send_queued(&mut self, session_key: SessionKey, key: ConnectionKey) {
-        while let Some(session) = self.session_mut(session_key)
-            && session.inflight.has_room()
-            && let Some(message) = session.queue.pop_front()
-        {
-            let id = session.inflight.send(Arc::clone(&message));
-            let mut transit = Transit::of(&message);
-            self.send_or_forget(session_key, key, &mut transit, id, false);
+        if let Some(key) = connection.filter(|_| is_first && has_room) {
+            let packet_id = (qos > QoS::AtMostOnce).then(|| {
+                let delivery = delivery_of(transit, qos, retain, terms, group);
+                let id = session.inflight.send(delivery);
+                session.report_load();
+                id
+            });
+            let outgoing = Outgoing {
+                qos,
+                packet_id,
+                dup: false,
+                retain,
+                identifiers: terms.identifiers.as_deref(),
+            };
+            self.send_or_forget(now, session_key, key, transit, outgoing, several);
+        } else if qos == QoS::AtMostOnce && is_first && connection.is_some() {
+            // The client does not read: QoS 0 does not wait for it.
+            self.counters.dropped_output_full += 1;
+        } else if qos == QoS::AtMostOnce && connection.is_none() && !self.limits.queue_qos0 {
+            self.counters.dropped_offline += 1;
+        } else {
+            let delivery = delivery_of(transit, qos, retain, terms, group);
+            self.enqueue(now, session_key, delivery);
         }
     }
 
     /// Sends within the window; a message the client cannot take leaves it again.
-    fn send_or_forget(
+    pub(super) fn send_or_forget(
         &mut self,
+        now: Now,
         session: SessionKey,
         key: ConnectionKey,
         transit: &mut Transit<'_>,
-        id: PacketId,
+        outgoing: Outgoing<'_>,
         several: bool,
     ) {
-        if !self.send(key, transit, QoS::AtLeastOnce, Some(id), several)
+        let is_sent = self.send(now, key, transit, outgoing, several);
+        if !is_sent
+            && let Some(id) = outgoing.packet_id
             && let Some(session) = self.session_mut(session)
         {
-            session.inflight.acknowledge(id);
+            session.inflight.acknowledge(id, outgoing.qos);
+            session.report_load();
         }
     }
 
     /// Appends a PUBLISH; false if it is larger than the client takes [MQTT-3.1.2-24].
     fn send(
         &mut self,
+        now: Now,
         key: ConnectionKey,
         transit: &mut Transit<'_>,
-        qos: QoS,
-        packet_id: Option<PacketId>,
+        outgoing: Outgoing<'_>,
         several: bool,
     ) -> bool {
         self.touch(key);
@@ -155,41 +152,143 @@ impl<H: Hooks> Shard<H> {
         };
         let framing = Framing {
             version: connection.version,
-            qos,
-            packet_id,
-            dup: false,
+            qos: outgoing.qos,
+            packet_id: outgoing.packet_id,
+            dup: outgoing.dup,
+            retain: outgoing.retain && !self.planted.is(Fault::RetainFlagLost),
         };
-        if connection.maximum_packet_bytes < usize::MAX
+        let is_sent = if framing.version.is_v5()
+            && let Some(own) = Own::of(now, connection, transit, outgoing, self.planted)
+        {
+            append_own(connection, &mut self.scratch, transit, framing, own)
+        } else if connection.maximum_packet_bytes < usize::MAX
             && frame_bytes(transit, framing) > connection.maximum_packet_bytes
         {
+            false
+        } else {
+            if several {
+                self.frames.append(&mut connection.output, transit, framing);
+            } else {
+                append_one(&mut connection.output, transit, framing);
+            }
+            true
+        };
+        if !is_sent {
             self.counters.deliveries_too_large += 1;
             return false;
         }
         self.counters.publishes_sent += 1;
-        if several {
-            self.frames.append(&mut connection.output, transit, framing);
-        } else {
-            append_one(&mut connection.output, transit, framing);
-        }
+        self.counters.packets_sent += 1;
+        self.counters.payload_bytes_sent += transit.payload.len() as u64;
         if connection.output.len() > self.limits.max_output_bytes / 4 {
             self.output_is_pressing = true;
         }
         true
     }
+}
 
-    /// The connection that a target's messages go to, unless they are its own
-    /// and it wants none of those [MQTT-3.8.3-3].
-    fn receiver(&mut self, target: Target, transit: &Transit<'_>) -> Option<ConnectionKey> {
-        let session = self.session_mut(target.session)?;
-        let own = target.no_local && session.client.clientid == *transit.sender;
-        (!own).then_some(session.connection)
+/// What of a PUBLISH only one client gets.
+#[derive(Debug, Clone, Copy)]
+struct Own<'a> {
+    identifiers: &'a [u32],
+    /// A shortened expiry, in seconds.
+    expiry_s: Option<u32>,
+}
+
+impl<'a> Own<'a> {
+    /// None if the client gets what every client of its version gets.
+    fn of(
+        now: Now,
+        connection: &Connection,
+        transit: &Transit<'_>,
+        outgoing: Outgoing<'a>,
+        planted: Planted,
+    ) -> Option<Self> {
+        let own = Self {
+            identifiers: outgoing.identifiers.unwrap_or_default(),
+            expiry_s: transit
+                .shortened_expiry_s(now.wall_ms)
+                .filter(|_| !planted.is(Fault::ExpiryNotShortened)),
+        };
+        let is_usual =
+            own.identifiers.is_empty() && own.expiry_s.is_none() && connection.aliases_out.is_off();
+        (!is_usual).then_some(own)
+    }
+}
+
+/// Appends a PUBLISH with what only this client gets: subscription identifiers,
+/// a topic alias, a shortened expiry. False if it is larger than the client takes.
+fn append_own(
+    connection: &mut Connection,
+    scratch: &mut Vec<u8>,
+    transit: &mut Transit<'_>,
+    framing: Framing,
+    own: Own<'_>,
+) -> bool {
+    scratch.clear();
+    match own.expiry_s {
+        Some(seconds) => {
+            let properties = PublishProperties::from_validated(transit.properties);
+            *scratch = properties.with_message_expiry_interval(seconds);
+        }
+        None => scratch.extend_from_slice(transit.properties),
+    }
+    for &identifier in own.identifiers {
+        write_subscription_identifier(scratch, identifier);
+    }
+    let topic = Arc::clone(transit.topic);
+    let form = connection.aliases_out.form(&topic);
+    let name = match form {
+        TopicForm::Name => &*topic,
+        TopicForm::NameAndAlias(alias) => {
+            write_topic_alias(scratch, alias);
+            &*topic
+        }
+        TopicForm::Alias(alias) => {
+            write_topic_alias(scratch, alias);
+            ""
+        }
+    };
+    let header = PublishHeader {
+        dup: framing.dup,
+        qos: framing.qos,
+        retain: framing.retain,
+        topic: name,
+        packet_id: framing.packet_id,
+        properties: scratch,
+    };
+    let packet_bytes = publish_len(framing.version, &header, transit.payload.len());
+    if packet_bytes > connection.maximum_packet_bytes {
+        return false;
+    }
+    append_with(&mut connection.output, transit, &header, framing.version);
+    if let TopicForm::NameAndAlias(alias) = form {
+        connection.aliases_out.note(&topic, alias);
+    }
+    true
+}
+
+fn delivery_of(
+    transit: &mut Transit<'_>,
+    qos: QoS,
+    retain: bool,
+    terms: &Terms,
+    group: Option<&Arc<Group>>,
+) -> Delivery {
+    Delivery {
+        message: transit.shared(),
+        qos,
+        retain,
+        identifiers: terms.identifiers.clone(),
+        group: group.cloned(),
     }
 }
 
 /// Appends DISCONNECT for clients whose version lets a server send it.
 pub(crate) fn close_packet(connection: &mut Connection, farewell: Farewell) {
-    if connection.version == ProtocolVersion::V5 {
+    if connection.version.is_v5() {
         let mut disconnect = Disconnect::with_reason(farewell.reason);
+        disconnect.server_reference = farewell.server_reference;
         connection.append_explained(farewell.text, |text, version, out| {
             disconnect.reason_string = text;
             disconnect.encode(version, out);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hookwire_mqtt::PacketId;
 
+use super::acknowledge::Receipt;
 use crate::hooks::Verdict;
 use crate::message::Message;
 
@@ -13,8 +14,12 @@ use crate::message::Message;
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) message: Arc<Message>,
-    /// The packet id to acknowledge; none for QoS 0 and wills.
-    pub(crate) packet_id: Option<PacketId>,
+    /// The acknowledgement it waits for; none for QoS 0 and wills.
+    pub(crate) receipt: Option<Receipt>,
+    /// How long it is held back after the rules, in milliseconds.
+    pub(crate) delay_ms: u64,
+    /// Whether rules see it.
+    pub(crate) has_rules: bool,
     /// None while the rules have it.
     pub(crate) verdict: Option<Verdict>,
 }
@@ -43,6 +48,15 @@ impl Pipeline {
 
     pub(crate) fn push(&mut self, pending: Pending) {
         self.waiting.push_back(pending);
+    }
+
+    /// Whether a QoS 2 publish with this id is in it.
+    pub(crate) fn has_exactly_once(&self, id: PacketId) -> bool {
+        self.waiting.iter().any(|pending| {
+            pending
+                .receipt
+                .is_some_and(|receipt| receipt.is_exactly_once() && receipt.packet_id == id)
+        })
     }
 
     /// Notes a verdict; one for a number that does not wait is ignored.

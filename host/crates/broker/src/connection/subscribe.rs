@@ -1,59 +1,65 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
+use std::sync::Arc;
+
 use hookwire_mqtt::{
-    QoS, ReasonCode, SubAck, Subscribe, SubscribeFilter, TopicFilter, UnsubAck, Unsubscribe,
+    ReasonCode, RetainHandling, SharedFilter, SubAck, Subscribe, SubscribeFilter, TopicFilter,
+    TopicName, UnsubAck, Unsubscribe,
 };
 
 use super::ConnectionKey;
-use super::inbound::Breach;
+use crate::faults::Fault;
+use crate::group::{Load, Member};
 use crate::hooks::Hooks;
-use crate::session::{Granted, SessionKey};
+use crate::message::Message;
+use crate::session::{Granted, SessionKey, Terms};
 use crate::shard::{Shard, Subscriber};
 use crate::time::Now;
 
+/// A filter as it is kept: shared ones of one group and filter are one.
+struct Wanted {
+    subscription: TopicFilter,
+    shared: Option<SharedFilter>,
+}
+
 impl<H: Hooks> Shard<H> {
     /// Grants what can be granted, filter by filter. When SUBACK is written every
-    /// worker routes to the new subscriptions.
+    /// worker routes to the new subscriptions; retained messages follow it.
     pub(super) fn on_subscribe(&mut self, now: Now, key: ConnectionKey, subscribe: &Subscribe) {
-        if subscribe.subscription_identifier.is_some() {
-            let breach = Breach {
-                kind: "subscription identifier",
-                reason: ReasonCode::SubscriptionIdentifiersNotSupported,
-                text: "this server said that it takes no subscription identifiers",
-            };
-            return self.breach(now, key, &breach);
-        }
         let Some((session, version)) = self
             .live(key)
             .and_then(|connection| Some((connection.session?, connection.version)))
         else {
             return;
         };
+        let id_is_in_use = version.is_v5()
+            && self
+                .session(session)
+                .is_some_and(|session| session.received.contains(&subscribe.packet_id));
         let reasons = subscribe
             .filters
             .iter()
-            .map(|requested| match grantable(requested) {
-                Ok(filter) => self.grant(session, &filter, requested),
+            .map(|requested| match wanted(&requested.filter) {
+                _ if id_is_in_use => ReasonCode::PacketIdentifierInUse,
+                Ok(wanted) => {
+                    let identifier = subscribe.subscription_identifier;
+                    self.grant(now, session, &wanted, requested, identifier)
+                }
                 Err(reason) => reason,
             })
             .collect();
-        self.touch(key);
-        if let Some(connection) = self.live(key) {
-            let ack = SubAck {
-                packet_id: subscribe.packet_id,
-                reasons,
-                reason_string: None,
-                user_properties: Vec::new(),
-            };
-            ack.encode(version, connection.output.tail());
-        }
+        let ack = SubAck {
+            packet_id: subscribe.packet_id,
+            reasons,
+            reason_string: None,
+            user_properties: Vec::new(),
+        };
+        self.append_packet(key, |version, out| ack.encode(version, out));
+        self.send_waiting(now, session);
     }
 
     pub(super) fn on_unsubscribe(&mut self, key: ConnectionKey, unsubscribe: &Unsubscribe) {
-        let Some((session, version)) = self
-            .live(key)
-            .and_then(|connection| Some((connection.session?, connection.version)))
-        else {
+        let Some(session) = self.live(key).and_then(|connection| connection.session) else {
             return;
         };
         let reasons = unsubscribe
@@ -61,41 +67,68 @@ impl<H: Hooks> Shard<H> {
             .iter()
             .map(|text| self.revoke(session, text))
             .collect();
-        self.touch(key);
-        if let Some(connection) = self.live(key) {
-            let ack = UnsubAck {
-                packet_id: unsubscribe.packet_id,
-                reasons,
-                reason_string: None,
-                user_properties: Vec::new(),
-            };
-            ack.encode(version, connection.output.tail());
-        }
+        let ack = UnsubAck {
+            packet_id: unsubscribe.packet_id,
+            reasons,
+            reason_string: None,
+            user_properties: Vec::new(),
+        };
+        self.append_packet(key, |version, out| ack.encode(version, out));
     }
 
     fn grant(
         &mut self,
+        now: Now,
         key: SessionKey,
-        filter: &TopicFilter,
+        wanted: &Wanted,
         requested: &SubscribeFilter,
+        identifier: Option<u32>,
     ) -> ReasonCode {
         let granted = Granted {
-            qos: requested.qos.min(QoS::AtLeastOnce),
+            qos: requested.qos,
             no_local: requested.no_local,
+            retain_as_published: requested.retain_as_published,
+            identifier,
         };
+        let subscription = &wanted.subscription;
         let Some(session) = self.session_mut(key) else {
             return ReasonCode::UnspecifiedError;
         };
-        let known = session
+        let is_known = session
             .subscriptions
-            .insert(filter.clone(), granted)
+            .insert(subscription.clone(), granted)
             .is_some();
+        match &wanted.shared {
+            Some(shared) if !is_known => self.join(key, subscription, shared),
+            Some(_) => {}
+            None => {
+                self.register(key, subscription, granted, is_known);
+                let is_sent = match requested.retain_handling {
+                    RetainHandling::SendAtSubscribe => true,
+                    RetainHandling::SendIfNew => !is_known,
+                    RetainHandling::DoNotSend => false,
+                };
+                if is_sent {
+                    self.find_retained(now, key, subscription, granted, is_known);
+                }
+            }
+        }
+        ReasonCode::granted(granted.qos)
+    }
+
+    /// Sees to it that messages reach a session by this subscription.
+    fn register(
+        &mut self,
+        key: SessionKey,
+        filter: &TopicFilter,
+        granted: Granted,
+        is_known: bool,
+    ) {
         let subscriber = Subscriber {
             session: key,
-            qos: granted.qos,
-            no_local: granted.no_local,
+            granted,
         };
-        if known {
+        if is_known {
             let entry = self
                 .subscriptions
                 .get_mut(filter, |entry| entry.session == key);
@@ -106,42 +139,116 @@ impl<H: Hooks> Shard<H> {
             self.routes.add(filter, self.worker);
         }
         self.subscriptions_generation += 1;
-        match granted.qos {
-            QoS::AtMostOnce => ReasonCode::Success,
-            QoS::AtLeastOnce | QoS::ExactlyOnce => ReasonCode::GrantedQoS1,
+    }
+
+    /// Makes a session a member of a shared subscription.
+    fn join(&mut self, key: SessionKey, subscription: &TopicFilter, shared: &SharedFilter) {
+        let worker = self.worker;
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        let is_online = session.connection.is_some();
+        let load = session.load.get_or_insert_with(|| {
+            let load = Load::default();
+            load.set_online(is_online);
+            Arc::new(load)
+        });
+        let member = Member {
+            worker,
+            session: key,
+            load: Arc::clone(load),
+        };
+        session.report_load();
+        self.routes.join(subscription, &shared.filter, member);
+    }
+
+    /// Puts the retained messages that match before everything newer.
+    fn find_retained(
+        &mut self,
+        now: Now,
+        key: SessionKey,
+        filter: &TopicFilter,
+        granted: Granted,
+        is_known: bool,
+    ) {
+        let mut found = self.retained.matching(filter, now.wall_ms);
+        if found.is_empty() {
+            return;
         }
+        let ignores_no_local = self.planted.is(Fault::NoLocalIgnored);
+        let worker = u64::from(self.worker);
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        if granted.no_local && !ignores_no_local {
+            let clientid = &session.client.clientid;
+            found.retain(|message| message.sender != *clientid);
+        }
+        // Mail of another worker may still bring what was found here, unless an
+        // older subscription is owed that mail anyway.
+        let may_come_again = |message: &Message| {
+            let Ok(topic) = TopicName::new(&message.topic) else {
+                return false;
+            };
+            let others = session
+                .subscriptions
+                .keys()
+                .filter(|other| *other != filter);
+            message.id.worker() != worker && !others.into_iter().any(|other| other.matches(topic))
+        };
+        let noted: Vec<Arc<Message>> = if is_known {
+            Vec::new()
+        } else {
+            let recent = found.iter().filter(|message| may_come_again(message));
+            recent.cloned().collect()
+        };
+        let until_ms = session.recent.note(&noted, now.wall_ms);
+        session.backlog.push(found, Terms::of(granted));
+        self.recent_until_ms = self.recent_until_ms.max(until_ms);
     }
 
     fn revoke(&mut self, key: SessionKey, text: &str) -> ReasonCode {
-        let Ok(filter) = TopicFilter::new(text) else {
+        let Ok(wanted) = wanted(text) else {
             return ReasonCode::TopicFilterInvalid;
         };
         let known = self
             .session_mut(key)
-            .is_some_and(|session| session.subscriptions.remove(&filter).is_some());
+            .is_some_and(|session| session.subscriptions.remove(&wanted.subscription).is_some());
         if !known {
             return ReasonCode::NoSubscriptionExisted;
         }
-        self.remove_subscription(&filter, key);
+        self.remove_subscription(&wanted.subscription, key);
         ReasonCode::Success
     }
 
-    pub(crate) fn remove_subscription(&mut self, filter: &TopicFilter, key: SessionKey) {
+    pub(crate) fn remove_subscription(&mut self, subscription: &TopicFilter, key: SessionKey) {
+        if let Some(shared) = subscription.shared() {
+            self.routes
+                .leave(subscription, &shared.filter, self.worker, key);
+            return;
+        }
         if self
             .subscriptions
-            .remove(filter, |entry| entry.session == key)
+            .remove(subscription, |entry| entry.session == key)
         {
-            self.routes.remove(filter, self.worker);
+            self.routes.remove(subscription, self.worker);
         }
         self.subscriptions_generation += 1;
     }
 }
 
-/// The filter, if this server can grant it.
-fn grantable(requested: &SubscribeFilter) -> Result<TopicFilter, ReasonCode> {
-    let filter = TopicFilter::new(&requested.filter).map_err(|_| ReasonCode::TopicFilterInvalid)?;
-    if filter.as_str().starts_with("$share/") {
-        return Err(ReasonCode::SharedSubscriptionsNotSupported);
-    }
-    Ok(filter)
+/// The filter of SUBSCRIBE or UNSUBSCRIBE, if it is one. `$queue/FILTER` is
+/// another way to write `$share/$queue/FILTER`.
+fn wanted(text: &str) -> Result<Wanted, ReasonCode> {
+    let invalid = |_| ReasonCode::TopicFilterInvalid;
+    let filter = TopicFilter::new(text).map_err(invalid)?;
+    let shared = filter.shared();
+    let subscription = match text.strip_prefix("$queue/") {
+        Some(plain) => TopicFilter::new(&format!("$share/$queue/{plain}")).map_err(invalid)?,
+        None => filter,
+    };
+    Ok(Wanted {
+        subscription,
+        shared,
+    })
 }

@@ -1,23 +1,32 @@
 //! The core stepped event by event, with several workers.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod authentication;
+mod delayed;
 mod endings;
+mod exactly_once;
 mod order;
 mod pressure;
+mod properties;
+mod retained;
 mod routing;
+mod sessions;
+mod shared;
+mod sys;
 mod verdicts;
+mod wills;
 mod world;
 
 use std::sync::Arc;
 
 use hookwire_broker::{ClientHook, Flow, Message, Refusal, Verdict};
-use hookwire_mqtt::ProtocolVersion::{V5, V311};
+use hookwire_mqtt::ProtocolVersion::{V5, V31, V311};
 use hookwire_mqtt::{
-    Connect, Disconnect, Packet, PacketId, ProtocolVersion, QoS, ReasonCode, TopicFilter,
+    AckKind, Connect, Disconnect, Packet, PacketId, ProtocolVersion, QoS, ReasonCode, TopicFilter,
     Unsubscribe, Will,
 };
 use proptest::prelude::*;
-use world::{Got, LIMITS, World};
+use world::{Got, START_MS, World, limits};
 
 pub(crate) fn other(text: &str) -> Got {
     Got::Other(text.to_owned())
@@ -33,6 +42,38 @@ pub(crate) fn publish(topic: &str, payload: &str, packet_id: Option<u16>) -> Got
             QoS::AtMostOnce
         },
         packet_id,
+        marks: String::new(),
+    }
+}
+
+/// A QoS 2 delivery, or any other QoS that the packet id does not say.
+pub(crate) fn publish_with(topic: &str, payload: &str, qos: QoS, packet_id: Option<u16>) -> Got {
+    Got::Publish {
+        topic: topic.to_owned(),
+        payload: payload.to_owned(),
+        qos,
+        packet_id,
+        marks: String::new(),
+    }
+}
+
+/// A delivery with flags or properties, as `describe` writes them.
+pub(crate) fn marked(topic: &str, payload: &str, packet_id: Option<u16>, marks: &str) -> Got {
+    match publish(topic, payload, packet_id) {
+        Got::Publish {
+            topic,
+            payload,
+            qos,
+            packet_id,
+            ..
+        } => Got::Publish {
+            topic,
+            payload,
+            qos,
+            packet_id,
+            marks: marks.to_owned(),
+        },
+        other => other,
     }
 }
 

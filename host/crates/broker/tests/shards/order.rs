@@ -36,6 +36,7 @@ proptest! {
         world.subscribe(watcher, "#", QoS::AtMostOnce);
         world.got(watcher);
         let mut clients = spread(&mut world, V311, 4);
+        let ids: Vec<String> = (0..4).map(|n| format!("client-{n}")).collect();
         let mut sent = vec![Vec::new(); 4];
         let mut number = 0_u16;
         for step in steps {
@@ -44,8 +45,10 @@ proptest! {
                     number += 1;
                     let payload = format!("{client}:{number}");
                     let topic = ["ruled", "free"][topic];
-                    world.publish(clients[client], topic, &payload, acked.then_some(number));
-                    sent[client].push(payload);
+                    let id = acked.then_some(number);
+                    if world.publish(clients[client], topic, &payload, id) != Flow::Later {
+                        sent[client].push(payload);
+                    }
                 }
                 Step::Publish { .. } => {}
                 Step::Decide(index) => {
@@ -55,12 +58,10 @@ proptest! {
                     }
                 }
                 Step::Reconnect(client) => {
+                    // The same id: order holds over a client's connections.
                     world.drop_socket(clients[client]);
-                    // Another id: order is promised within one connection.
-                    number += 1;
-                    clients[client] = world.connect(V311, &format!("client-{client}-{number}"));
-                    let of_the_old = std::mem::take(&mut sent[client]);
-                    sent.push(of_the_old);
+                    let connect = Connect::new(V311, &ids[client]);
+                    clients[client] = world.connect_with(connect);
                 }
             }
         }

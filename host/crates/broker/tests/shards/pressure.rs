@@ -6,12 +6,17 @@ use super::*;
 fn a_publisher_is_not_read_beyond_its_window_and_read_again_below_it() {
     let mut world = World::new(1);
     rules_on(&world, "#");
-    let publisher = world.connect(V5, "publisher");
-    for id in 1..LIMITS.receive_maximum {
+    let publisher = world.connect(V311, "publisher");
+    for id in 1..=limits().receive_maximum {
         assert_eq!(world.publish(publisher, "t", "", Some(id)), Flow::Continue);
     }
-    let last = LIMITS.receive_maximum;
-    assert_eq!(world.publish(publisher, "t", "", Some(last)), Flow::Pause);
+    assert_eq!(
+        world.send(publisher, Packet::PingReq),
+        Flow::Continue,
+        "what is no publish is taken"
+    );
+    let next = limits().receive_maximum + 1;
+    assert_eq!(world.publish(publisher, "t", "", Some(next)), Flow::Later);
     world.decide(1, Verdict::Proceed);
     assert!(
         world.clients[publisher].paused,
@@ -27,7 +32,7 @@ fn a_client_whose_lane_is_full_is_not_read_until_there_is_room() {
     let mut world = World::new(1);
     let client = world.connect(V5, "client");
     world.script.borrow_mut().full = true;
-    assert_eq!(world.publish(client, "t", "", None), Flow::Pause);
+    assert_eq!(world.publish(client, "t", "", None), Flow::Later);
     world.wake();
     assert!(world.clients[client].paused);
     world.script.borrow_mut().full = false;
@@ -42,7 +47,7 @@ fn a_client_that_is_not_read_because_of_us_is_not_called_silent() {
     connect.keep_alive_s = 1;
     let client = world.connect_with(connect);
     world.script.borrow_mut().full = true;
-    world.send(client, Packet::PingReq);
+    world.publish(client, "t", "", None);
     for _ in 0..100 {
         world.advance_ms(1_000);
     }

@@ -67,7 +67,7 @@ fn the_inflight_window_holds_the_queue_is_bounded_and_acks_move_it_on() {
     }
     assert_eq!(world.payloads(subscriber), ["1", "2"], "two in flight");
     assert_eq!(
-        world.counters().deliveries_dropped,
+        world.counters().deliveries_dropped(),
         4,
         "three wait, the others have no room"
     );

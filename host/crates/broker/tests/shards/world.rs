@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use hookwire_broker::{
-    ClientEvent, ClientHook, ClientInfo, ConnectionKey, Counters, Decided, Flow, Hooks,
-    IdGenerator, Limits, Message, Now, PublishFacts, RouteTable, RuleSet, Shard, Ticket, Verdict,
-    WorkerId, worker_of,
+    Authenticated, Authentication, AuthenticationOutcome, ClientEvent, ClientHook, ClientInfo,
+    ConnectionKey, Counters, Decided, Flow, Holdings, Hooks, IdGenerator, Limits, Message, Node,
+    Now, PublishFacts, RetainedMessages, RouteTable, RuleSet, Shard, ShardSetup, SharedStrategy,
+    Ticket, Verdict, WorkerId, worker_of,
 };
 use hookwire_mqtt::{
-    ConnAck, Connect, Packet, PacketId, ProtocolVersion, PubAck, Publish, PublishProperties, QoS,
-    Subscribe, SubscribeFilter, TopicFilter, TopicName, decode,
+    Ack, AckKind, ConnAck, ConnAckProperties, Connect, Packet, PacketId, ProtocolVersion, Publish,
+    PublishProperties, QoS, Subscribe, SubscribeFilter, TopicFilter, TopicName, decode,
 };
 
 /// What a test sees of the hooks of all shards, and how it answers them.
@@ -31,13 +32,34 @@ pub(crate) struct Script {
     pub(crate) acked: Vec<(String, String)>,
     pub(crate) abandoned: Vec<u64>,
     pub(crate) client_events: Vec<(ClientHook, String, &'static str)>,
+    /// Whether somebody looks at user names and passwords.
+    pub(crate) wants_passwords: bool,
+    /// The one method of enhanced authentication.
+    pub(crate) method: Option<&'static str>,
+    pub(crate) authentications: VecDeque<(WorkerId, Ticket, Authentication)>,
+}
+
+impl Script {
+    fn authenticates(&self, method: Option<&str>) -> bool {
+        match method {
+            None => self.wants_passwords,
+            method => method == self.method,
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(crate) struct ScriptedHooks {
     worker: WorkerId,
     script: Rc<RefCell<Script>>,
-    decided: Rc<RefCell<Vec<Decided>>>,
+    answers: Rc<RefCell<Answers>>,
+}
+
+/// What the hooks of one worker have answered and the shard has not taken.
+#[derive(Debug, Default)]
+struct Answers {
+    decided: Vec<Decided>,
+    authenticated: Vec<Authenticated>,
 }
 
 const RULES: RuleSet = RuleSet(1);
@@ -70,6 +92,10 @@ impl Hooks for ScriptedHooks {
             .push_back((self.worker, ticket, message));
     }
 
+    fn wants_acked(&self) -> bool {
+        self.script.borrow().acked_filter.is_some()
+    }
+
     fn match_acked(&mut self, topic: TopicName<'_>) -> RuleSet {
         matching(self.script.borrow().acked_filter.as_ref(), topic)
     }
@@ -94,6 +120,21 @@ impl Hooks for ScriptedHooks {
             .push((event.hook, id, event.reason));
     }
 
+    fn wants_authentication(&self, method: Option<&str>) -> bool {
+        self.script.borrow().authenticates(method)
+    }
+
+    fn submit_authentication(&mut self, ticket: Ticket, step: Authentication) {
+        let mut script = self.script.borrow_mut();
+        script
+            .authentications
+            .push_back((self.worker, ticket, step));
+    }
+
+    fn take_authenticated(&mut self, answers: &mut Vec<Authenticated>) {
+        answers.append(&mut self.answers.borrow_mut().authenticated);
+    }
+
     fn has_room(&self, _: &str) -> bool {
         !self.script.borrow().full
     }
@@ -107,7 +148,7 @@ impl Hooks for ScriptedHooks {
     }
 
     fn take_decided(&mut self, decided: &mut Vec<Decided>) {
-        decided.append(&mut self.decided.borrow_mut());
+        decided.append(&mut self.answers.borrow_mut().decided);
     }
 
     fn set_waker(&mut self, _: Waker) {}
@@ -125,6 +166,8 @@ pub(crate) enum Got {
         payload: String,
         qos: QoS,
         packet_id: Option<u16>,
+        /// Flags and properties that are not usual.
+        marks: String,
     },
     Other(String),
 }
@@ -140,9 +183,10 @@ pub(crate) struct Client {
 
 pub(crate) struct World {
     pub(crate) shards: Vec<Shard<ScriptedHooks>>,
-    decided: Vec<Rc<RefCell<Vec<Decided>>>>,
+    answers: Vec<Rc<RefCell<Answers>>>,
     pub(crate) script: Rc<RefCell<Script>>,
     pub(crate) routes: Arc<RouteTable>,
+    pub(crate) retained: Arc<RetainedMessages>,
     pub(crate) clients: Vec<Client>,
     pub(crate) now: Now,
     /// Mail is carried by `settle` only when this is set.
@@ -152,48 +196,69 @@ pub(crate) struct World {
     unwritten: Vec<(usize, ConnectionKey)>,
 }
 
-pub(crate) const LIMITS: Limits = Limits {
-    max_packet_bytes: 1024 * 1024,
-    receive_maximum: 4,
-    max_inflight: 2,
-    max_queued_messages: 3,
-    max_output_bytes: 10_000,
-    max_keep_alive_s: 0,
-};
+/// Wall clock at the beginning.
+pub(crate) const START_MS: u64 = 1_700_000_000_000;
+
+/// Small bounds, so that tests reach them.
+pub(crate) fn limits() -> Limits {
+    Limits {
+        receive_maximum: 4,
+        max_inflight: 2,
+        max_queued_messages: 3,
+        max_output_bytes: 10_000,
+        ..Limits::default()
+    }
+}
 
 impl World {
     pub(crate) fn new(workers: u16) -> Self {
-        let routes = Arc::new(RouteTable::default());
+        Self::with(workers, &limits())
+    }
+
+    pub(crate) fn with(workers: u16, limits: &Limits) -> Self {
+        Self::made_of(workers, limits, None)
+    }
+
+    /// A world whose broker speaks under `$SYS`.
+    pub(crate) fn speaking(workers: u16, node: Node) -> Self {
+        let node = Arc::new(node);
+        Self::made_of(workers, &limits(), Some(&node))
+    }
+
+    fn made_of(workers: u16, limits: &Limits, node: Option<&Arc<Node>>) -> Self {
+        let routes = Arc::new(RouteTable::new(SharedStrategy::RoundRobin));
+        let retained = Arc::new(RetainedMessages::new(100, 1_000_000));
         let script = Rc::new(RefCell::new(Script::default()));
         let now = Now {
             mono_ms: 0,
-            wall_ms: 1_700_000_000_000,
+            wall_ms: START_MS,
         };
-        let decided: Vec<Rc<RefCell<Vec<Decided>>>> = (0..workers).map(|_| Rc::default()).collect();
+        let answers: Vec<Rc<RefCell<Answers>>> = (0..workers).map(|_| Rc::default()).collect();
         let shards = (0..workers)
             .map(|worker| {
                 let hooks = ScriptedHooks {
                     worker,
                     script: Rc::clone(&script),
-                    decided: Rc::clone(&decided[usize::from(worker)]),
+                    answers: Rc::clone(&answers[usize::from(worker)]),
                 };
-                let ids = IdGenerator::new(0, worker, 0);
-                Shard::new(
+                let setup = ShardSetup {
                     worker,
                     workers,
-                    LIMITS,
-                    Arc::clone(&routes),
-                    ids,
-                    hooks,
-                    now,
-                )
+                    limits: limits.clone(),
+                    routes: Arc::clone(&routes),
+                    retained: Arc::clone(&retained),
+                    ids: IdGenerator::new(0, worker, 0),
+                    node: node.cloned(),
+                };
+                Shard::new(setup, hooks, now)
             })
             .collect();
         Self {
             shards,
-            decided,
+            answers,
             script,
             routes,
+            retained,
             clients: Vec::new(),
             now,
             carry_mail: true,
@@ -232,7 +297,7 @@ impl World {
     pub(crate) fn send(&mut self, client: usize, packet: Packet<'_>) -> Flow {
         let Client { worker, key, .. } = self.clients[client];
         let flow = self.shards[worker].packet(self.now, key, packet);
-        self.clients[client].paused = flow == Flow::Pause;
+        self.clients[client].paused = flow == Flow::Later;
         self.settle();
         flow
     }
@@ -275,19 +340,119 @@ impl World {
         )
     }
 
-    pub(crate) fn puback(&mut self, client: usize, id: u16) {
+    pub(crate) fn publish_exactly_once(
+        &mut self,
+        client: usize,
+        topic: &str,
+        payload: &str,
+        id: u16,
+    ) -> Flow {
         self.send(
             client,
-            Packet::PubAck(PubAck::success(PacketId::new(id).unwrap())),
+            Packet::Publish(Publish {
+                dup: false,
+                qos: QoS::ExactlyOnce,
+                retain: false,
+                topic: TopicName::new(topic).unwrap(),
+                packet_id: PacketId::new(id),
+                properties: PublishProperties::default(),
+                payload: payload.as_bytes(),
+            }),
+        )
+    }
+
+    /// Publishes at QoS 0 with the retain flag.
+    pub(crate) fn retain(&mut self, client: usize, topic: &str, payload: &str) {
+        self.publish_as(client, topic, payload, true, &[]);
+    }
+
+    /// Publishes at QoS 0 by a topic alias alone.
+    pub(crate) fn publish_aliased(&mut self, client: usize, payload: &str, properties: &[u8]) {
+        // Only the codec makes the empty topic.
+        let body_bytes = 3 + properties.len() + payload.len();
+        let mut bytes = vec![0x30, u8::try_from(body_bytes).unwrap(), 0, 0];
+        bytes.push(u8::try_from(properties.len()).unwrap());
+        bytes.extend_from_slice(properties);
+        bytes.extend_from_slice(payload.as_bytes());
+        let (packet, _) = decode(&bytes, ProtocolVersion::V5, 1_000).unwrap().unwrap();
+        self.send(client, packet);
+    }
+
+    /// Publishes at QoS 0 with these encoded properties.
+    pub(crate) fn publish_as(
+        &mut self,
+        client: usize,
+        topic: &str,
+        payload: &str,
+        retain: bool,
+        properties: &[u8],
+    ) {
+        self.send(
+            client,
+            Packet::Publish(Publish {
+                dup: false,
+                qos: QoS::AtMostOnce,
+                retain,
+                topic: TopicName::new(topic).unwrap(),
+                packet_id: None,
+                properties: PublishProperties::from_validated(properties),
+                payload: payload.as_bytes(),
+            }),
         );
+    }
+
+    pub(crate) fn puback(&mut self, client: usize, id: u16) {
+        self.ack(client, AckKind::PubAck, id);
+    }
+
+    pub(crate) fn ack(&mut self, client: usize, kind: AckKind, id: u16) {
+        let ack = Ack::success(PacketId::new(id).unwrap());
+        let packet = match kind {
+            AckKind::PubAck => Packet::PubAck(ack),
+            AckKind::PubRec => Packet::PubRec(ack),
+            AckKind::PubRel => Packet::PubRel(ack),
+            AckKind::PubComp => Packet::PubComp(ack),
+        };
+        self.send(client, packet);
+    }
+
+    /// What CONNACK granted; nothing else may have been written.
+    pub(crate) fn granted(&mut self, client: usize) -> ConnAckProperties {
+        let client = &mut self.clients[client];
+        let bytes = std::mem::take(&mut client.received);
+        match decode(&bytes, client.version, usize::MAX) {
+            Ok(Some((Packet::ConnAck(ack), _))) => ack.properties,
+            other => panic!("no CONNACK: {other:?}"),
+        }
+    }
+
+    pub(crate) fn holdings(&self) -> Holdings {
+        let mut sum = Holdings::default();
+        for shard in &self.shards {
+            sum.add(&shard.holdings());
+        }
+        sum
     }
 
     /// Answers the n-th waiting submission.
     pub(crate) fn decide(&mut self, index: usize, verdict: Verdict) {
         let (worker, ticket, _) = self.script.borrow_mut().submitted.remove(index).unwrap();
-        self.decided[usize::from(worker)]
+        self.answers[usize::from(worker)]
             .borrow_mut()
+            .decided
             .push(Decided { ticket, verdict });
+        self.shards[usize::from(worker)].take_verdicts(self.now);
+        self.settle();
+    }
+
+    /// Answers the oldest step of authentication.
+    pub(crate) fn authenticate(&mut self, outcome: AuthenticationOutcome) {
+        let oldest = self.script.borrow_mut().authentications.pop_front();
+        let (worker, ticket, _) = oldest.unwrap();
+        self.answers[usize::from(worker)]
+            .borrow_mut()
+            .authenticated
+            .push(Authenticated { ticket, outcome });
         self.shards[usize::from(worker)].take_verdicts(self.now);
         self.settle();
     }
@@ -356,7 +521,8 @@ impl World {
                 let mail = self.shards[worker].take_mail(WorkerId::try_from(to).unwrap());
                 if !mail.is_empty() {
                     moved = true;
-                    self.shards[to].receive(WorkerId::try_from(worker).unwrap(), mail);
+                    let from = WorkerId::try_from(worker).unwrap();
+                    self.shards[to].receive(self.now, from, mail);
                 }
             }
         }
@@ -386,7 +552,7 @@ impl World {
                 output.advance(written);
             }
         }
-        shard.written(key);
+        shard.written(self.now, key);
         if shard.is_closing(key) {
             shard.socket_closed(self.now, key);
             if let Some(client) = self
@@ -441,8 +607,12 @@ impl World {
     pub(crate) fn assert_empty(&self) {
         assert!(self.routes.is_empty(), "routes are left");
         for shard in &self.shards {
-            assert_eq!(shard.live_connections(), 0, "sessions are left");
-            assert_eq!(shard.connections(), 0, "connections are left");
+            // Places on the wheel are void, and leave it in time.
+            let holdings = Holdings {
+                timers: 0,
+                ..shard.holdings()
+            };
+            assert_eq!(holdings, Holdings::default());
         }
     }
 }
@@ -454,8 +624,36 @@ fn describe(packet: &Packet<'_>) -> Got {
             payload: String::from_utf8_lossy(publish.payload).into_owned(),
             qos: publish.qos,
             packet_id: publish.packet_id.map(PacketId::get),
+            marks: marks(publish),
         },
+        Packet::ConnAck(ConnAck {
+            session_present: true,
+            ..
+        }) => Got::Other("CONNACK Success, session present".to_owned()),
+        Packet::ConnAck(ConnAck {
+            reason,
+            properties:
+                ConnAckProperties {
+                    authentication_method: Some(method),
+                    authentication_data: data,
+                    ..
+                },
+            ..
+        }) => {
+            let data = data.as_deref().unwrap_or_default();
+            let data = String::from_utf8_lossy(data);
+            Got::Other(format!("CONNACK {reason:?} {method} {data}"))
+        }
+        Packet::Auth(auth) => {
+            let method = auth.method.as_deref().unwrap_or_default();
+            let data = auth.data.as_deref().unwrap_or_default();
+            let data = String::from_utf8_lossy(data);
+            Got::Other(format!("AUTH {:?} {method} {data}", auth.reason))
+        }
         Packet::ConnAck(ConnAck { reason, .. }) => Got::Other(format!("CONNACK {reason:?}")),
+        Packet::PubRec(ack) => Got::Other(format!("PUBREC {} {:?}", ack.packet_id, ack.reason)),
+        Packet::PubRel(ack) => Got::Other(format!("PUBREL {} {:?}", ack.packet_id, ack.reason)),
+        Packet::PubComp(ack) => Got::Other(format!("PUBCOMP {} {:?}", ack.packet_id, ack.reason)),
         Packet::PubAck(ack) => Got::Other(format!("PUBACK {} {:?}", ack.packet_id, ack.reason)),
         Packet::SubAck(ack) => Got::Other(format!("SUBACK {:?}", ack.reasons)),
         Packet::UnsubAck(ack) => Got::Other(format!("UNSUBACK {:?}", ack.reasons)),
@@ -463,4 +661,29 @@ fn describe(packet: &Packet<'_>) -> Got {
         Packet::PingResp => Got::Other("PINGRESP".to_owned()),
         other => Got::Other(format!("{other:?}")),
     }
+}
+
+fn marks(publish: &Publish<'_>) -> String {
+    let properties = publish.properties;
+    let ids: Vec<u32> = properties.subscription_identifiers().collect();
+    let mut marks = Vec::new();
+    if publish.dup {
+        marks.push("dup".to_owned());
+    }
+    if publish.retain {
+        marks.push("retain".to_owned());
+    }
+    if !ids.is_empty() {
+        marks.push(format!("ids {ids:?}"));
+    }
+    if let Some(seconds) = properties.message_expiry_interval() {
+        marks.push(format!("expiry {seconds}"));
+    }
+    if let Some(alias) = properties.topic_alias() {
+        marks.push(format!("alias {alias}"));
+    }
+    for (name, value) in properties.user_properties() {
+        marks.push(format!("{name}={value}"));
+    }
+    marks.join(", ")
 }

@@ -33,12 +33,13 @@ const REASONS: &[ReasonCode] = &[
 /// The answer to CONNECT.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConnAck {
-    /// The server has a session of this client; never beside a refusal.
+    /// The server has a session of this client; never beside a refusal, and
+    /// never in MQTT 3.1, which cannot say it.
     pub session_present: bool,
-    /// Whether the client is accepted. MQTT 3.1.1 is told it as
+    /// Whether the client is accepted. Before MQTT 5 it is told as
     /// [`ReasonCode::connack_return_code_311`].
     pub reason: ReasonCode,
-    /// What the server grants; nothing of it is written in MQTT 3.1.1.
+    /// What the server grants; nothing of it is written before MQTT 5.
     pub properties: ConnAckProperties,
 }
 
@@ -96,20 +97,28 @@ impl ConnAck {
     pub(crate) fn decode(body: &[u8], version: ProtocolVersion) -> Result<Self, DecodeError> {
         let mut reader = Reader::new("CONNACK", body);
         let flags = reader.u8("acknowledge flags")?;
+        // A byte that MQTT 3.1 does not use.
+        let flags = if version == ProtocolVersion::V31 {
+            0
+        } else {
+            flags
+        };
         if flags & !1 != 0 {
             return Err(reader.error("acknowledge flags", Fault::ReservedBits));
         }
         let session_present = flags == 1;
-        let reason = match version {
-            ProtocolVersion::V311 => return_code_311(&mut reader)?,
-            ProtocolVersion::V5 => property::reason_code(&mut reader, REASONS)?,
+        let reason = if version.is_v5() {
+            property::reason_code(&mut reader, REASONS)?
+        } else {
+            return_code_311(&mut reader)?
         };
         if session_present && reason.is_error() {
             return Err(reader.error("session present", Fault::SessionPresentOnRefusal));
         }
-        let properties = match version {
-            ProtocolVersion::V311 => ConnAckProperties::default(),
-            ProtocolVersion::V5 => ConnAckProperties::read(&mut reader)?,
+        let properties = if version.is_v5() {
+            ConnAckProperties::read(&mut reader)?
+        } else {
+            ConnAckProperties::default()
         };
         reader.finish()?;
         Ok(Self {
@@ -121,9 +130,10 @@ impl ConnAck {
 
     /// Appends the packet to `out`. A refusal never says that there is a session.
     pub fn encode(&self, version: ProtocolVersion, out: &mut Vec<u8>) {
-        let flags = u8::from(self.session_present && !self.reason.is_error());
+        let says_present = version != ProtocolVersion::V31;
+        let flags = u8::from(says_present && self.session_present && !self.reason.is_error());
         match version {
-            ProtocolVersion::V311 => {
+            ProtocolVersion::V31 | ProtocolVersion::V311 => {
                 out.extend_from_slice(&[0x20, 2, flags, self.reason.connack_return_code_311()]);
             }
             ProtocolVersion::V5 => writer::packet(out, 0x20, |out| {

@@ -14,26 +14,27 @@ const CLEAN_START: u8 = 0b0000_0010;
 const RESERVED: u8 = 0b0000_0001;
 
 /// A client introduces itself. What only MQTT 5 can say has its default in a
-/// CONNECT of MQTT 3.1.1.
+/// CONNECT of an older one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connect {
     /// The version it is written in, and that the connection speaks.
     pub version: ProtocolVersion,
-    /// Begin without an old session; MQTT 3.1.1's Clean Session.
+    /// Begin without an old session; Clean Session before MQTT 5.
     pub clean_start: bool,
     /// Longest silence of the client, in seconds; 0 for any.
     pub keep_alive_s: u16,
-    /// May be empty: then the server assigns one, or refuses it in MQTT 3.1.1
-    /// without a clean session [MQTT-3.1.3-8].
+    /// May be empty: then the server assigns one, or refuses it: in MQTT 3.1.1
+    /// without a clean session [MQTT-3.1.3-8], in MQTT 3.1 always. MQTT 3.1
+    /// wants 23 characters at most, which is not held against anyone here.
     pub client_id: String,
     /// Who it is.
     pub username: Option<String>,
-    /// Any bytes.
+    /// Any bytes. Before MQTT 5 never without a user name, and not written then.
     pub password: Option<Vec<u8>>,
     /// Published when the client goes without DISCONNECT.
     pub will: Option<Will>,
     /// How long the session outlives the connection, in seconds; `u32::MAX`
-    /// for ever. In MQTT 3.1.1: 0 with a clean session, else `u32::MAX`.
+    /// for ever. Before MQTT 5: 0 with a clean session, else `u32::MAX`.
     pub session_expiry_interval_s: u32,
     /// QoS 1 and 2 publishes it takes at once; never 0.
     pub receive_maximum: u16,
@@ -99,9 +100,9 @@ impl Connect {
         let mut reader = Reader::new("CONNECT", body);
         let version = read_version(&mut reader)?;
         Self::read(&mut reader, version).map_err(|error| DecodeError {
-            // MQTT 3.1.1 has no return code for a packet that is wrong
+            // Before MQTT 5 there is no return code for a packet that is wrong
             // [MQTT-3.1.4-1]: the connection just closes.
-            answer_in: (version == ProtocolVersion::V5).then_some(version),
+            answer_in: version.is_v5().then_some(version),
             ..error
         })
     }
@@ -112,12 +113,10 @@ impl Connect {
         let mut connect = Self::new(version, "");
         connect.clean_start = flags & CLEAN_START != 0;
         connect.keep_alive_s = reader.u16("keep alive")?;
-        match version {
-            ProtocolVersion::V311 if !connect.clean_start => {
-                connect.session_expiry_interval_s = u32::MAX;
-            }
-            ProtocolVersion::V311 => {}
-            ProtocolVersion::V5 => connect.read_properties(reader)?,
+        if version.is_v5() {
+            connect.read_properties(reader)?;
+        } else if !connect.clean_start {
+            connect.session_expiry_interval_s = u32::MAX;
         }
         reader
             .string("client identifier")?
@@ -125,10 +124,13 @@ impl Connect {
         if flags & WILL != 0 {
             connect.will = Some(Will::read(flags, reader, version)?);
         }
-        if flags & USER_NAME != 0 {
+        // MQTT 3.1 lets the packet end where the flags announce more, as packets
+        // of its forerunner do: its length counts for more than these flags.
+        let has_more = |reader: &Reader<'_>| version != ProtocolVersion::V31 || !reader.is_empty();
+        if flags & USER_NAME != 0 && has_more(reader) {
             connect.username = Some(reader.string("user name")?.to_owned());
         }
-        if flags & PASSWORD != 0 {
+        if flags & PASSWORD != 0 && has_more(reader) {
             connect.password = Some(reader.binary("password")?.to_owned());
         }
         reader.finish()?;
@@ -177,7 +179,7 @@ impl Connect {
             out.push(self.version.level());
             out.push(self.flags());
             writer::u16(out, self.keep_alive_s);
-            if self.version == ProtocolVersion::V5 {
+            if self.version.is_v5() {
                 writer::length_prefixed(out, |out| self.write_properties(out));
             }
             writer::string(out, &self.client_id);
@@ -187,7 +189,7 @@ impl Connect {
             if let Some(username) = &self.username {
                 writer::string(out, username);
             }
-            if let Some(password) = &self.password {
+            if let Some(password) = self.sent_password() {
                 writer::binary(out, password);
             }
         });
@@ -207,10 +209,16 @@ impl Connect {
         if self.username.is_some() {
             flags |= USER_NAME;
         }
-        if self.password.is_some() {
+        if self.sent_password().is_some() {
             flags |= PASSWORD;
         }
         flags
+    }
+
+    /// The password, unless it is one without a user name before MQTT 5.
+    fn sent_password(&self) -> Option<&[u8]> {
+        let allowed = self.version.is_v5() || self.username.is_some();
+        self.password.as_deref().filter(|_| allowed)
     }
 
     fn write_properties(&self, out: &mut Vec<u8>) {
@@ -247,13 +255,15 @@ fn read_version(reader: &mut Reader<'_>) -> Result<ProtocolVersion, DecodeError>
     }
     let level = reader.u8("protocol level")?;
     match (name, level) {
+        (b"MQIsdp", 3) => Ok(ProtocolVersion::V31),
         (b"MQTT", 4) => Ok(ProtocolVersion::V311),
         (b"MQTT", 5) => Ok(ProtocolVersion::V5),
         _ => {
             let fault = Fault::UnsupportedProtocolVersion(level);
             // Levels from 0x80 are those of old bridges. The return code of
-            // 3.1.1 is what everything before MQTT 5 understands.
-            let newer = (6..0x80).contains(&level);
+            // 3.1.1 is what everything before MQTT 5 understands, and all that
+            // is called by the old name.
+            let newer = name == b"MQTT" && (6..0x80).contains(&level);
             Err(DecodeError {
                 answer_in: Some(if newer {
                     ProtocolVersion::V5
@@ -272,19 +282,21 @@ fn check_flags(
     reader: &Reader<'_>,
 ) -> Result<(), DecodeError> {
     const FIELD: &str = "connect flags";
-    if flags & RESERVED != 0 {
+    // MQTT 3.1 does not use this bit, nor those of a will that is not there.
+    let strict = version != ProtocolVersion::V31;
+    if strict && flags & RESERVED != 0 {
         return Err(reader.error(FIELD, Fault::ReservedBits));
     }
     let will_qos = (flags >> 3) & 0b11;
-    if will_qos == 3 {
+    if will_qos == 3 && (strict || flags & WILL != 0) {
         return Err(reader.error("will QoS", Fault::InvalidQoS));
     }
     // Without a will its QoS and its retain flag are 0 [MQTT-3.1.2-11].
-    if flags & WILL == 0 && (will_qos != 0 || flags & WILL_RETAIN != 0) {
+    if strict && flags & WILL == 0 && (will_qos != 0 || flags & WILL_RETAIN != 0) {
         return Err(reader.error(FIELD, Fault::ReservedBits));
     }
     let password_alone = flags & PASSWORD != 0 && flags & USER_NAME == 0;
-    if version == ProtocolVersion::V311 && password_alone {
+    if !version.is_v5() && password_alone {
         return Err(reader.error(FIELD, Fault::PasswordWithoutUserName));
     }
     Ok(())
@@ -298,9 +310,10 @@ impl Will {
     ) -> Result<Self, DecodeError> {
         let qos = QoS::try_from((flags >> 3) & 0b11)
             .map_err(|_| reader.error("will QoS", Fault::InvalidQoS))?;
-        let (delay_interval_s, properties) = match version {
-            ProtocolVersion::V311 => (0, Vec::new()),
-            ProtocolVersion::V5 => publish_properties::read_will(reader)?,
+        let (delay_interval_s, properties) = if version.is_v5() {
+            publish_properties::read_will(reader)?
+        } else {
+            (0, Vec::new())
         };
         let topic = reader.string("will topic")?;
         if TopicName::new(topic).is_err() {
@@ -317,7 +330,7 @@ impl Will {
     }
 
     fn write(&self, out: &mut Vec<u8>, version: ProtocolVersion) {
-        if version == ProtocolVersion::V5 {
+        if version.is_v5() {
             writer::length_prefixed(out, |out| {
                 if self.delay_interval_s != 0 {
                     Property::WillDelayInterval(self.delay_interval_s).write(out);

@@ -38,7 +38,7 @@ const REASONS: &[ReasonCode] = &[
     ReasonCode::WildcardSubscriptionsNotSupported,
 ];
 
-/// The connection ends on purpose. In MQTT 3.1.1 only a client sends it, and
+/// The connection ends on purpose. Before MQTT 5 only a client sends it, and
 /// it says nothing more.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Disconnect {
@@ -68,7 +68,7 @@ impl Disconnect {
         let mut reader = Reader::new("DISCONNECT", body);
         let mut disconnect = Self::default();
         // Both the reason and the properties may be left out at the end.
-        if version == ProtocolVersion::V5 && !reader.is_empty() {
+        if version.is_v5() && !reader.is_empty() {
             disconnect.reason = property::reason_code(&mut reader, REASONS)?;
             if !reader.is_empty() {
                 disconnect.read_properties(&mut reader)?;
@@ -102,7 +102,7 @@ impl Disconnect {
             && self.reason_string.is_none()
             && self.server_reference.is_none()
             && self.user_properties.is_empty();
-        if version == ProtocolVersion::V311 || (bare && self.reason == ReasonCode::Success) {
+        if !version.is_v5() || (bare && self.reason == ReasonCode::Success) {
             out.extend_from_slice(&[0xE0, 0]);
         } else if bare {
             out.extend_from_slice(&[0xE0, 1, self.reason.as_u8()]);

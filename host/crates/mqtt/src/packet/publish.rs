@@ -19,7 +19,7 @@ pub struct Publish<'a> {
     pub topic: TopicName<'a>,
     /// There if and only if the QoS is above 0.
     pub packet_id: Option<PacketId>,
-    /// Always empty in MQTT 3.1.1.
+    /// Always empty before MQTT 5.
     pub properties: PublishProperties<'a>,
     /// The application's bytes.
     pub payload: &'a [u8],
@@ -28,7 +28,7 @@ pub struct Publish<'a> {
 /// Everything of a PUBLISH before its payload, as [`encode_publish`] takes it.
 #[derive(Debug, Clone, Copy)]
 pub struct PublishHeader<'a> {
-    /// Whether it may have been sent before.
+    /// Whether it may have been sent before; not written on QoS 0.
     pub dup: bool,
     /// Above 0 it needs a packet identifier.
     pub qos: QoS,
@@ -38,7 +38,7 @@ pub struct PublishHeader<'a> {
     pub topic: &'a str,
     /// Written if and only if the QoS is above 0; 1 when there is none then.
     pub packet_id: Option<PacketId>,
-    /// Encoded, without the length before them; not written in MQTT 3.1.1.
+    /// Encoded, without the length before them; not written before MQTT 5.
     pub properties: &'a [u8],
 }
 
@@ -50,10 +50,12 @@ impl<'a> Publish<'a> {
     ) -> Result<Self, DecodeError> {
         let mut reader = Reader::new("PUBLISH", body);
         let retain = flags & 0b0001 != 0;
-        let dup = flags & 0b1000 != 0;
         let qos = QoS::try_from((flags >> 1) & 0b11)
             .map_err(|_| reader.error("flags", Fault::InvalidQoS))?;
-        if dup && qos == QoS::AtMostOnce {
+        let marked = flags & 0b1000 != 0;
+        let dup = marked && qos != QoS::AtMostOnce;
+        // MQTT 3.1 gives the flag no meaning on QoS 0, and does not forbid it.
+        if marked && !dup && version != ProtocolVersion::V31 {
             return Err(reader.error("DUP flag", Fault::DupOnQoS0));
         }
         let topic = read_topic(&mut reader)?;
@@ -61,9 +63,10 @@ impl<'a> Publish<'a> {
             QoS::AtMostOnce => None,
             QoS::AtLeastOnce | QoS::ExactlyOnce => Some(reader.packet_id()?),
         };
-        let properties = match version {
-            ProtocolVersion::V311 => PublishProperties::default(),
-            ProtocolVersion::V5 => PublishProperties::read(&mut reader)?,
+        let properties = if version.is_v5() {
+            PublishProperties::read(&mut reader)?
+        } else {
+            PublishProperties::default()
         };
         if topic.is_empty() {
             require_alias(properties, &reader)?;
@@ -108,12 +111,11 @@ fn read_topic<'a>(reader: &mut Reader<'a>) -> Result<TopicName<'a>, DecodeError>
 fn remaining_len(version: ProtocolVersion, header: &PublishHeader<'_>, payload: usize) -> usize {
     let topic = 2 + writer::fitting(header.topic).len();
     let packet_id = if header.qos == QoS::AtMostOnce { 0 } else { 2 };
-    let properties = match version {
-        ProtocolVersion::V311 => 0,
-        ProtocolVersion::V5 => {
-            let length = header.properties.len();
-            writer::variable_byte_integer_len(length).saturating_add(length)
-        }
+    let properties = if version.is_v5() {
+        let length = header.properties.len();
+        writer::variable_byte_integer_len(length).saturating_add(length)
+    } else {
+        0
     };
     (topic + packet_id)
         .saturating_add(properties)
@@ -136,14 +138,19 @@ pub fn publish_len(
 /// is (two bytes, big-endian), so that one encoding can serve many receivers;
 /// `None` for QoS 0. Allocates only when `out` has to grow.
 ///
-/// The packet must be within [`crate::MAX_PACKET_BYTES`]; see [`publish_len`].
+/// A packet over [`crate::MAX_PACKET_BYTES`] cannot be expressed, and is not
+/// written; see [`publish_len`].
 pub fn encode_publish(
     out: &mut Vec<u8>,
     version: ProtocolVersion,
     header: &PublishHeader<'_>,
     payload: &[u8],
 ) -> Option<usize> {
-    out.reserve(publish_len(version, header, payload.len()));
+    let bytes = publish_len(version, header, payload.len());
+    if bytes > crate::MAX_PACKET_BYTES {
+        return None;
+    }
+    out.reserve(bytes);
     let packet_id_at = encode_publish_head(out, version, header, payload.len());
     out.extend_from_slice(payload);
     packet_id_at
@@ -158,7 +165,11 @@ pub fn encode_publish_head(
     payload_bytes: usize,
 ) -> Option<usize> {
     let remaining = remaining_len(version, header, payload_bytes);
-    let flags = u8::from(header.dup) << 3 | header.qos.as_u8() << 1 | u8::from(header.retain);
+    if remaining > writer::MAX_VARIABLE_BYTE_INTEGER {
+        return None;
+    }
+    let dup = header.dup && header.qos != QoS::AtMostOnce;
+    let flags = u8::from(dup) << 3 | header.qos.as_u8() << 1 | u8::from(header.retain);
     out.push(0x30 | flags);
     writer::variable_byte_integer(out, remaining);
     writer::string(out, header.topic);
@@ -170,7 +181,7 @@ pub fn encode_publish_head(
             Some(at)
         }
     };
-    if version == ProtocolVersion::V5 {
+    if version.is_v5() {
         writer::variable_byte_integer(out, header.properties.len());
         out.extend_from_slice(header.properties);
     }

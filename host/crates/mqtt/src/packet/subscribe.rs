@@ -1,6 +1,7 @@
 //! SUBSCRIBE and SUBACK.
 
 use crate::error::{DecodeError, Fault};
+use crate::filter::is_shared;
 use crate::property::{self, Explanation, Properties, Property};
 use crate::reader::Reader;
 use crate::{PacketId, ProtocolVersion, QoS, ReasonCode, writer};
@@ -56,7 +57,7 @@ impl Subscribe {
             user_properties: Vec::new(),
             filters: Vec::new(),
         };
-        if version == ProtocolVersion::V5 {
+        if version.is_v5() {
             subscribe.read_properties(&mut reader)?;
         }
         while !reader.is_empty() {
@@ -93,7 +94,7 @@ impl Subscribe {
     pub fn encode(&self, version: ProtocolVersion, out: &mut Vec<u8>) {
         writer::packet(out, 0x82, |out| {
             writer::u16(out, self.packet_id.get());
-            if version == ProtocolVersion::V5 {
+            if version.is_v5() {
                 writer::length_prefixed(out, |out| {
                     if let Some(identifier) = self.subscription_identifier {
                         Property::SubscriptionIdentifier(identifier).write(out);
@@ -110,7 +111,7 @@ impl Subscribe {
 }
 
 impl SubscribeFilter {
-    /// A filter with `qos` and every option as MQTT 3.1.1 has it.
+    /// A filter with `qos` and every option as before MQTT 5.
     #[must_use]
     pub fn new(filter: impl Into<String>, qos: QoS) -> Self {
         Self {
@@ -127,12 +128,18 @@ impl SubscribeFilter {
         let filter = reader.string("topic filter")?;
         let options = reader.u8(FIELD)?;
         let reserved = match version {
+            // Six bits that MQTT 3.1 does not use.
+            ProtocolVersion::V31 => 0,
             ProtocolVersion::V311 => 0b1111_1100,
             ProtocolVersion::V5 => 0b1100_0000,
         };
         if options & reserved != 0 {
             return Err(reader.error(FIELD, Fault::ReservedBits));
         }
+        let options = match version {
+            ProtocolVersion::V31 => options & 0b11,
+            ProtocolVersion::V311 | ProtocolVersion::V5 => options,
+        };
         // A protocol error here, other than in PUBLISH (MQTT 5, 3.8.3.1).
         let qos = QoS::try_from(options & 0b11)
             .map_err(|_| reader.error(FIELD, Fault::InvalidValue(3)))?;
@@ -143,7 +150,7 @@ impl SubscribeFilter {
             other => return Err(reader.error("retain handling", Fault::InvalidValue(other.into()))),
         };
         let no_local = options & 0b100 != 0;
-        if no_local && filter.starts_with("$share/") {
+        if no_local && is_shared(filter) {
             return Err(reader.error("no local", Fault::NoLocalOnShared));
         }
         Ok(Self {
@@ -157,15 +164,13 @@ impl SubscribeFilter {
 
     fn options(&self, version: ProtocolVersion) -> u8 {
         let qos = self.qos.as_u8();
-        match version {
-            ProtocolVersion::V311 => qos,
-            ProtocolVersion::V5 => {
-                (self.retain_handling as u8) << 4
-                    | u8::from(self.retain_as_published) << 3
-                    | u8::from(self.no_local) << 2
-                    | qos
-            }
+        if !version.is_v5() {
+            return qos;
         }
+        (self.retain_handling as u8) << 4
+            | u8::from(self.retain_as_published) << 3
+            | u8::from(self.no_local) << 2
+            | qos
     }
 }
 
@@ -191,13 +196,21 @@ const REASONS_311: &[ReasonCode] = &[
     ReasonCode::UnspecifiedError,
 ];
 
+/// MQTT 3.1 has no code for a failure.
+const REASONS_31: &[ReasonCode] = &[
+    ReasonCode::Success,
+    ReasonCode::GrantedQoS1,
+    ReasonCode::GrantedQoS2,
+];
+
 /// The answer to SUBSCRIBE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubAck {
     /// That of the SUBSCRIBE.
     pub packet_id: PacketId,
     /// One for each filter, in order; never empty. MQTT 3.1.1 is told every
-    /// failure as 0x80.
+    /// failure as 0x80. MQTT 3.1 cannot be told a failure, and wants a positive
+    /// answer in its place: it is told that QoS 0 is granted.
     pub reasons: Vec<ReasonCode>,
     /// For a person.
     pub reason_string: Option<String>,
@@ -210,6 +223,7 @@ impl SubAck {
         let mut reader = Reader::new("SUBACK", body);
         let packet_id = reader.packet_id()?;
         let (explanation, allowed) = match version {
+            ProtocolVersion::V31 => (Explanation::default(), REASONS_31),
             ProtocolVersion::V311 => (Explanation::default(), REASONS_311),
             ProtocolVersion::V5 => (Explanation::read(&mut reader)?, REASONS),
         };
@@ -227,12 +241,8 @@ impl SubAck {
         writer::packet(out, 0x90, |out| {
             writer::u16(out, self.packet_id.get());
             match version {
-                ProtocolVersion::V311 => {
-                    out.extend(self.reasons.iter().map(|reason| match reason {
-                        reason if reason.is_error() => ReasonCode::UnspecifiedError.as_u8(),
-                        reason => reason.as_u8(),
-                    }));
-                }
+                ProtocolVersion::V31 => self.write_codes(ReasonCode::Success, out),
+                ProtocolVersion::V311 => self.write_codes(ReasonCode::UnspecifiedError, out),
                 ProtocolVersion::V5 => {
                     writer::length_prefixed(out, |out| {
                         property::write_explanation(
@@ -245,5 +255,13 @@ impl SubAck {
                 }
             }
         });
+    }
+
+    /// Writes the codes of a version in which every failure is `failure`.
+    fn write_codes(&self, failure: ReasonCode, out: &mut Vec<u8>) {
+        out.extend(self.reasons.iter().map(|reason| match reason {
+            reason if reason.is_error() => failure.as_u8(),
+            reason => reason.as_u8(),
+        }));
     }
 }

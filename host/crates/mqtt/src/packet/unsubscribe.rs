@@ -25,7 +25,7 @@ impl Unsubscribe {
             filters: Vec::new(),
             user_properties: Vec::new(),
         };
-        if version == ProtocolVersion::V5 {
+        if version.is_v5() {
             let mut properties = Properties::read(&mut reader)?;
             while let Some(property) = properties.next()? {
                 match property {
@@ -51,7 +51,7 @@ impl Unsubscribe {
     pub fn encode(&self, version: ProtocolVersion, out: &mut Vec<u8>) {
         writer::packet(out, 0xA2, |out| {
             writer::u16(out, self.packet_id.get());
-            if version == ProtocolVersion::V5 {
+            if version.is_v5() {
                 writer::length_prefixed(out, |out| {
                     property::write_user_properties(out, &self.user_properties);
                 });
@@ -78,7 +78,7 @@ const REASONS: &[ReasonCode] = &[
 pub struct UnsubAck {
     /// That of the UNSUBSCRIBE.
     pub packet_id: PacketId,
-    /// One for each filter, in order; MQTT 3.1.1 has none.
+    /// One for each filter, in order; before MQTT 5 there are none.
     pub reasons: Vec<ReasonCode>,
     /// For a person.
     pub reason_string: Option<String>,
@@ -90,15 +90,14 @@ impl UnsubAck {
     pub(crate) fn decode(body: &[u8], version: ProtocolVersion) -> Result<Self, DecodeError> {
         let mut reader = Reader::new("UNSUBACK", body);
         let packet_id = reader.packet_id()?;
-        let (explanation, reasons) = match version {
-            ProtocolVersion::V311 => {
-                reader.finish()?;
-                (Explanation::default(), Vec::new())
-            }
-            ProtocolVersion::V5 => (
+        let (explanation, reasons) = if version.is_v5() {
+            (
                 Explanation::read(&mut reader)?,
                 property::reason_codes(&mut reader, REASONS)?,
-            ),
+            )
+        } else {
+            reader.finish()?;
+            (Explanation::default(), Vec::new())
         };
         Ok(Self {
             packet_id,
@@ -112,7 +111,7 @@ impl UnsubAck {
     pub fn encode(&self, version: ProtocolVersion, out: &mut Vec<u8>) {
         writer::packet(out, 0xB0, |out| {
             writer::u16(out, self.packet_id.get());
-            if version == ProtocolVersion::V5 {
+            if version.is_v5() {
                 writer::length_prefixed(out, |out| {
                     property::write_explanation(
                         out,

@@ -187,6 +187,7 @@ impl Rig {
             qos: QoS::AtLeastOnce,
             retain: false,
             at_ms: 1_000,
+            expires_at_ms: Message::NEVER,
             properties: Bytes::new(),
         }
     }

@@ -1,0 +1,160 @@
+//! What waits for a client: it leaves when the window, the output and the lanes
+//! have room, in this order: what is sent again, retained messages, the queue.
+
+use hookwire_mqtt::{PacketId, QoS, ReasonCode};
+
+use super::outbound::Outgoing;
+use super::{CloseReason, ConnectionKey, Farewell};
+use crate::faults::Fault;
+use crate::hooks::Hooks;
+use crate::limits::QueueOverflow;
+use crate::session::{Delivery, QueueBounds, Queued, Session, SessionKey};
+use crate::shard::Shard;
+use crate::time::Now;
+use crate::transit::Transit;
+
+/// The next thing to send, and under which packet id if it was sent before.
+struct Next {
+    delivery: Delivery,
+    again: Option<PacketId>,
+}
+
+impl<H: Hooks> Shard<H> {
+    /// Puts a delivery behind what waits already, within the bounds.
+    pub(crate) fn enqueue(&mut self, now: Now, key: SessionKey, delivery: Delivery) {
+        let bounds = QueueBounds {
+            messages: self.limits.max_queued_messages,
+            bytes: self.limits.max_queued_bytes,
+            overflow: self.limits.queue_overflow,
+        };
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        let mut queued = session.queue.push(delivery.clone(), bounds);
+        if queued == Queued::Full {
+            // What is past its time holds no place against what is not.
+            let expired = session
+                .queue
+                .extract(|old| old.message.is_expired(now.wall_ms));
+            if !expired.is_empty() {
+                queued = session.queue.push(delivery, bounds);
+                self.counters.deliveries_expired += expired.len() as u64;
+            }
+        }
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        session.report_load();
+        match queued {
+            Queued::Waits { dropped } => self.counters.dropped_queue_full += dropped as u64,
+            Queued::Full => {
+                let connection = session.connection;
+                self.counters.dropped_queue_full += 1;
+                if bounds.overflow == QueueOverflow::Disconnect
+                    && let Some(connection) = connection
+                {
+                    let text = "the queue of messages to this client is full";
+                    let farewell = Farewell::new(ReasonCode::QuotaExceeded, text);
+                    self.close(now, connection, CloseReason::TooSlow, Some(farewell));
+                }
+            }
+        }
+    }
+
+    /// Sends what waits, as far as there is room.
+    pub(crate) fn send_waiting(&mut self, now: Now, session_key: SessionKey) {
+        let max_output_bytes = self.limits.max_output_bytes;
+        loop {
+            let Some(session) = self.session(session_key) else {
+                return;
+            };
+            let Some(key) = session.connection.filter(|_| !session.is_held) else {
+                return;
+            };
+            if !session.has_waiting() {
+                return;
+            }
+            let Some(connection) = self.live(key) else {
+                return;
+            };
+            if connection.output.len() > max_output_bytes {
+                connection.is_starved = true;
+                return;
+            }
+            let takes_newest = self.planted.is(Fault::WrongOrder);
+            let next = self
+                .session_mut(session_key)
+                .and_then(|session| next(session, takes_newest));
+            let Some(next) = next else {
+                return;
+            };
+            self.send_next(now, session_key, key, next);
+        }
+    }
+
+    fn send_next(&mut self, now: Now, session_key: SessionKey, key: ConnectionKey, next: Next) {
+        let Next { delivery, again } = next;
+        let is_late =
+            delivery.message.is_expired(now.wall_ms) && !self.planted.is(Fault::ExpiredDelivered);
+        if again.is_none() && is_late {
+            self.counters.deliveries_expired += 1;
+            return;
+        }
+        self.counters.publishes_sent_again += u64::from(again.is_some());
+        let dup = again.is_some() && !self.planted.is(Fault::DupLost);
+        let Some(session) = self.session_mut(session_key) else {
+            return;
+        };
+        let message = std::sync::Arc::clone(&delivery.message);
+        let identifiers = delivery.identifiers.clone();
+        let (qos, retain) = (delivery.qos, delivery.retain);
+        let packet_id = match qos {
+            QoS::AtMostOnce => None,
+            QoS::AtLeastOnce | QoS::ExactlyOnce => {
+                again.or_else(|| Some(session.inflight.send(delivery)))
+            }
+        };
+        let outgoing = Outgoing {
+            qos,
+            packet_id,
+            dup,
+            retain,
+            identifiers: identifiers.as_deref(),
+        };
+        self.send_or_forget(
+            now,
+            session_key,
+            key,
+            &mut Transit::of(&message),
+            outgoing,
+            false,
+        );
+    }
+}
+
+/// Takes the next thing to send, if the window has room for it.
+fn next(session: &mut Session, takes_newest: bool) -> Option<Next> {
+    if session.inflight.is_resending() {
+        let (id, delivery) = session.inflight.resend()?;
+        return Some(Next {
+            delivery,
+            again: Some(id),
+        });
+    }
+    let has_room = session.inflight.has_room();
+    let fits = |qos: QoS| qos == QoS::AtMostOnce || has_room;
+    let delivery = if let Some(qos) = session.backlog.next_qos() {
+        fits(qos).then(|| session.backlog.pop())??
+    } else {
+        let qos = session.queue.next_qos()?;
+        let taken = fits(qos).then(|| match takes_newest {
+            false => session.queue.pop(),
+            true => session.queue.pop_newest(),
+        });
+        taken??
+    };
+    Some(Next {
+        delivery,
+        again: None,
+    })
+}

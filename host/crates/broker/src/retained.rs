@@ -1,0 +1,257 @@
+//! Retained messages: one index for all workers.
+//!
+//! Written by the worker that a retained message enters on, before the message
+//! is matched; read by the worker of a client that subscribes, after its
+//! subscription is in the route table. So a subscriber misses nothing.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use hookwire_mqtt::TopicFilter;
+
+use crate::message::{Message, MessageId};
+use crate::topic_index::TopicIndex;
+
+/// The last retained message of each topic.
+#[derive(Debug)]
+pub struct RetainedMessages {
+    state: RwLock<State>,
+    max_messages: usize,
+    max_bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    index: TopicIndex<Arc<Message>>,
+    bytes: usize,
+    /// When messages expire, soonest first; those since replaced are among them.
+    expiring: BinaryHeap<Reverse<(u64, MessageId, Arc<str>)>>,
+}
+
+/// What became of a retained message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retained {
+    /// It is the one of its topic.
+    Stored,
+    /// It was empty: its topic has none [MQTT-3.3.1-6].
+    Cleared,
+    /// There are too many; what was there is as it was.
+    Full,
+}
+
+/// Places in the heap of expiries that may be void before it is swept.
+const SPARE_EXPIRIES: usize = 1024;
+/// Messages removed in one go, so that nobody waits long for the lock.
+const SLICE: usize = 1024;
+
+impl RetainedMessages {
+    /// At most so many messages, and so many bytes of them.
+    #[must_use]
+    pub fn new(max_messages: usize, max_bytes: usize) -> Self {
+        Self {
+            state: RwLock::default(),
+            max_messages,
+            max_bytes,
+        }
+    }
+
+    /// Keeps a message in the place of the one its topic has. The last to come
+    /// stays, as with live subscribers: ids of one millisecond do not say which
+    /// of two workers' messages was published with the other one in view.
+    pub(crate) fn set(&self, message: Arc<Message>) -> Retained {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let known = state.index.get(&message.topic);
+        let known_bytes = known.map(|known| known.held_bytes());
+        if message.payload.is_empty() {
+            state.remove(&message.topic);
+            return Retained::Cleared;
+        }
+        let bytes =
+            (state.bytes - known_bytes.unwrap_or_default()).saturating_add(message.held_bytes());
+        let is_new = known_bytes.is_none();
+        if bytes > self.max_bytes || (is_new && state.index.len() >= self.max_messages) {
+            return Retained::Full;
+        }
+        state.bytes = bytes;
+        let topic = Arc::clone(&message.topic);
+        let (expires_at_ms, id) = (message.expires_at_ms, message.id);
+        state.index.insert(&topic, message);
+        if expires_at_ms != Message::NEVER {
+            state.expiring.push(Reverse((expires_at_ms, id, topic)));
+            state.sweep_expiries();
+        }
+        Retained::Stored
+    }
+
+    /// The messages whose topics match and that are not expired, in the order
+    /// of their ids.
+    pub(crate) fn matching(&self, filter: &TopicFilter, wall_ms: u64) -> Vec<Arc<Message>> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let mut found = Vec::new();
+        state.index.matching(filter, |message| {
+            if !message.is_expired(wall_ms) {
+                found.push(Arc::clone(message));
+            }
+        });
+        drop(state);
+        found.sort_unstable_by_key(|message| message.id);
+        found
+    }
+
+    /// Forgets what is expired, some at a time.
+    pub(crate) fn expire(&self, wall_ms: u64) {
+        {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            let soonest = state.expiring.peek();
+            if soonest.is_none_or(|Reverse((at_ms, ..))| *at_ms > wall_ms) {
+                return;
+            }
+        }
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..SLICE {
+            match state.expiring.peek() {
+                Some(Reverse((at_ms, ..))) if *at_ms <= wall_ms => {}
+                _ => return,
+            }
+            if let Some(Reverse((_, id, topic))) = state.expiring.pop()
+                && state.index.get(&topic).is_some_and(|known| known.id == id)
+            {
+                state.remove(&topic);
+            }
+        }
+    }
+
+    /// Messages kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .index
+            .len()
+    }
+
+    /// Whether none is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes kept, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .bytes
+    }
+}
+
+impl State {
+    fn remove(&mut self, topic: &str) {
+        if let Some(gone) = self.index.remove(topic) {
+            self.bytes = self.bytes.saturating_sub(gone.held_bytes());
+        }
+    }
+
+    /// Throws void expiries away before they outnumber the messages.
+    fn sweep_expiries(&mut self) {
+        if self.expiring.len() > SPARE_EXPIRIES + 2 * self.index.len() {
+            let index = &self.index;
+            self.expiring.retain(|Reverse((_, id, topic))| {
+                index.get(topic).is_some_and(|known| known.id == *id)
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use hookwire_mqtt::QoS;
+
+    use super::*;
+    use crate::id::IdGenerator;
+
+    fn message(
+        ids: &mut IdGenerator,
+        topic: &str,
+        payload: &str,
+        expires_at_ms: u64,
+    ) -> Arc<Message> {
+        Arc::new(Message {
+            id: ids.next(1),
+            topic: topic.into(),
+            payload: Bytes::copy_from_slice(payload.as_bytes()),
+            sender: "s".into(),
+            qos: QoS::AtLeastOnce,
+            retain: true,
+            at_ms: 1,
+            expires_at_ms,
+            properties: Bytes::new(),
+        })
+    }
+
+    fn payloads(retained: &RetainedMessages, filter: &str, wall_ms: u64) -> Vec<String> {
+        let filter = TopicFilter::new(filter).unwrap();
+        let found = retained.matching(&filter, wall_ms);
+        let text = |message: &Arc<Message>| String::from_utf8_lossy(&message.payload).into_owned();
+        found.iter().map(text).collect()
+    }
+
+    #[test]
+    fn the_last_of_each_topic_is_kept_until_an_empty_one_comes() {
+        let mut ids = IdGenerator::new(0, 0, 0);
+        let retained = RetainedMessages::new(10, 10_000);
+        for (topic, payload) in [("a/b", "1"), ("a/c", "2"), ("a/b", "3"), ("$x/y", "4")] {
+            let stored = retained.set(message(&mut ids, topic, payload, Message::NEVER));
+            assert_eq!(stored, Retained::Stored);
+        }
+        assert_eq!(payloads(&retained, "a/+", 1), ["2", "3"]);
+        assert_eq!(
+            payloads(&retained, "#", 1),
+            ["2", "3"],
+            "not what begins with $"
+        );
+        assert_eq!(payloads(&retained, "$x/#", 1), ["4"]);
+        let empty = message(&mut ids, "a/b", "", Message::NEVER);
+        assert_eq!(retained.set(empty), Retained::Cleared);
+        assert_eq!(payloads(&retained, "a/b", 1), [""; 0]);
+        assert_eq!(retained.len(), 2);
+    }
+
+    #[test]
+    fn bounds_keep_new_topics_out_and_let_known_ones_change() {
+        let mut ids = IdGenerator::new(0, 0, 0);
+        let retained = RetainedMessages::new(2, 1_000);
+        let mut set =
+            |topic, payload: &str| retained.set(message(&mut ids, topic, payload, Message::NEVER));
+        assert_eq!(set("a", "1"), Retained::Stored);
+        assert_eq!(set("b", "2"), Retained::Stored);
+        assert_eq!(set("c", "3"), Retained::Full);
+        assert_eq!(set("b", "4"), Retained::Stored);
+        assert_eq!(set("b", &"x".repeat(2_000)), Retained::Full);
+        assert_eq!(payloads(&retained, "#", 1), ["1", "4"]);
+        assert_eq!(set("a", ""), Retained::Cleared);
+        assert_eq!(set("b", ""), Retained::Cleared);
+        assert_eq!((retained.len(), retained.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_expired_is_not_found_and_then_forgotten() {
+        let mut ids = IdGenerator::new(0, 0, 0);
+        let retained = RetainedMessages::new(10_000, 10_000_000);
+        for number in 0..3_000 {
+            retained.set(message(&mut ids, &format!("t/{number}"), "x", 500 + number));
+        }
+        retained.set(message(&mut ids, "t/1", "again", Message::NEVER));
+        assert_eq!(payloads(&retained, "t/0", 499), ["x"]);
+        assert_eq!(payloads(&retained, "t/0", 500), [""; 0]);
+        assert_eq!(payloads(&retained, "t/1", 9_000), ["again"]);
+        for _ in 0..4 {
+            retained.expire(9_000);
+        }
+        assert_eq!(retained.len(), 1);
+    }
+}

@@ -1,0 +1,220 @@
+//! A client's session: what outlives its connection [MQTT-4.1.0-1].
+
+mod backlog;
+mod inflight;
+mod queue;
+mod recent;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashSet};
+use hookwire_mqtt::{PacketId, QoS, TopicFilter, Will};
+
+pub(crate) use backlog::Backlog;
+pub(crate) use inflight::{Acknowledged, Inflight};
+pub(crate) use queue::{Queue, QueueBounds, Queued};
+pub(crate) use recent::RecentRetained;
+
+use crate::connection::ConnectionKey;
+use crate::group::{Group, Load};
+use crate::hooks::ClientInfo;
+use crate::message::Message;
+
+/// Names a session of a shard; never reused while the shard lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct SessionKey {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) generation: u32,
+    pub(crate) client: Arc<ClientInfo>,
+    /// None while the client is away.
+    pub(crate) connection: Option<ConnectionKey>,
+    /// How long it outlives its connection, in seconds; `u32::MAX` for ever.
+    pub(crate) expiry_interval_s: u32,
+    /// When it ends, on the steady clock; while the client is away.
+    pub(crate) ends_at_ms: Option<u64>,
+    /// The earliest deadline for which it has a place on the wheel.
+    pub(crate) armed_ms: Option<u64>,
+    pub(crate) subscriptions: HashMap<TopicFilter, Granted>,
+    pub(crate) inflight: Inflight,
+    pub(crate) backlog: Backlog,
+    pub(crate) queue: Queue,
+    /// Packet ids of the client's QoS 2 publishes, from PUBLISH to PUBREL.
+    pub(crate) received: HashSet<PacketId>,
+    /// The will of a connection that was lost, until its delay is over.
+    pub(crate) will: Option<PendingWill>,
+    /// Retained messages that may still arrive by mail as well.
+    pub(crate) recent: RecentRetained,
+    /// What shared subscriptions know of it; made by the first.
+    pub(crate) load: Option<Arc<Load>>,
+    /// Whether nothing is sent to it because events of its acknowledgements
+    /// have no room in the lanes.
+    pub(crate) is_held: bool,
+}
+
+/// A will that waits.
+#[derive(Debug)]
+pub(crate) struct PendingWill {
+    pub(crate) will: Will,
+    /// On the steady clock.
+    pub(crate) due_ms: u64,
+}
+
+/// What was granted for one filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Granted {
+    pub(crate) qos: QoS,
+    pub(crate) no_local: bool,
+    pub(crate) retain_as_published: bool,
+    /// Goes with every message delivered for the filter.
+    pub(crate) identifier: Option<u32>,
+}
+
+/// How a message reaches a session, by all its subscriptions that match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// Highest QoS granted [MQTT-3.3.5-1].
+    pub(crate) qos: QoS,
+    pub(crate) retain_as_published: bool,
+    /// Those of all the subscriptions that have one [MQTT-3.3.4-4].
+    pub(crate) identifiers: Option<Rc<[u32]>>,
+}
+
+/// One message on its way to one session.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivery {
+    pub(crate) message: Arc<Message>,
+    /// QoS to send it with.
+    pub(crate) qos: QoS,
+    /// Retain flag to send it with.
+    pub(crate) retain: bool,
+    pub(crate) identifiers: Option<Rc<[u32]>>,
+    /// The shared subscription that chose this session.
+    pub(crate) group: Option<Arc<Group>>,
+}
+
+impl Terms {
+    pub(crate) fn of(granted: Granted) -> Self {
+        Self {
+            qos: granted.qos,
+            retain_as_published: granted.retain_as_published,
+            identifiers: granted.identifier.map(|identifier| Rc::from([identifier])),
+        }
+    }
+
+    /// Adds another subscription that matches.
+    pub(crate) fn add(&mut self, granted: Granted) {
+        self.qos = self.qos.max(granted.qos);
+        self.retain_as_published |= granted.retain_as_published;
+        if let Some(identifier) = granted.identifier {
+            let known = self.identifiers.as_deref().unwrap_or_default();
+            self.identifiers = Some(known.iter().copied().chain([identifier]).collect());
+        }
+    }
+}
+
+impl Session {
+    /// A new session of a connection that is being made.
+    pub(crate) fn new(client: Arc<ClientInfo>, connection: ConnectionKey, window: u16) -> Self {
+        Self {
+            generation: 0,
+            client,
+            connection: Some(connection),
+            expiry_interval_s: 0,
+            ends_at_ms: None,
+            armed_ms: None,
+            subscriptions: HashMap::default(),
+            inflight: Inflight::new(window),
+            backlog: Backlog::default(),
+            queue: Queue::default(),
+            received: HashSet::default(),
+            will: None,
+            recent: RecentRetained::default(),
+            load: None,
+            is_held: false,
+        }
+    }
+
+    /// Whether something waits to be sent.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.queue.is_empty() || !self.backlog.is_empty() || self.inflight.is_resending()
+    }
+
+    /// Whether a new message may be sent now, without overtaking any.
+    pub(crate) fn may_send(&self) -> bool {
+        !self.has_waiting() && !self.is_held && self.inflight.has_room()
+    }
+
+    /// Tells shared subscriptions how much this session has to do.
+    pub(crate) fn report_load(&self) {
+        if let Some(load) = &self.load {
+            load.set_waiting(self.inflight.len() + self.queue.len());
+        }
+    }
+
+    /// The next deadline, on the steady clock: of the will, or of the end.
+    pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
+        let will = self.will.as_ref().map(|will| will.due_ms);
+        match (will, self.ends_at_ms) {
+            (Some(will), Some(end)) => Some(will.min(end)),
+            (will, end) => will.or(end),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::message::MessageId;
+
+    pub(super) fn delivery(qos: QoS) -> Delivery {
+        delivery_of("", qos)
+    }
+
+    pub(super) fn delivery_of(payload: &str, qos: QoS) -> Delivery {
+        let message = Message {
+            id: MessageId::MIN,
+            topic: "t".into(),
+            payload: Bytes::copy_from_slice(payload.as_bytes()),
+            sender: "s".into(),
+            qos,
+            retain: false,
+            at_ms: 0,
+            expires_at_ms: Message::NEVER,
+            properties: Bytes::new(),
+        };
+        Delivery {
+            message: Arc::new(message),
+            qos,
+            retain: false,
+            identifiers: None,
+            group: None,
+        }
+    }
+
+    #[test]
+    fn overlapping_subscriptions_give_the_highest_qos_and_all_identifiers() {
+        let granted = |qos, identifier| Granted {
+            qos,
+            no_local: false,
+            retain_as_published: qos == QoS::AtLeastOnce,
+            identifier,
+        };
+        let mut terms = Terms::of(granted(QoS::AtMostOnce, Some(7)));
+        terms.add(granted(QoS::ExactlyOnce, None));
+        terms.add(granted(QoS::AtLeastOnce, Some(9)));
+        let expected = Terms {
+            qos: QoS::ExactlyOnce,
+            retain_as_published: true,
+            identifiers: Some(Rc::from([7, 9])),
+        };
+        assert_eq!(terms, expected);
+    }
+}

@@ -1,0 +1,55 @@
+//! Retained messages that were sent at SUBSCRIBE and may come by mail as well.
+
+use std::sync::Arc;
+
+use foldhash::HashMap;
+
+use crate::message::{Message, MessageId};
+
+/// A retained message of a client of another worker can be found in the shared
+/// index before the mail arrives that brings it, and what came before it, to
+/// this worker's subscribers. What a new subscriber was sent because of the
+/// index is noted here for as long as mail can be under way, so that it gets it
+/// once, and nothing older of the same publisher behind it.
+#[derive(Debug, Default)]
+pub(crate) struct RecentRetained {
+    /// By topic.
+    entries: HashMap<Arc<str>, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    sender: Arc<str>,
+    id: MessageId,
+    until_ms: u64,
+}
+
+/// How long mail can be under way at most, in milliseconds, rules included.
+const MAIL_MS: u64 = 60_000;
+
+impl RecentRetained {
+    /// Notes messages that were found in the index, and forgets old ones.
+    /// Answers how long there is any.
+    pub(crate) fn note(&mut self, messages: &[Arc<Message>], wall_ms: u64) -> u64 {
+        self.entries.retain(|_, entry| wall_ms < entry.until_ms);
+        for message in messages {
+            if message.at_ms.saturating_add(MAIL_MS) > wall_ms {
+                let entry = Entry {
+                    sender: Arc::clone(&message.sender),
+                    id: message.id,
+                    until_ms: wall_ms + MAIL_MS,
+                };
+                self.entries.insert(Arc::clone(&message.topic), entry);
+            }
+        }
+        let until = self.entries.values().map(|entry| entry.until_ms);
+        until.max().unwrap_or_default()
+    }
+
+    /// Whether this message came, or was overtaken, by way of the index.
+    pub(crate) fn covers(&self, message: &Message, wall_ms: u64) -> bool {
+        self.entries.get(&message.topic).is_some_and(|entry| {
+            wall_ms < entry.until_ms && message.id <= entry.id && message.sender == entry.sender
+        })
+    }
+}

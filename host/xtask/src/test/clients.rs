@@ -1,0 +1,142 @@
+//! What the suite `clients` needs: the client libraries of each language, and
+//! the drivers that the tests run them with. All of it is made below the target
+//! directory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::set_up::is_current;
+use crate::process::{output, run, say};
+use crate::run::{Profile, build_package};
+use crate::system_packages::{self, Tool};
+use crate::workspace::Workspace;
+
+const NODE: Tool = Tool {
+    program: "node",
+    apt: "nodejs",
+    dnf: "nodejs",
+    brew: "node",
+};
+
+const NPM: Tool = Tool {
+    program: "npm",
+    apt: "npm",
+    dnf: "nodejs-npm",
+    brew: "node",
+};
+
+const GO: Tool = Tool {
+    program: "go",
+    apt: "golang",
+    dnf: "golang",
+    brew: "go",
+};
+
+/// The second number of the first Go that reads go.mod as it is written, and
+/// says itself what is missing or gets it. Debian 12 has 1.19.
+const OLDEST_GO: u32 = 21;
+
+/// What npm makes `node_modules` from.
+const NPM_FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
+
+/// Which broker the tests start; the tests read it too.
+const BROKER: &str = "CLIENTS_BROKER";
+
+/// Whether the suite is to be checked with Mosquitto, so that no broker of ours
+/// is needed.
+pub(super) fn is_on_mosquitto() -> bool {
+    std::env::var_os(BROKER).is_some_and(|broker| broker == "mosquitto")
+}
+
+/// Variables that tell the tests where the drivers are.
+///
+/// # Errors
+/// If a language or a library cannot be installed, or a driver does not build.
+pub(super) fn ensure_drivers(workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)>> {
+    system_packages::ensure(&[NODE, NPM, GO])?;
+    let drivers = workspace.root.join("tests/clients/drivers");
+    let made = workspace.target.join("clients");
+    Ok(vec![
+        (
+            "CLIENTS_NODE_MODULES",
+            ensure_node_modules(&drivers.join("mqttjs"), &made.join("mqttjs"))?,
+        ),
+        (
+            "CLIENTS_GO_DRIVER",
+            build_go(&drivers.join("go"), &made.join("go-driver"))?,
+        ),
+        (
+            "CLIENTS_RUMQTTC_DRIVER",
+            build_package(workspace, "hookwire-clients-rumqttc", Profile::Dev)?,
+        ),
+    ])
+}
+
+/// Installs the packages of `from`'s lock file into `into`, once for each
+/// content of that file; answers where they are.
+fn ensure_node_modules(from: &Path, into: &Path) -> Result<PathBuf> {
+    let modules = into.join("node_modules");
+    let installed = into.join("installed-package-lock.json");
+    let lock = from.join("package-lock.json");
+    let wanted =
+        fs::read_to_string(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
+    if is_current(&installed, &wanted) && modules.is_dir() {
+        return Ok(modules);
+    }
+    say("installing the tests' packages for Node");
+    fs::create_dir_all(into).with_context(|| format!("cannot make {}", into.display()))?;
+    for file in NPM_FILES {
+        fs::copy(from.join(file), into.join(file))
+            .with_context(|| format!("cannot copy {file} to {}", into.display()))?;
+    }
+    run(Command::new("npm").current_dir(into).args([
+        "ci",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+    ]))?;
+    fs::write(&installed, wanted)
+        .with_context(|| format!("cannot write {}", installed.display()))?;
+    Ok(modules)
+}
+
+fn build_go(from: &Path, program: &Path) -> Result<PathBuf> {
+    let version = output(Command::new("go").args(["env", "GOVERSION"]))?;
+    if minor_version(&version).is_none_or(|minor| minor < OLDEST_GO) {
+        bail!(
+            "{} is too old for the clients in Go: install Go 1.{OLDEST_GO} or newer",
+            version.trim()
+        );
+    }
+    say("building the tests' driver in Go");
+    run(Command::new("go")
+        .current_dir(from)
+        .args(["build", "-buildvcs=false", "-o"])
+        .arg(program)
+        .arg("."))?;
+    Ok(program.to_owned())
+}
+
+/// The `26` of `go1.26.8`.
+fn minor_version(version: &str) -> Option<u32> {
+    let numbers = version.trim().strip_prefix("go1.")?;
+    let minor = numbers.split(|c: char| !c.is_ascii_digit()).next()?;
+    minor.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::minor_version;
+
+    #[test]
+    fn reads_the_version_of_go() {
+        let check = |text, expected| assert_eq!(minor_version(text), expected, "{text}");
+        check("go1.26.8\n", Some(26));
+        check("go1.19", Some(19));
+        check("go1.25rc1", Some(25));
+        check("devel +a1b2c3", None);
+    }
+}

@@ -1,0 +1,1 @@
+"""What the scenarios stand on: the client libraries, their drivers, the broker."""
