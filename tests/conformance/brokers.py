@@ -24,6 +24,8 @@ listener "tcp" "default" {{
 mqtt {{
   max_packet_bytes = {MAXIMUM_PACKET_BYTES}
   receive_maximum = {RECEIVE_MAXIMUM}
+  # As the specification has it; most devices and brokers do otherwise.
+  short_client_ids_in_mqtt31 = true
 }}
 """
 
@@ -34,6 +36,7 @@ listener "tcp" "default" {{
 
 mqtt {{
   max_keep_alive_s = {LONGEST_KEEP_ALIVE_S}
+  max_topic_aliases = 0
 }}
 """
 
@@ -85,13 +88,17 @@ def chosen():
     raise RuntimeError(f"CONFORMANCE_BROKER is {name}, which is no broker and no HOST:PORT")
 
 
+def _mosquitto():
+    binary = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    if binary is None:
+        raise RuntimeError("mosquitto is not on PATH: install mosquitto 2")
+    return binary
+
+
 class Mosquitto:
     """A mosquitto on a port of its own."""
 
     def __init__(self, directory, config):
-        binary = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
-        if binary is None:
-            raise RuntimeError("mosquitto is not on PATH: install mosquitto 2")
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         directory = Path(directory)
@@ -101,7 +108,10 @@ class Mosquitto:
         config_file.write_text(config.format(port=self.port))
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [binary, "-c", str(config_file)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [_mosquitto(), "-c", str(config_file)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         wait_until(self._listens, "mosquitto listens")
 
@@ -121,21 +131,32 @@ class Mosquitto:
         assert code is None, f"mosquitto ended by itself with {code}:\n{self.log.read_text()}"
 
 
+def version():
+    """What the broker under test says that it is."""
+    name = chosen().name
+    if name == "hookwire":
+        return hookwire.run_hookwire("--version").stdout.strip()
+    if name == "mosquitto":
+        said = subprocess.run([_mosquitto(), "-h"], capture_output=True, text=True, check=False)
+        return said.stdout.splitlines()[0]
+    return f"a broker at {name}"
+
+
 class Hookwire:
     """A Hookwire on a port of its own, which must not panic."""
 
     def __init__(self, directory, config):
-        self._broker = hookwire.Broker(directory, config).start()
-        self.port = self._broker.port
+        self.broker = hookwire.Broker(directory, config).start()
+        self.port = self.broker.port
 
     def stop(self):
         try:
-            log = self._broker.stderr()
-            assert self._broker.is_running(), f"the broker ended by itself:\n{log}"
-            assert self._broker.stop() == 0, log
+            log = self.broker.stderr()
+            assert self.broker.is_running(), f"the broker ended by itself:\n{log}"
+            assert self.broker.stop() == 0, log
             assert "panicked" not in log, log
         finally:
-            self._broker.discard()
+            self.broker.discard()
 
 
 class Running:
@@ -152,10 +173,19 @@ class Running:
             host, port = self.profile.name.rsplit(":", 1)
             self.address = self.limited = (host, int(port))
             return
-        for part, config in zip(("main", "limited"), configs, strict=True):
-            self._started.append(kind(directory / part, config))
+        try:
+            for part, config in zip(("main", "limited"), configs, strict=True):
+                self._started.append(kind(directory / part, config))
+        except BaseException:
+            self.stop()
+            raise
         self.address, self.limited = (("127.0.0.1", each.port) for each in self._started)
 
+    @property
+    def brokers(self):
+        """Hookwires that this run has started."""
+        return [each.broker for each in self._started if isinstance(each, Hookwire)]
+
     def stop(self):
-        for each in self._started:
-            each.stop()
+        while self._started:
+            self._started.pop().stop()

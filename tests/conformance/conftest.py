@@ -100,6 +100,6 @@ def pytest_terminal_summary(terminalreporter):
             outcomes.setdefault(test, {})[case] = kind in ("passed", "xpassed")
     if not outcomes.keys() - {test for test in outcomes if test.split("::")[0] in table.OWN}:
         return
-    terminalreporter.section(f"statements, held against {brokers.chosen().name}", sep="-")
+    terminalreporter.section(f"statements, held against {brokers.version()}", sep="-")
     for line in table.lines(outcomes):
         terminalreporter.line(line)

@@ -26,6 +26,11 @@ class Net:
         self.broker = broker
         self._open = []
 
+    @property
+    def brokers(self):
+        """Whose logs belong into the report of a test that fails."""
+        return self.broker.brokers
+
     def open(self, version=V5, limited=False):
         """A connection without a CONNECT yet."""
         address = self.broker.limited if limited else self.broker.address

@@ -44,9 +44,7 @@ def _of(*packets):
 
 _MESSAGE = _of(PUBLISH, WILL)
 _CONNECTING = _of(CONNECT, CONNACK)
-_ANSWERS = _of(
-    CONNACK, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK, UNSUBACK, DISCONNECT, AUTH
-)
+_ANSWERS = _of(CONNACK, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK, UNSUBACK, DISCONNECT, AUTH)
 _ALL = _ANSWERS | _of(WILL, CONNECT, PUBLISH, SUBSCRIBE, UNSUBSCRIBE)
 
 PROPERTIES = {
@@ -82,9 +80,7 @@ PROPERTIES = {
     RETAIN_AVAILABLE: Property("retain available", "byte", _of(CONNACK), 0, 1),
     USER_PROPERTY: Property("user property", "pair", _ALL),
     MAXIMUM_PACKET_SIZE: Property("maximum packet size", "four bytes", _CONNECTING, 1),
-    WILDCARD_AVAILABLE: Property(
-        "wildcard subscription available", "byte", _of(CONNACK), 0, 1
-    ),
+    WILDCARD_AVAILABLE: Property("wildcard subscription available", "byte", _of(CONNACK), 0, 1),
     SUBSCRIPTION_ID_AVAILABLE: Property(
         "subscription identifier available", "byte", _of(CONNACK), 0, 1
     ),
@@ -130,8 +126,21 @@ SERVER_REASONS = {
     SUBACK: frozenset([0, 1, 2, 0x80, 0x83, 0x87, 0x8F, 0x91, 0x97, 0x9E, 0xA1, 0xA2]),
     UNSUBACK: frozenset([0x00, 0x11, 0x80, 0x83, 0x87, 0x8F, 0x91]),
     DISCONNECT: frozenset(
-        [0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x8F, 0x90,
-         *range(0x93, 0xA3)]  # fmt: skip
+        [
+            0x00,
+            0x80,
+            0x81,
+            0x82,
+            0x83,
+            0x87,
+            0x89,
+            0x8B,
+            0x8D,
+            0x8E,
+            0x8F,
+            0x90,
+            *range(0x93, 0xA3),
+        ]  # fmt: skip
     ),
     AUTH: frozenset([0x00, 0x18]),
 }

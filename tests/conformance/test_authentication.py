@@ -92,6 +92,4 @@ def test_a_server_sends_no_auth_of_its_own(net):
 
 
 def test_auth_without_properties_where_they_are_cut_off(net):
-    net.join(V5).breaks(
-        packet(AUTH, b"\x19\x09\x15\x00"), reasons=(PROTOCOL_ERROR, MALFORMED)
-    )
+    net.join(V5).breaks(packet(AUTH, b"\x19\x09\x15\x00"), reasons=(PROTOCOL_ERROR, MALFORMED))

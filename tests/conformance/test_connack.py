@@ -83,7 +83,8 @@ LETTERS = string.digits + string.ascii_lowercase + string.ascii_uppercase
 
 @ALL
 @pytest.mark.parametrize(
-    "client_id", [LETTERS[at : at + 23] for at in (0, 23, 39)] + [LETTERS[-n:] for n in range(1, 23)]
+    "client_id",
+    [LETTERS[at : at + 23] for at in (0, 23, 39)] + [LETTERS[-n:] for n in range(1, 23)],
 )
 def test_every_short_client_id_is_taken(net, version, client_id):
     assert len(client_id) <= 23

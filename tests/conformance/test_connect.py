@@ -151,7 +151,11 @@ def test_will_properties_stand_before_the_will_topic(net):
     listener = net.listen(will.topic)
     client.abort()
     got = listener.message()
-    assert (got.topic, got.payload, got.all(USER_PROPERTY)) == (will.topic, b"payload", [("k", "v")])
+    assert (got.topic, got.payload, got.all(USER_PROPERTY)) == (
+        will.topic,
+        b"payload",
+        [("k", "v")],
+    )
 
 
 @ALL

@@ -14,6 +14,7 @@ from conformance.properties import (
     PAYLOAD_FORMAT_INVALID,
     PROTOCOL_ERROR,
     PUBACK,
+    PUBLISH,
     REASON_STRING,
     RESPONSE_TOPIC,
     TOPIC_INVALID,
@@ -119,11 +120,10 @@ def test_a_response_topic_with_wildcards_is_refused_or_passed_on_unaltered(net, 
     listener, client = net.listen(topic), net.join(V5)
     client.send_publish(topic, b"m", 1, packet_id=1, props=[(RESPONSE_TOPIC, response)])
     got = client.read()
-    heard = [each.get(RESPONSE_TOPIC) for each in listener.heard(net.join(V5))]
     if got is not None and got.kind == PUBACK and got.reason < 0x80:
-        assert heard == [response]
+        assert listener.message().get(RESPONSE_TOPIC) == response
     else:
-        assert heard == []
+        assert listener.heard(net.join(V5)) == []
         assert got is None or got.reason in (MALFORMED, PROTOCOL_ERROR, TOPIC_INVALID, 0x83)
 
 
@@ -133,11 +133,10 @@ def test_a_payload_that_is_not_its_format_is_refused_or_passed_on(net):
     listener, client = net.listen(topic), net.join(V5)
     client.send_publish(topic, b"\xff\xfe", 1, packet_id=1, props=[(PAYLOAD_FORMAT, 1)])
     got = client.read()
-    heard = [each.payload for each in listener.heard(net.join(V5))]
     if got is not None and got.kind == PUBACK and got.reason < 0x80:
-        assert heard == [b"\xff\xfe"]
+        assert listener.message().payload == b"\xff\xfe"
     else:
-        assert heard == []
+        assert listener.heard(net.join(V5)) == []
         assert got is None or got.reason == PAYLOAD_FORMAT_INVALID
 
 
@@ -146,7 +145,7 @@ def test_properties_of_answers_are_not_passed_on(net):
     client, other = net.join(V5), net.listen(topic)
     client.subscribe(topic, qos=1)
     publisher.publish(topic, b"m", qos=1)
-    got = client.expect(3)
+    got = client.expect(PUBLISH)
     client.send(build.puback(got.packet_id, 0, [(REASON_STRING, "mine")]))
     client.ping()
     publisher.ping()

@@ -257,5 +257,7 @@ def test_quiet_is_seen(served):
 
 
 def test_samples_are_right():
-    found = read.Cursor(build.properties((CONTENT_TYPE, "a"), (SUBSCRIPTION_ID, 1), (TOPIC_ALIAS, 1)))
+    found = read.Cursor(
+        build.properties((CONTENT_TYPE, "a"), (SUBSCRIPTION_ID, 1), (TOPIC_ALIAS, 1))
+    )
     assert len(found.properties(PUBLISH)) == 3
