@@ -1,0 +1,1 @@
+"""Holds an MQTT broker, any broker, to the statements of the standards."""
