@@ -31,8 +31,8 @@ cargo xtask VERB
   rules [--route R]    build the rule modules into components, into
                        TARGET/modules; R is how the wasm32 target is come by:
                        rustup (also: a toolchain that has it) or debian
-  test [SUITE]         build, then run all tests, or one suite: unit, e2e, faults,
-                       clients
+  test [SUITE]         build, then run all tests, or one suite: unit, e2e,
+                       conformance, clients, faults
   bench hooks [ARGS]   measure the broker against Mosquitto and SQLite; with
                        --against REV also against the broker of a revision
   bench slow-consumer [ARGS]

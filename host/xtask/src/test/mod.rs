@@ -31,9 +31,17 @@ enum Suite {
     Faults,
     /// Client libraries of several languages, each in the same scenarios.
     Clients,
+    /// The standards' statements, on this broker and on Mosquitto.
+    Conformance,
 }
 
-const SUITES: [Suite; 4] = [Suite::Unit, Suite::EndToEnd, Suite::Faults, Suite::Clients];
+const SUITES: [Suite; 5] = [
+    Suite::Unit,
+    Suite::EndToEnd,
+    Suite::Conformance,
+    Suite::Clients,
+    Suite::Faults,
+];
 
 impl Suite {
     fn name(self) -> &'static str {
@@ -42,6 +50,7 @@ impl Suite {
             Self::EndToEnd => "e2e",
             Self::Faults => "faults",
             Self::Clients => "clients",
+            Self::Conformance => "conformance",
         }
     }
 
@@ -82,6 +91,14 @@ pub(crate) fn test(arguments: &[String]) -> Result<ExitCode> {
         for suite in python_suites {
             let counts = pytest(&workspace, &python, &variables, suite)?;
             tally.add(suite.name(), counts);
+            if suite == Suite::Conformance {
+                // A suite that tests brokers, and not this broker, holds another one too.
+                variables.push(("CONFORMANCE_BROKER", "mosquitto".into()));
+                let read = tally::read_pytest_line_with_listed;
+                let mut command = pytest_command(&workspace, &python, &variables, suite)?;
+                tally.add("conformance, mosquitto", count(&mut command, read)?);
+                variables.pop();
+            }
         }
     }
     print!("{tally}");
@@ -122,6 +139,16 @@ fn pytest(
     variables: &[(&str, PathBuf)],
     suite: Suite,
 ) -> Result<Counts> {
+    let mut command = pytest_command(workspace, python, variables, suite)?;
+    count(&mut command, tally::read_pytest_line)
+}
+
+fn pytest_command(
+    workspace: &Workspace,
+    python: &Path,
+    variables: &[(&str, PathBuf)],
+    suite: Suite,
+) -> Result<Command> {
     let folder = workspace.root.join("tests").join(suite.name());
     if !folder.is_dir() {
         bail!("the suite {} is not at {}", suite.name(), folder.display());
@@ -143,7 +170,7 @@ fn pytest(
         .env("PYTHONUNBUFFERED", "1")
         .envs(variables.iter().map(|(name, path)| (name, path)))
         .env("HOOKWIRE_CHECKOUT", &workspace.root);
-    count(&mut command, tally::read_pytest_line)
+    Ok(command)
 }
 
 /// Runs a test program, shows what it writes, and adds up what `read` finds in

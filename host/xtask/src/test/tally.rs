@@ -70,6 +70,15 @@ pub(crate) fn read_pytest_line(line: &str) -> Option<Counts> {
     Some(read_counts(counts.split(", ")))
 }
 
+/// As [`read_pytest_line`], for a run in which listed tests have to fail: one
+/// that fails as listed has passed.
+pub(crate) fn read_pytest_line_with_listed(line: &str) -> Option<Counts> {
+    let awaited = line
+        .replace(" xfailed", " passed")
+        .replace(" xpassed", " passed");
+    read_pytest_line(&awaited)
+}
+
 fn read_counts<'a>(parts: impl Iterator<Item = &'a str>) -> Counts {
     let mut counts = Counts::default();
     for part in parts {
@@ -128,6 +137,15 @@ mod tests {
             Some((2, 2)),
         );
         check("===== no tests ran in 0.01s =====", Some((0, 0)));
+        check("== 5 passed, 2 xfailed in 1.0s ==", Some((5, 2)));
+        let listed = read_pytest_line_with_listed("== 5 passed, 2 xfailed, 1 failed in 1.0s ==");
+        assert_eq!(
+            listed,
+            Some(Counts {
+                passed: 7,
+                failed: 1
+            })
+        );
         check("===== test session starts =====", None);
         check("===== short test summary info =====", None);
         check("3 passed in 0.12s", None);

@@ -122,7 +122,7 @@ impl<H: Hooks> Shard<H> {
                     enhanced.turn = Turn::Nobody;
                 }
                 if !is_arriving {
-                    return self.send_auth(key, ReasonCode::Success, data);
+                    return self.send_auth(now, key, ReasonCode::Success, data);
                 }
                 if let Some(arrival) = &mut connection.arrival {
                     arrival.authentication_data = data;
@@ -132,7 +132,7 @@ impl<H: Hooks> Shard<H> {
             AuthenticationOutcome::Continue { data } => match enhanced {
                 Some(enhanced) => {
                     enhanced.turn = Turn::Client;
-                    self.send_auth(key, ReasonCode::ContinueAuthentication, data);
+                    self.send_auth(now, key, ReasonCode::ContinueAuthentication, data);
                 }
                 None => {
                     let refusal = Refusal {
@@ -164,7 +164,13 @@ impl<H: Hooks> Shard<H> {
         self.close(now, key, CloseReason::Refused, Some(farewell));
     }
 
-    fn send_auth(&mut self, key: ConnectionKey, reason: ReasonCode, data: Option<Vec<u8>>) {
+    fn send_auth(
+        &mut self,
+        now: Now,
+        key: ConnectionKey,
+        reason: ReasonCode,
+        data: Option<Vec<u8>>,
+    ) {
         let method = self
             .connection(key)
             .and_then(|connection| connection.authentication.as_ref())
@@ -176,6 +182,16 @@ impl<H: Hooks> Shard<H> {
             reason_string: None,
             user_properties: Vec::new(),
         };
-        self.append_packet(key, |version, out| auth.encode(version, out));
+        let mut packet = Vec::new();
+        auth.encode(hookwire_mqtt::ProtocolVersion::V5, &mut packet);
+        let takes = self
+            .connection(key)
+            .map(|connection| connection.maximum_packet_bytes);
+        if takes.is_some_and(|bytes| packet.len() > bytes) {
+            let text = "the authentication needs larger packets than the client takes";
+            let farewell = Farewell::new(ReasonCode::PacketTooLarge, text);
+            return self.close(now, key, CloseReason::Refused, Some(farewell));
+        }
+        self.append_packet(key, |_, out| out.extend_from_slice(&packet));
     }
 }

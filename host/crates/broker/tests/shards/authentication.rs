@@ -221,3 +221,29 @@ fn nobody_is_taken_over_before_the_newcomer_is_known() {
     assert_eq!(world.got(first), [other("DISCONNECT SessionTakenOver")]);
     assert_eq!(world.got(second), [other("CONNACK Success")]);
 }
+
+#[test]
+fn no_auth_is_larger_than_its_client_takes() {
+    // AUTH says nothing but method and data, so there is nothing to leave out
+    // [MQTT-3.15.2-2] [MQTT-3.15.2-3].
+    let mut world = with_scram();
+    let mut connect = enhanced("client", "first");
+    connect.maximum_packet_bytes = Some(30);
+    let client = world.connect_with(connect);
+    world.authenticate(AuthenticationOutcome::Continue { data: data("c") });
+    assert!(world.received_bytes(client) <= 30);
+    assert_eq!(
+        world.got(client),
+        [other("AUTH ContinueAuthentication SCRAM c")]
+    );
+    // What cannot be said in a packet that small ends the authentication.
+    world.send(
+        client,
+        auth(ReasonCode::ContinueAuthentication, "SCRAM", "proof"),
+    );
+    world.authenticate(AuthenticationOutcome::Continue {
+        data: data("a challenge that is longer than that"),
+    });
+    assert!(world.clients[client].closed);
+    assert_eq!(world.got(client), [other("CONNACK PacketTooLarge")]);
+}
