@@ -21,6 +21,7 @@ mod limits;
 mod link;
 mod message;
 mod output;
+mod own_publish;
 mod retained;
 mod routes;
 mod session;
@@ -34,6 +35,7 @@ mod topic_cache;
 mod topic_index;
 mod transit;
 mod wheel;
+mod writing;
 
 pub use connection::{CloseReason, ConnectionKey};
 pub use counters::Counters;

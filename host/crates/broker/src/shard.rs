@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use foldhash::HashMap;
-use hookwire_mqtt::{ProtocolVersion, ReasonCode};
+use hookwire_mqtt::ReasonCode;
 use slab::Slab;
 
 use crate::connection::{CloseReason, Connection, ConnectionKey, Farewell, Stage};
@@ -16,7 +16,6 @@ use crate::id::IdGenerator;
 use crate::limits::Limits;
 use crate::link::{Link, Mail, WorkerId};
 use crate::message::Message;
-use crate::output::Output;
 use crate::retained::RetainedMessages;
 use crate::routes::RouteTable;
 use crate::session::{Granted, Session, SessionKey};
@@ -94,10 +93,10 @@ pub struct Shard<H> {
     pub(crate) planted: Planted,
     pub(crate) speaker: Speaker,
     generation: u32,
-    dirty: Vec<ConnectionKey>,
+    pub(crate) dirty: Vec<ConnectionKey>,
     pub(crate) paused: Vec<ConnectionKey>,
     pub(crate) resumed: Vec<ConnectionKey>,
-    buffers: Vec<Vec<u8>>,
+    pub(crate) buffers: Vec<Vec<u8>>,
     decided: Vec<Decided>,
     pub(crate) authenticated: Vec<Authenticated>,
     /// Whether some connection waits for room in a lane.
@@ -113,10 +112,6 @@ pub(crate) struct Subscriber {
     pub(crate) session: SessionKey,
     pub(crate) granted: Granted,
 }
-
-/// Output buffers kept for reuse, and how large one may be to be kept.
-const KEPT_BUFFERS: usize = 256;
-const KEPT_BUFFER_BYTES: usize = 64 * 1024;
 
 impl<H: Hooks> Shard<H> {
     /// An empty shard.
@@ -245,86 +240,6 @@ impl<H: Hooks> Shard<H> {
         }
     }
 
-    /// Connections whose output grew, or that are closing, since the last call.
-    pub fn take_dirty(&mut self, keys: &mut Vec<ConnectionKey>) {
-        for key in self.dirty.drain(..) {
-            if let Some(connection) = self.connections.get_mut(key.index as usize)
-                && connection.generation == key.generation
-            {
-                connection.dirty = false;
-                keys.push(key);
-            }
-        }
-    }
-
-    /// Connections that were paused and may be read again.
-    pub fn take_resumed(&mut self, keys: &mut Vec<ConnectionKey>) {
-        keys.append(&mut self.resumed);
-    }
-
-    /// Whether anything waits in the lists of dirty or resumed connections, or
-    /// for another worker.
-    #[must_use]
-    pub fn has_work(&self) -> bool {
-        !self.dirty.is_empty() || !self.resumed.is_empty() || self.links.iter().any(Link::has_mail)
-    }
-
-    /// Whether to write before the next packets are taken, so that a client that
-    /// reads in time does not miss messages because they came in one turn.
-    pub fn take_pressing(&mut self) -> bool {
-        std::mem::take(&mut self.output_is_pressing)
-    }
-
-    /// What is to be carried to another shard now.
-    pub fn take_mail(&mut self, to: WorkerId) -> Vec<Mail> {
-        self.links
-            .get_mut(usize::from(to))
-            .map(Link::take_outbox)
-            .unwrap_or_default()
-    }
-
-    /// The unwritten output of a connection; None once it is gone.
-    pub fn output(&mut self, key: ConnectionKey) -> Option<&mut Output> {
-        self.connection_mut(key)
-            .map(|connection| &mut connection.output)
-    }
-
-    /// The output was written as far as the socket took it: what waited for
-    /// that may be sent, or read.
-    pub fn written(&mut self, now: Now, key: ConnectionKey) {
-        let max_output_bytes = self.limits.max_output_bytes;
-        let Some(connection) = self.connection_mut(key) else {
-            return;
-        };
-        let paused = connection.paused;
-        let starved = if connection.is_starved && connection.output.len() <= max_output_bytes / 2 {
-            connection.is_starved = false;
-            connection.session
-        } else {
-            None
-        };
-        if let Some(mut buffer) = connection.output.reclaim()
-            && self.buffers.len() < KEPT_BUFFERS
-            && buffer.capacity() <= KEPT_BUFFER_BYTES
-        {
-            buffer.clear();
-            self.buffers.push(buffer);
-        }
-        if paused {
-            self.resume_if_free(key);
-        }
-        if let Some(session) = starved {
-            self.send_waiting(now, session);
-        }
-    }
-
-    /// Whether the connection is only waiting for its output to be written.
-    #[must_use]
-    pub fn is_closing(&self, key: ConnectionKey) -> bool {
-        self.connection(key)
-            .is_none_or(|connection| !connection.is_open())
-    }
-
     /// The hooks this shard was given.
     pub fn hooks(&mut self) -> &mut H {
         &mut self.hooks
@@ -334,16 +249,6 @@ impl<H: Hooks> Shard<H> {
     #[cfg(feature = "planted-faults")]
     pub fn plant(&mut self, fault: crate::Fault) {
         self.planted.fault = Some(fault);
-    }
-
-    /// Counts bytes that the caller read from a client's socket.
-    pub fn count_read(&mut self, bytes: usize) {
-        self.counters.bytes_received += bytes as u64;
-    }
-
-    /// Counts bytes that the caller wrote to a client's socket.
-    pub fn count_written(&mut self, bytes: usize) {
-        self.counters.bytes_sent += bytes as u64;
     }
 
     /// Takes what somebody who looks after the broker should know.
@@ -406,43 +311,6 @@ impl<H: Hooks> Shard<H> {
         self.sessions
             .get_mut(key.index as usize)
             .filter(|session| session.generation == key.generation)
-    }
-
-    /// Notes that the connection has something to write, and sees to it that its
-    /// output has a buffer.
-    pub(crate) fn touch(&mut self, key: ConnectionKey) {
-        if let Some(connection) = self
-            .connections
-            .get_mut(key.index as usize)
-            .filter(|connection| connection.generation == key.generation)
-        {
-            if !connection.output.has_buffer() {
-                connection
-                    .output
-                    .lend(self.buffers.pop().unwrap_or_default());
-            }
-            if !connection.dirty {
-                connection.dirty = true;
-                self.dirty.push(key);
-            }
-        }
-    }
-
-    /// Appends a packet to the output of a connection that is open.
-    pub(crate) fn append_packet(
-        &mut self,
-        key: ConnectionKey,
-        encode: impl FnOnce(ProtocolVersion, &mut Vec<u8>),
-    ) {
-        self.touch(key);
-        if let Some(connection) = self
-            .connections
-            .get_mut(key.index as usize)
-            .filter(|connection| connection.generation == key.generation && connection.is_open())
-        {
-            encode(connection.version, connection.output.tail());
-            self.counters.packets_sent += 1;
-        }
     }
 
     fn keys(&self) -> impl Iterator<Item = ConnectionKey> + '_ {
