@@ -135,3 +135,21 @@ fn more_publishes_at_once_than_receive_maximum_end_an_mqtt_5_connection() {
     assert_eq!(world.got(publisher), [farewell]);
     assert!(!world.clients[old].closed);
 }
+
+#[test]
+fn acknowledgements_keep_their_order_after_a_connection_that_a_rule_closed() {
+    let mut world = World::new(1);
+    rules_on(&world, "ruled");
+    let first = world.connect(V31, "client");
+    world.publish_exactly_once(first, "ruled", "1", 1);
+    world.publish_exactly_once(first, "free", "2", 2);
+    world.decide(0, Verdict::Disconnect(refusal()));
+    assert!(world.clients[first].closed);
+    let second = world.connect(V31, "client");
+    world.publish_exactly_once(second, "ruled", "1", 1);
+    world.publish_exactly_once(second, "free", "2", 2);
+    assert!(world.got(second).is_empty(), "the first is with the rules");
+    world.decide(0, Verdict::Proceed);
+    let expected = [other("PUBREC 1 Success"), other("PUBREC 2 Success")];
+    assert_eq!(world.got(second), expected);
+}
