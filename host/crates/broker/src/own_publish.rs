@@ -79,7 +79,7 @@ impl<H: Hooks> Shard<H> {
             key,
             wanted.then_some(entry.publish_rules),
             Pending {
-                message: Arc::new(message),
+                message: Some(Arc::new(message)),
                 receipt: None,
                 delay_ms,
                 has_rules: wanted,

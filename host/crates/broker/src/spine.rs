@@ -82,7 +82,7 @@ impl<H: Hooks> Shard<H> {
             key,
             rules,
             Pending {
-                message: transit.shared(),
+                message: Some(transit.shared()),
                 receipt,
                 delay_ms: delay_ms.unwrap_or_default(),
                 has_rules: wanted,
@@ -154,10 +154,10 @@ impl<H: Hooks> Shard<H> {
             None
         };
         let ticket = Self::ticket(key, connection.pipeline.next_sequence());
-        let message = Arc::clone(&pending.message);
+        let message = pending.message.clone();
         connection.pipeline.push(pending);
         self.acknowledge(key, early, ReasonCode::Success);
-        if let Some(rules) = rules {
+        if let Some((rules, message)) = rules.zip(message) {
             self.hooks.submit_publish(rules, ticket, message);
         }
     }
@@ -191,12 +191,15 @@ impl<H: Hooks> Shard<H> {
         if receipt.is_some_and(|receipt| !receipt.is_exactly_once()) {
             connection.unacknowledged = connection.unacknowledged.saturating_sub(1);
         }
+        let Some(taken_message) = &pending.message else {
+            return self.acknowledge(key, receipt, ReasonCode::Success);
+        };
         if connection.is_fail_stopped && receipt.is_some() {
             self.counters.publishes_refused += 1;
             return self.forget_received(key, receipt);
         }
         let message = match verdict {
-            Verdict::Proceed => Arc::clone(&pending.message),
+            Verdict::Proceed => Arc::clone(taken_message),
             Verdict::Replace(message) => message,
             refused => {
                 self.counters.publishes_refused += 1;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use hookwire_mqtt::{Ack, AckKind, Publish, QoS, ReasonCode, TopicName};
 
-use super::ConnectionKey;
 use super::inbound::Breach;
+use super::{ConnectionKey, Pending, Receipt};
 use crate::faults::Fault;
-use crate::hooks::{Hooks, RuleSet};
+use crate::hooks::{Hooks, RuleSet, Verdict};
 use crate::message::Message;
 use crate::session::{Acknowledged, SessionKey};
 use crate::shard::Shard;
@@ -140,8 +140,20 @@ impl<H: Hooks> Shard<H> {
             return false;
         }
         // While the rules have it, its PUBREC is still to come.
-        if !connection.pipeline.has_exactly_once(id) {
+        if connection.pipeline.has_exactly_once(id) {
+            return true;
+        }
+        if connection.pipeline.is_empty() {
             self.send_ack(key, AckKind::PubRec, &Ack::success(id));
+        } else {
+            // Behind those of the publishes before it [MQTT-4.6.0-3].
+            connection.pipeline.push(Pending {
+                message: None,
+                receipt: Receipt::of(QoS::ExactlyOnce, Some(id)),
+                delay_ms: 0,
+                has_rules: false,
+                verdict: Some(Verdict::Proceed),
+            });
         }
         true
     }

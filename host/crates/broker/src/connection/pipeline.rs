@@ -13,7 +13,9 @@ use crate::message::Message;
 /// A publish that was taken and not yet released.
 #[derive(Debug)]
 pub(crate) struct Pending {
-    pub(crate) message: Arc<Message>,
+    /// None for a QoS 2 publish that was taken before and came again: only its
+    /// acknowledgement is due, in its turn.
+    pub(crate) message: Option<Arc<Message>>,
     /// The acknowledgement it waits for; none for QoS 0 and wills.
     pub(crate) receipt: Option<Receipt>,
     /// How long it is held back after the rules, in milliseconds.

@@ -140,12 +140,17 @@ fn more_publishes_at_once_than_receive_maximum_end_an_mqtt_5_connection() {
 fn acknowledgements_keep_their_order_after_a_connection_that_a_rule_closed() {
     let mut world = World::new(1);
     rules_on(&world, "ruled");
-    let first = world.connect(V31, "client");
+    let mut connect = Connect::new(V311, "client");
+    connect.clean_start = false;
+    connect.session_expiry_interval_s = u32::MAX;
+    let first = world.connect_with(connect.clone());
     world.publish_exactly_once(first, "ruled", "1", 1);
     world.publish_exactly_once(first, "free", "2", 2);
     world.decide(0, Verdict::Disconnect(refusal()));
     assert!(world.clients[first].closed);
-    let second = world.connect(V31, "client");
+    let second = world.connect_with(connect);
+    world.got(second);
+    // The second of them was taken before.
     world.publish_exactly_once(second, "ruled", "1", 1);
     world.publish_exactly_once(second, "free", "2", 2);
     assert!(world.got(second).is_empty(), "the first is with the rules");
