@@ -71,6 +71,9 @@ counters! {
     messages_delayed,
     /// Messages not retained because there were too many.
     retained_refused,
+    /// Subscriptions for which no retained messages were sent, because too many
+    /// wait for the client.
+    retained_unsent,
     /// QoS 0 deliveries dropped because the client does not read its output.
     dropped_output_full,
     /// Deliveries dropped because the client's queue was full.

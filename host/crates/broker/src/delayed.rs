@@ -78,10 +78,16 @@ impl<H: Hooks> Shard<H> {
             && self.delayed.bytes().saturating_add(bytes) <= self.limits.max_delayed_bytes
     }
 
-    /// Holds back a message that passed its rules.
-    pub(crate) fn delay(&mut self, now: Now, delay_ms: u64, message: Arc<Message>) {
+    /// Holds back a message that passed its rules; false if too much waits, as
+    /// wills and publishes that were with the rules at the same time may find.
+    pub(crate) fn delay(&mut self, now: Now, delay_ms: u64, message: Arc<Message>) -> bool {
+        if !self.may_delay(message.held_bytes()) {
+            self.counters.publishes_refused += 1;
+            return false;
+        }
         self.counters.messages_delayed += 1;
         self.delayed.push(now.mono_ms + delay_ms, message);
+        true
     }
 
     /// Routes what is due.

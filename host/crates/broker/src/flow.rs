@@ -25,13 +25,13 @@ const SPARE_PAUSED: usize = 64;
 
 impl<H: Hooks> Shard<H> {
     /// Whether a packet of a connection that is served is not to be taken now.
-    /// What ends an exchange is always taken, whatever else has to wait.
+    /// What is answered with nothing is always taken, whatever else has to wait.
     pub(crate) fn has_to_wait(&self, key: ConnectionKey, packet: &Packet<'_>) -> bool {
         match packet {
             Packet::Publish(_) => self.obstacle(key).is_some(),
-            Packet::PubAck(_) | Packet::PubRec(_) | Packet::PubComp(_) | Packet::Disconnect(_) => {
-                false
-            }
+            // These are answered with nothing.
+            Packet::PubAck(_) | Packet::PubComp(_) | Packet::Disconnect(_) => false,
+            Packet::PubRec(_) => self.has_full_output(key),
             _ => self.stopping || self.has_full_output(key),
         }
     }
@@ -62,9 +62,13 @@ impl<H: Hooks> Shard<H> {
         let waits = self
             .connection(key)
             .is_some_and(|connection| connection.paused);
-        if waits && self.obstacle(key).is_none() {
+        if !waits {
+            return;
+        }
+        match self.obstacle(key) {
             // Its place in the list is void until it pauses again or the list is swept.
-            self.resume(key);
+            None => self.resume(key),
+            Some(obstacle) => self.paused_for_room |= obstacle == Obstacle::Room,
         }
     }
 

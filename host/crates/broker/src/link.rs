@@ -28,6 +28,9 @@ pub fn worker_of(client_id: &str, workers: usize) -> usize {
 pub enum Mail {
     /// A message that passed its rules, for the receiver's own subscribers.
     Publish(Arc<Message>),
+    /// As [`Mail::Publish`], for a message that was held back: others of its
+    /// publisher with later ids came before it.
+    Late(Arc<Message>),
     /// A message that passed its rules, for one member of a shared subscription.
     Shared(Arc<Message>, Dispatch),
     /// The receiver of publishes of that many bytes has taken them.
@@ -54,6 +57,11 @@ impl Link {
     pub(crate) fn send(&mut self, message: Arc<Message>) {
         self.count(&message);
         self.outbox.push(Mail::Publish(message));
+    }
+
+    pub(crate) fn send_late(&mut self, message: Arc<Message>) {
+        self.count(&message);
+        self.outbox.push(Mail::Late(message));
     }
 
     pub(crate) fn send_shared(&mut self, message: Arc<Message>, dispatch: Dispatch) {

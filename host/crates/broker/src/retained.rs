@@ -36,7 +36,7 @@ pub(crate) enum Retained {
     Stored,
     /// It was empty: its topic has none [MQTT-3.3.1-6].
     Cleared,
-    /// There are too many; what was there is as it was.
+    /// There are too many; the topic has none.
     Full,
 }
 
@@ -62,15 +62,17 @@ impl RetainedMessages {
     pub(crate) fn set(&self, message: Arc<Message>) -> Retained {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let known = state.index.get(&message.topic);
-        let known_bytes = known.map(|known| known.held_bytes());
+        let known_bytes = known.map(|known| cost_bytes(known));
         if message.payload.is_empty() {
             state.remove(&message.topic);
             return Retained::Cleared;
         }
         let bytes =
-            (state.bytes - known_bytes.unwrap_or_default()).saturating_add(message.held_bytes());
+            (state.bytes - known_bytes.unwrap_or_default()).saturating_add(cost_bytes(&message));
         let is_new = known_bytes.is_none();
         if bytes > self.max_bytes || (is_new && state.index.len() >= self.max_messages) {
+            // What is kept of the topic is no longer true.
+            state.remove(&message.topic);
             return Retained::Full;
         }
         state.bytes = bytes;
@@ -148,10 +150,17 @@ impl RetainedMessages {
     }
 }
 
+/// Bytes that a message takes here, about: each level of its topic may be a
+/// node of the index.
+fn cost_bytes(message: &Message) -> usize {
+    const LEVEL_BYTES: usize = 200;
+    message.held_bytes() + LEVEL_BYTES * message.topic.split('/').count()
+}
+
 impl State {
     fn remove(&mut self, topic: &str) {
         if let Some(gone) = self.index.remove(topic) {
-            self.bytes = self.bytes.saturating_sub(gone.held_bytes());
+            self.bytes = self.bytes.saturating_sub(cost_bytes(&gone));
         }
     }
 
@@ -224,7 +233,7 @@ mod tests {
     #[test]
     fn bounds_keep_new_topics_out_and_let_known_ones_change() {
         let mut ids = IdGenerator::new(0, 0, 0);
-        let retained = RetainedMessages::new(2, 1_000);
+        let retained = RetainedMessages::new(2, 1_500);
         let mut set =
             |topic, payload: &str| retained.set(message(&mut ids, topic, payload, Message::NEVER));
         assert_eq!(set("a", "1"), Retained::Stored);
@@ -232,9 +241,12 @@ mod tests {
         assert_eq!(set("c", "3"), Retained::Full);
         assert_eq!(set("b", "4"), Retained::Stored);
         assert_eq!(set("b", &"x".repeat(2_000)), Retained::Full);
-        assert_eq!(payloads(&retained, "#", 1), ["1", "4"]);
+        assert_eq!(
+            payloads(&retained, "#", 1),
+            ["1"],
+            "the old one is not true any more"
+        );
         assert_eq!(set("a", ""), Retained::Cleared);
-        assert_eq!(set("b", ""), Retained::Cleared);
         assert_eq!((retained.len(), retained.bytes()), (0, 0));
     }
 

@@ -82,6 +82,9 @@ pub struct Shard<H> {
     pub(crate) arriving: HashMap<Arc<str>, ConnectionKey>,
     /// Closed connections of each client id with publishes in the rules.
     pub(crate) leaving: HashMap<Arc<str>, usize>,
+    /// Connections to be closed at the end of the step: what closing sets off
+    /// must not come in the middle of it.
+    pub(crate) closings: Vec<(ConnectionKey, CloseReason, Farewell)>,
     /// Sessions to which nothing is sent until the lanes have room.
     pub(crate) held: Vec<SessionKey>,
     /// When no session has [`Session::recent`] messages any more.
@@ -136,6 +139,7 @@ impl<H: Hooks> Shard<H> {
             delayed: Delayed::default(),
             arriving: HashMap::default(),
             leaving: HashMap::default(),
+            closings: Vec::new(),
             held: Vec::new(),
             recent_until_ms: 0,
             scratch: Vec::new(),
@@ -164,6 +168,7 @@ impl<H: Hooks> Shard<H> {
     /// The socket of a connection ended or failed. Its key is dead afterwards.
     pub fn socket_closed(&mut self, now: Now, key: ConnectionKey) {
         self.close(now, key, CloseReason::SocketClosed, None);
+        self.close_listed(now);
         let Some(connection) = self.connection_mut(key) else {
             return;
         };
@@ -179,7 +184,11 @@ impl<H: Hooks> Shard<H> {
             match piece {
                 Mail::Publish(message) => {
                     self.took_mail(from, &message);
-                    self.deliver_mail(now, &message);
+                    self.deliver_mail(now, &message, false);
+                }
+                Mail::Late(message) => {
+                    self.took_mail(from, &message);
+                    self.deliver_mail(now, &message, true);
                 }
                 Mail::Shared(message, dispatch) => {
                     self.took_mail(from, &message);
@@ -193,6 +202,7 @@ impl<H: Hooks> Shard<H> {
                 }
             }
         }
+        self.close_listed(now);
         if credited {
             self.resume_all_free();
         }
@@ -220,6 +230,7 @@ impl<H: Hooks> Shard<H> {
         if !self.held.is_empty() {
             self.release_held(now);
         }
+        self.close_listed(now);
     }
 
     /// Reads no client any more; what was read goes on to its end.

@@ -94,6 +94,10 @@ impl<H: Hooks> Shard<H> {
             Some(granted) => {
                 let terms = Terms::of(granted);
                 self.deliver_to(now, member, &terms, Some(group), transit, false);
+                // Choosing counted one; what is not kept is not to be counted.
+                if let Some(session) = self.session(member) {
+                    session.report_load();
+                }
             }
             None if hops < MAX_HOPS => self.dispatch(now, None, group, transit, hops + 1),
             None => self.counters.dropped_no_member += 1,

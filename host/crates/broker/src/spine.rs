@@ -207,8 +207,12 @@ impl<H: Hooks> Shard<H> {
             }
         };
         if pending.delay_ms > 0 {
-            self.delay(now, pending.delay_ms, message);
-            return self.acknowledge(key, receipt, ReasonCode::Success);
+            if self.delay(now, pending.delay_ms, message) {
+                return self.acknowledge(key, receipt, ReasonCode::Success);
+            }
+            let text = "too many messages are delayed".to_owned();
+            let reason = ReasonCode::QuotaExceeded;
+            return self.refuse_publish(key, receipt, Refusal { reason, text });
         }
         let is_matched = self.route_message(now, Some(key), &message);
         // A rule that saw it may be all that it is for.
@@ -287,7 +291,11 @@ impl<H: Hooks> Shard<H> {
         }
         for &worker in &entry.remote {
             if let Some(link) = self.links.get_mut(usize::from(worker)) {
-                link.send(transit.shared());
+                // What has no publisher any more was held back.
+                match from {
+                    Some(_) => link.send(transit.shared()),
+                    None => link.send_late(transit.shared()),
+                }
             }
             self.note_full_link(from, worker);
         }
@@ -329,11 +337,11 @@ impl<H: Hooks> Shard<H> {
     }
 
     /// The lower entrance: a message whose rules ran on another worker.
-    pub(crate) fn deliver_mail(&mut self, now: Now, message: &Arc<Message>) {
+    pub(crate) fn deliver_mail(&mut self, now: Now, message: &Arc<Message>, is_late: bool) {
         if let Ok(topic) = TopicName::new(&message.topic) {
             let entry = self.topic_entry(topic);
             let mut transit = Transit::of(message);
-            if now.wall_ms >= self.recent_until_ms {
+            if is_late || now.wall_ms >= self.recent_until_ms {
                 return self.deliver(now, &entry.local, &mut transit);
             }
             let is_early = |target: &Target| self.came_before(now, target.session, message);
@@ -373,9 +381,10 @@ impl<H: Hooks> Shard<H> {
         entry.acked_rules = self.hooks.match_acked(topic);
         entry.remote = destinations.workers;
         entry.groups = destinations.groups;
-        self.subscriptions.matches(topic, |subscriber| {
-            entry.add_local(subscriber.session, subscriber.granted);
-        });
+        let mut matching = Vec::new();
+        self.subscriptions
+            .matches(topic, |subscriber| matching.push(*subscriber));
+        entry.set_local(matching);
         self.topics.insert(entry)
     }
 }

@@ -24,19 +24,24 @@ impl<H: Hooks> Shard<H> {
     pub fn tick(&mut self, now: Now) {
         let mut due = Vec::new();
         let (connections, sessions) = (&self.connections, &self.sessions);
-        self.wheel.turn(now.mono_ms, &mut due, |timer| match timer {
+        // A deadline that is no longer the one its owner waits for is void.
+        let is_awaited = |deadline_ms: u64, timer: &Timer| match timer {
             Timer::Connection(key) => {
                 connections
                     .get(key.index as usize)
                     .is_some_and(|connection| {
-                        connection.generation == key.generation && connection.is_open()
+                        connection.generation == key.generation
+                            && connection.is_open()
+                            && connection.armed_ms == Some(deadline_ms)
                     })
             }
-            Timer::Session(key) => sessions
-                .get(key.index as usize)
-                .is_some_and(|session| session.generation == key.generation),
-        });
-        for timer in due {
+            Timer::Session(key) => sessions.get(key.index as usize).is_some_and(|session| {
+                session.generation == key.generation && session.armed_ms == Some(deadline_ms)
+            }),
+        };
+        self.wheel.turn(now.mono_ms, &mut due, is_awaited);
+        due.retain(|(deadline_ms, timer)| is_awaited(*deadline_ms, timer));
+        for (_, timer) in due {
             match timer {
                 Timer::Connection(key) => self.check_connection(now, key),
                 Timer::Session(key) => self.check_session(now, key),
@@ -44,17 +49,23 @@ impl<H: Hooks> Shard<H> {
         }
         self.release_delayed(now);
         self.speak(now);
+        self.close_listed(now);
         if self.worker == 0 {
             self.retained.expire(now.wall_ms);
         }
     }
 
+    /// Gives a connection a place on the wheel; an earlier one is void.
     pub(crate) fn arm_connection(&mut self, deadline_ms: u64, key: ConnectionKey) {
+        if let Some(connection) = self.connection_mut(key) {
+            connection.armed_ms = Some(deadline_ms);
+        }
         self.wheel.insert(deadline_ms, Timer::Connection(key));
     }
 
     /// Gives a session a place on the wheel for its next deadline, unless it has
-    /// an earlier one. A client that comes and goes leaves no row of them.
+    /// an earlier one. A later one that it had is void, and forgotten when the
+    /// wheel comes to it.
     pub(crate) fn arm_session(&mut self, key: SessionKey) {
         let Some(session) = self.session_mut(key) else {
             return;

@@ -9,7 +9,8 @@ use foldhash::HashMap;
 use crate::group::Group;
 use crate::hooks::RuleSet;
 use crate::link::WorkerId;
-use crate::session::{Granted, SessionKey, Terms};
+use crate::session::{SessionKey, Terms};
+use crate::shard::Subscriber;
 
 /// One topic's rules and receivers, true for one [`Stamp`].
 #[derive(Debug)]
@@ -99,24 +100,33 @@ impl TopicEntry {
         }
     }
 
-    /// Adds a matching subscription; overlapping ones of a session become one target.
-    pub(crate) fn add_local(&mut self, session: SessionKey, granted: Granted) {
-        let own = (!granted.no_local).then_some(granted);
-        let known = self.local.iter_mut().find(|known| known.session == session);
-        let Some(known) = known else {
-            return self.local.push(Target {
-                session,
-                terms: Terms::of(granted),
-                has_no_local: granted.no_local,
-                own: own.map(Terms::of),
-            });
-        };
-        known.terms.add(granted);
-        known.has_no_local |= granted.no_local;
-        match (&mut known.own, own) {
-            (Some(terms), Some(granted)) => terms.add(granted),
-            (terms @ None, granted) => *terms = granted.map(Terms::of),
-            (Some(_), None) => {}
+    /// Takes the matching subscriptions; overlapping ones of a session become
+    /// one target.
+    pub(crate) fn set_local(&mut self, mut matching: Vec<Subscriber>) {
+        matching.sort_by_key(|subscriber| subscriber.session);
+        self.local.reserve(matching.len());
+        for Subscriber { session, granted } in matching {
+            let own = (!granted.no_local).then_some(granted);
+            let known = self
+                .local
+                .last_mut()
+                .filter(|known| known.session == session);
+            let Some(known) = known else {
+                self.local.push(Target {
+                    session,
+                    terms: Terms::of(granted),
+                    has_no_local: granted.no_local,
+                    own: own.map(Terms::of),
+                });
+                continue;
+            };
+            known.terms.add(granted);
+            known.has_no_local |= granted.no_local;
+            match (&mut known.own, own) {
+                (Some(terms), Some(granted)) => terms.add(granted),
+                (terms @ None, granted) => *terms = granted.map(Terms::of),
+                (Some(_), None) => {}
+            }
         }
     }
 }

@@ -34,9 +34,14 @@ impl<K> Wheel<K> {
         self.slots[index].push((deadline_ms, key));
     }
 
-    /// Moves the keys that are due to `due`. Keys that come back early are
-    /// forgotten unless `is_live`.
-    pub(crate) fn turn(&mut self, mono_ms: u64, due: &mut Vec<K>, is_live: impl Fn(&K) -> bool) {
+    /// Moves the keys that are due to `due`, with their deadlines. Keys that come
+    /// back early are forgotten unless `is_live`.
+    pub(crate) fn turn(
+        &mut self,
+        mono_ms: u64,
+        due: &mut Vec<(u64, K)>,
+        is_live: impl Fn(u64, &K) -> bool,
+    ) {
         let now = mono_ms / SLOT_MS;
         let steps = (now + 1).saturating_sub(self.next).min(SLOTS as u64);
         let mut early = Vec::new();
@@ -44,8 +49,8 @@ impl<K> Wheel<K> {
             let index = ((self.next + step) % SLOTS as u64) as usize;
             for (deadline_ms, key) in self.slots[index].drain(..) {
                 if deadline_ms <= mono_ms {
-                    due.push(key);
-                } else if is_live(&key) {
+                    due.push((deadline_ms, key));
+                } else if is_live(deadline_ms, &key) {
                     early.push((deadline_ms, key));
                 }
             }
@@ -71,7 +76,7 @@ mod tests {
             while due.is_empty() {
                 at += 100;
                 assert!(at < 6_000_000, "never due: {deadline_ms}");
-                wheel.turn(at, &mut due, |_| true);
+                wheel.turn(at, &mut due, |_, _| true);
                 if at < deadline_ms {
                     assert!(due.is_empty(), "{deadline_ms} came at {at}");
                 }
@@ -88,9 +93,10 @@ mod tests {
             wheel.insert(deadline_ms, deadline_ms);
         }
         let mut due = Vec::new();
-        wheel.turn(1_000_000, &mut due, |_| true);
-        wheel.turn(1_000_500, &mut due, |_| true);
+        wheel.turn(1_000_000, &mut due, |_, _| true);
+        wheel.turn(1_000_500, &mut due, |_, _| true);
         due.sort_unstable();
-        assert_eq!(due, (0..200_000).step_by(777).collect::<Vec<u64>>());
+        let expected: Vec<(u64, u64)> = (0..200_000).step_by(777).map(|at| (at, at)).collect();
+        assert_eq!(due, expected);
     }
 }

@@ -1,8 +1,8 @@
 //! What leaves a shard: bytes for sockets, mail for other shards.
 
-use hookwire_mqtt::ProtocolVersion;
+use hookwire_mqtt::{ProtocolVersion, ReasonCode};
 
-use crate::connection::ConnectionKey;
+use crate::connection::{CloseReason, ConnectionKey, Farewell};
 use crate::hooks::Hooks;
 use crate::link::{Link, Mail, WorkerId};
 use crate::output::Output;
@@ -136,7 +136,17 @@ impl<H: Hooks> Shard<H> {
             .get_mut(key.index as usize)
             .filter(|connection| connection.generation == key.generation && connection.is_open())
         {
-            encode(connection.version, connection.output.tail());
+            let out = connection.output.tail();
+            let before = out.len();
+            encode(connection.version, out);
+            if out.len() - before > connection.maximum_packet_bytes {
+                // It must not be sent [MQTT-3.1.2-24], and is owed.
+                out.truncate(before);
+                let text = "an answer is larger than the client takes";
+                let farewell = Farewell::new(ReasonCode::PacketTooLarge, text);
+                self.closings.push((key, CloseReason::Refused, farewell));
+                return;
+            }
             self.counters.packets_sent += 1;
         }
     }

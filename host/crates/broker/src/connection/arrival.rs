@@ -71,8 +71,6 @@ impl<H: Hooks> Shard<H> {
             && other != key
         {
             self.close(now, other, CloseReason::TakenOver, Some(taken_over()));
-            // Closing it took the new one's place away.
-            self.arriving.insert(Arc::clone(&client.clientid), key);
         }
         self.take_over(now, &client);
         self.begin_if_alone(now, &client.clientid);
@@ -127,12 +125,25 @@ impl<H: Hooks> Shard<H> {
         connection.aliases_out = AliasesOut::up_to(aliases);
         connection.keep_alive_ms = u64::from(keep_alive_s) * 1_500;
         connection.last_seen_ms = now.mono_ms;
-        let ack = ConnAck {
+        let mut ack = ConnAck {
             session_present,
             reason: ReasonCode::Success,
             properties: granted,
         };
-        self.append_packet(key, |version, out| ack.encode(version, out));
+        let takes = connection.maximum_packet_bytes;
+        self.append_packet(key, |version, out| {
+            let before = out.len();
+            ack.encode(version, out);
+            if out.len() - before > takes {
+                // What the client can do without, or will be told when it matters.
+                ack.properties.topic_alias_maximum = None;
+                ack.properties.response_information = None;
+                ack.properties.receive_maximum = None;
+                ack.properties.maximum_packet_bytes = None;
+                out.truncate(before);
+                ack.encode(version, out);
+            }
+        });
         if keep_alive_s > 0 {
             self.arm_connection(now.mono_ms + u64::from(keep_alive_s) * 1_500, key);
         }
@@ -190,7 +201,6 @@ impl<H: Hooks> Shard<H> {
             session.ends_at_ms = None;
             // The client is back in time [MQTT-3.1.3-9].
             session.will = None;
-            session.is_held = false;
             session.inflight.resume(window);
             if lifts_window {
                 session.inflight.lift_window();
@@ -265,7 +275,7 @@ impl<H: Hooks> Shard<H> {
         let Some(connection) = self.connection_mut(key) else {
             return;
         };
-        let mut ack = ConnAck::refusal(farewell.reason);
+        let mut ack = ConnAck::refusal(sayable(farewell.reason));
         ack.properties.server_reference = farewell.server_reference;
         connection.append_explained(farewell.text, |text, version, out| {
             ack.properties.reason_string = text;
@@ -305,6 +315,19 @@ impl<H: Hooks> Shard<H> {
         self.counters.authentication_timeouts += 1;
         let farewell = Farewell::new(ReasonCode::ServerBusy, "authentication took too long");
         self.turn_away(key, Some(farewell));
+    }
+}
+
+/// The reason, if CONNACK can say it.
+fn sayable(reason: ReasonCode) -> ReasonCode {
+    match reason {
+        reason if ConnAck::allows(reason) => reason,
+        // Worth another try.
+        ReasonCode::ServerShuttingDown | ReasonCode::SessionTakenOver => {
+            ReasonCode::ServerUnavailable
+        }
+        ReasonCode::AdministrativeAction => ReasonCode::NotAuthorized,
+        _ => ReasonCode::UnspecifiedError,
     }
 }
 

@@ -66,6 +66,7 @@ impl<H: Hooks> Shard<H> {
         } else {
             self.admit(now, key);
         }
+        self.close_listed(now);
         key
     }
 

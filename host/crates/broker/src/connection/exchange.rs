@@ -104,6 +104,7 @@ impl<H: Hooks> Shard<H> {
         let id = ack.packet_id;
         // Before PUBREC there is nothing to release.
         let is_undecided = connection.pipeline.has_exactly_once(id);
+        connection.pipeline.forget_again(id);
         let session = connection.session;
         let was_received = !is_undecided
             && session
@@ -140,7 +141,7 @@ impl<H: Hooks> Shard<H> {
             return false;
         }
         // While the rules have it, its PUBREC is still to come.
-        if connection.pipeline.has_exactly_once(id) {
+        if connection.pipeline.has_exactly_once(id) || connection.pipeline.has_again(id) {
             return true;
         }
         if connection.pipeline.is_empty() {

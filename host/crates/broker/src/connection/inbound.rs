@@ -68,6 +68,9 @@ impl<H: Hooks> Shard<H> {
                     },
                 ),
         }
+        if !self.closings.is_empty() {
+            self.close_listed(now);
+        }
         self.open_or_close(key)
     }
 

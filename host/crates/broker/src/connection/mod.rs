@@ -116,6 +116,8 @@ pub(crate) struct Connection {
     pub(crate) arrival: Option<Box<Arrival>>,
     /// The enhanced authentication it chose.
     pub(crate) authentication: Option<Box<EnhancedAuthentication>>,
+    /// The deadline for which it has a place on the wheel.
+    pub(crate) armed_ms: Option<u64>,
     /// 0: none.
     pub(crate) keep_alive_ms: u64,
     pub(crate) last_seen_ms: u64,
@@ -158,6 +160,7 @@ impl Connection {
             session: None,
             arrival: None,
             authentication: None,
+            armed_ms: None,
             keep_alive_ms: 0,
             last_seen_ms: 0,
             maximum_packet_bytes: usize::MAX,

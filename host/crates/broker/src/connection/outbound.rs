@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hookwire_mqtt::{
-    Disconnect, PacketId, PublishHeader, PublishProperties, QoS, publish_len,
+    Disconnect, PacketId, PublishHeader, PublishProperties, QoS, ReasonCode, publish_len,
     write_subscription_identifier, write_topic_alias,
 };
 
@@ -289,10 +289,24 @@ fn delivery_of(
     }
 }
 
+/// The reason, if DISCONNECT can say it.
+fn sayable(reason: ReasonCode) -> ReasonCode {
+    match reason {
+        reason if Disconnect::allows(reason) => reason,
+        ReasonCode::UnsupportedProtocolVersion | ReasonCode::ClientIdentifierNotValid => {
+            ReasonCode::ProtocolError
+        }
+        ReasonCode::BadUserNameOrPassword => ReasonCode::NotAuthorized,
+        ReasonCode::Banned => ReasonCode::AdministrativeAction,
+        ReasonCode::ServerUnavailable => ReasonCode::ServerBusy,
+        _ => ReasonCode::UnspecifiedError,
+    }
+}
+
 /// Appends DISCONNECT for clients whose version lets a server send it.
 pub(crate) fn close_packet(connection: &mut Connection, farewell: Farewell) {
     if connection.version.is_v5() {
-        let mut disconnect = Disconnect::with_reason(farewell.reason);
+        let mut disconnect = Disconnect::with_reason(sayable(farewell.reason));
         disconnect.server_reference = farewell.server_reference;
         connection.append_explained(farewell.text, |text, version, out| {
             disconnect.reason_string = text;

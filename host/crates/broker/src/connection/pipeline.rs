@@ -26,6 +26,13 @@ pub(crate) struct Pending {
     pub(crate) verdict: Option<Verdict>,
 }
 
+impl Pending {
+    fn is_of(&self, id: PacketId) -> bool {
+        self.receipt
+            .is_some_and(|receipt| receipt.is_exactly_once() && receipt.packet_id == id)
+    }
+}
+
 /// The publishes of one connection, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Pipeline {
@@ -52,13 +59,25 @@ impl Pipeline {
         self.waiting.push_back(pending);
     }
 
-    /// Whether a QoS 2 publish with this id is in it.
+    /// Whether a QoS 2 publish with this id is in it, not yet decided.
     pub(crate) fn has_exactly_once(&self, id: PacketId) -> bool {
-        self.waiting.iter().any(|pending| {
-            pending
-                .receipt
-                .is_some_and(|receipt| receipt.is_exactly_once() && receipt.packet_id == id)
-        })
+        let of_id = |pending: &Pending| pending.is_of(id) && pending.message.is_some();
+        self.waiting.iter().any(of_id)
+    }
+
+    /// Whether the acknowledgement of a QoS 2 publish that came again waits in it.
+    pub(crate) fn has_again(&self, id: PacketId) -> bool {
+        let of_id = |pending: &Pending| pending.is_of(id) && pending.message.is_none();
+        self.waiting.iter().any(of_id)
+    }
+
+    /// The client has released this id: its acknowledgement is no longer due.
+    pub(crate) fn forget_again(&mut self, id: PacketId) {
+        for pending in &mut self.waiting {
+            if pending.is_of(id) && pending.message.is_none() {
+                pending.receipt = None;
+            }
+        }
     }
 
     /// Notes a verdict; one for a number that does not wait is ignored.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use hookwire_mqtt::{
     ReasonCode, RetainHandling, SharedFilter, SubAck, Subscribe, SubscribeFilter, TopicFilter,
     TopicName, UnsubAck, Unsubscribe,
@@ -15,6 +16,21 @@ use crate::message::Message;
 use crate::session::{Granted, SessionKey, Terms};
 use crate::shard::{Shard, Subscriber};
 use crate::time::Now;
+
+/// Retained messages that may wait for one client before no more are looked for.
+const MAX_BACKLOG: usize = 1_000_000;
+/// Subscriptions of a client beyond which it is not looked whether mail may
+/// bring a retained message a second time: then it may.
+const MAX_COMPARED: usize = 64;
+
+/// One entry of a SUBSCRIBE.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    requested: &'a SubscribeFilter,
+    identifier: Option<u32>,
+    /// Whether no equal filter follows in the packet.
+    is_last: bool,
+}
 
 /// A filter as it is kept: shared ones of one group and filter are one.
 struct Wanted {
@@ -36,18 +52,27 @@ impl<H: Hooks> Shard<H> {
             && self
                 .session(session)
                 .is_some_and(|session| session.received.contains(&subscribe.packet_id));
-        let reasons = subscribe
-            .filters
-            .iter()
-            .map(|requested| match wanted(&requested.filter) {
+        // The last of several equal filters says what is granted, and finds.
+        let mut last = HashMap::default();
+        for (place, requested) in subscribe.filters.iter().enumerate() {
+            last.insert(requested.filter.as_str(), place);
+        }
+        let mut reasons = Vec::with_capacity(subscribe.filters.len());
+        for (place, requested) in subscribe.filters.iter().enumerate() {
+            let reason = match wanted(&requested.filter) {
                 _ if id_is_in_use => ReasonCode::PacketIdentifierInUse,
                 Ok(wanted) => {
-                    let identifier = subscribe.subscription_identifier;
-                    self.grant(now, session, &wanted, requested, identifier)
+                    let asked = Asked {
+                        requested,
+                        identifier: subscribe.subscription_identifier,
+                        is_last: last.get(requested.filter.as_str()) == Some(&place),
+                    };
+                    self.grant(now, session, &wanted, asked)
                 }
                 Err(reason) => reason,
-            })
-            .collect();
+            };
+            reasons.push(reason);
+        }
         let ack = SubAck {
             packet_id: subscribe.packet_id,
             reasons,
@@ -81,9 +106,13 @@ impl<H: Hooks> Shard<H> {
         now: Now,
         key: SessionKey,
         wanted: &Wanted,
-        requested: &SubscribeFilter,
-        identifier: Option<u32>,
+        asked: Asked<'_>,
     ) -> ReasonCode {
+        let Asked {
+            requested,
+            identifier,
+            is_last,
+        } = asked;
         let granted = Granted {
             qos: requested.qos,
             no_local: requested.no_local,
@@ -108,7 +137,7 @@ impl<H: Hooks> Shard<H> {
                     RetainHandling::SendIfNew => !is_known,
                     RetainHandling::DoNotSend => false,
                 };
-                if is_sent {
+                if is_sent && is_last {
                     self.find_retained(now, key, subscription, granted, is_known);
                 }
             }
@@ -171,6 +200,11 @@ impl<H: Hooks> Shard<H> {
         granted: Granted,
         is_known: bool,
     ) {
+        let waits = self.session(key).map_or(0, |session| session.backlog.len());
+        if waits >= MAX_BACKLOG {
+            self.counters.retained_unsent += 1;
+            return;
+        }
         let mut found = self.retained.matching(filter, now.wall_ms);
         if found.is_empty() {
             return;
@@ -196,14 +230,15 @@ impl<H: Hooks> Shard<H> {
                 .filter(|other| *other != filter);
             message.id.worker() != worker && !others.into_iter().any(|other| other.matches(topic))
         };
-        let noted: Vec<Arc<Message>> = if is_known {
+        let is_too_much = session.subscriptions.len() > MAX_COMPARED;
+        let noted: Vec<Arc<Message>> = if is_known || is_too_much {
             Vec::new()
         } else {
             let recent = found.iter().filter(|message| may_come_again(message));
             recent.cloned().collect()
         };
         let until_ms = session.recent.note(&noted, now.wall_ms);
-        session.backlog.push(found, Terms::of(granted));
+        session.backlog.push(filter, found, Terms::of(granted));
         self.recent_until_ms = self.recent_until_ms.max(until_ms);
     }
 

@@ -30,21 +30,14 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session_mut(key) else {
             return;
         };
-        let mut queued = session.queue.push(delivery.clone(), bounds);
-        if queued == Queued::Full {
-            // What is past its time holds no place against what is not.
-            let expired = session
-                .queue
-                .extract(|old| old.message.is_expired(now.wall_ms));
-            if !expired.is_empty() {
-                queued = session.queue.push(delivery, bounds);
-                self.counters.deliveries_expired += expired.len() as u64;
-            }
-        }
-        let Some(session) = self.session_mut(key) else {
+        // What is past its time holds no place against what is not.
+        let expired = session.queue.expire(now.wall_ms);
+        let queued = session.queue.push(delivery, bounds);
+        session.report_load();
+        self.counters.deliveries_expired += expired as u64;
+        let Some(session) = self.session(key) else {
             return;
         };
-        session.report_load();
         match queued {
             Queued::Waits { dropped } => self.counters.dropped_queue_full += dropped as u64,
             Queued::Full => {
@@ -55,9 +48,18 @@ impl<H: Hooks> Shard<H> {
                 {
                     let text = "the queue of messages to this client is full";
                     let farewell = Farewell::new(ReasonCode::QuotaExceeded, text);
-                    self.close(now, connection, CloseReason::TooSlow, Some(farewell));
+                    self.closings
+                        .push((connection, CloseReason::TooSlow, farewell));
                 }
             }
+        }
+    }
+
+    /// Closes the connections that were listed for it in this step, and those
+    /// that this lists in turn.
+    pub(crate) fn close_listed(&mut self, now: Now) {
+        while let Some((key, reason, farewell)) = self.closings.pop() {
+            self.close(now, key, reason, Some(farewell));
         }
     }
 

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use hookwire_mqtt::TopicFilter;
+
 use super::{Delivery, Terms};
 use crate::message::Message;
 
@@ -16,6 +18,7 @@ pub(crate) struct Backlog {
 
 #[derive(Debug)]
 struct Run {
+    filter: TopicFilter,
     messages: std::vec::IntoIter<Arc<Message>>,
     terms: Terms,
 }
@@ -25,10 +28,13 @@ impl Backlog {
         self.runs.is_empty()
     }
 
-    /// Adds what one subscription found.
-    pub(crate) fn push(&mut self, messages: Vec<Arc<Message>>, terms: Terms) {
+    /// Adds what one subscription found, in the place of what is left of what
+    /// it found before.
+    pub(crate) fn push(&mut self, filter: &TopicFilter, messages: Vec<Arc<Message>>, terms: Terms) {
+        self.runs.retain(|run| run.filter != *filter);
         if !messages.is_empty() {
             self.runs.push_back(Run {
+                filter: filter.clone(),
                 messages: messages.into_iter(),
                 terms,
             });

@@ -6,6 +6,7 @@ use hookwire_mqtt::QoS;
 
 use super::Delivery;
 use crate::limits::QueueOverflow;
+use crate::message::Message;
 
 /// Deliveries behind the inflight window, oldest first.
 #[derive(Debug, Default)]
@@ -14,6 +15,8 @@ pub(crate) struct Queue {
     bytes: usize,
     /// Those of QoS 0.
     at_most_once: usize,
+    /// No message expires before this; that of one that is gone may stand here.
+    expires_at_ms: Option<u64>,
 }
 
 /// The bounds of a queue.
@@ -66,6 +69,11 @@ impl Queue {
         }
         self.bytes += bytes;
         self.at_most_once += usize::from(delivery.qos == QoS::AtMostOnce);
+        let expires_at_ms = delivery.message.expires_at_ms;
+        if expires_at_ms != Message::NEVER {
+            let known = self.expires_at_ms.unwrap_or(Message::NEVER);
+            self.expires_at_ms = Some(known.min(expires_at_ms));
+        }
         self.waiting.push_back(delivery);
         Queued::Waits { dropped }
     }
@@ -91,6 +99,25 @@ impl Queue {
         self.bytes = self.bytes.saturating_sub(delivery.message.held_bytes());
         self.at_most_once -= usize::from(delivery.qos == QoS::AtMostOnce);
         delivery
+    }
+
+    /// Removes those that are past their time; how many there were.
+    pub(crate) fn expire(&mut self, wall_ms: u64) -> usize {
+        if self
+            .expires_at_ms
+            .is_none_or(|expires_at_ms| expires_at_ms > wall_ms)
+        {
+            return 0;
+        }
+        let expired = self.extract(|delivery| delivery.message.is_expired(wall_ms));
+        let left = self
+            .waiting
+            .iter()
+            .map(|delivery| delivery.message.expires_at_ms);
+        self.expires_at_ms = left
+            .min()
+            .filter(|expires_at_ms| *expires_at_ms != Message::NEVER);
+        expired.len()
     }
 
     /// Removes those for which `taken` holds, and hands them over in order.

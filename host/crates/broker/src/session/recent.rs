@@ -15,6 +15,8 @@ use crate::message::{Message, MessageId};
 pub(crate) struct RecentRetained {
     /// By topic.
     entries: HashMap<Arc<str>, Entry>,
+    /// How many there may be before old ones are forgotten.
+    sweep_at: usize,
 }
 
 #[derive(Debug)]
@@ -31,7 +33,10 @@ impl RecentRetained {
     /// Notes messages that were found in the index, and forgets old ones.
     /// Answers how long there is any.
     pub(crate) fn note(&mut self, messages: &[Arc<Message>], wall_ms: u64) -> u64 {
-        self.entries.retain(|_, entry| wall_ms < entry.until_ms);
+        if self.entries.len() >= self.sweep_at {
+            self.entries.retain(|_, entry| wall_ms < entry.until_ms);
+            self.sweep_at = 64 + 2 * self.entries.len();
+        }
         for message in messages {
             if message.at_ms.saturating_add(MAIL_MS) > wall_ms {
                 let entry = Entry {
@@ -42,8 +47,11 @@ impl RecentRetained {
                 self.entries.insert(Arc::clone(&message.topic), entry);
             }
         }
-        let until = self.entries.values().map(|entry| entry.until_ms);
-        until.max().unwrap_or_default()
+        if messages.is_empty() {
+            0
+        } else {
+            wall_ms + MAIL_MS
+        }
     }
 
     /// Whether this message came, or was overtaken, by way of the index.

@@ -5,6 +5,7 @@ mod authentication;
 mod delayed;
 mod endings;
 mod exactly_once;
+mod hostile;
 mod order;
 mod pressure;
 mod properties;

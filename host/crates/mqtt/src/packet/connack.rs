@@ -85,6 +85,12 @@ pub struct ConnAckProperties {
 }
 
 impl ConnAck {
+    /// Whether the packet may say this reason, section 3.2.2.2.
+    #[must_use]
+    pub fn allows(reason: ReasonCode) -> bool {
+        REASONS.contains(&reason)
+    }
+
     /// A refusal that says `reason` and nothing more.
     #[must_use]
     pub fn refusal(reason: ReasonCode) -> Self {

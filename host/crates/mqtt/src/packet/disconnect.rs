@@ -55,6 +55,12 @@ pub struct Disconnect {
 }
 
 impl Disconnect {
+    /// Whether the packet may say this reason, section 3.14.2.1.
+    #[must_use]
+    pub fn allows(reason: ReasonCode) -> bool {
+        REASONS.contains(&reason)
+    }
+
     /// A DISCONNECT that says `reason` and nothing more.
     #[must_use]
     pub fn with_reason(reason: ReasonCode) -> Self {

@@ -65,17 +65,27 @@ impl World {
     }
 
     pub(crate) fn with(workers: u16, limits: &Limits) -> Self {
-        Self::made_of(workers, limits, None)
+        Self::made_of(workers, limits, None, SharedStrategy::RoundRobin)
+    }
+
+    /// One worker, whose shared subscriptions choose in this way.
+    pub(crate) fn choosing(strategy: SharedStrategy) -> Self {
+        Self::made_of(1, &limits(), None, strategy)
     }
 
     /// A world whose broker speaks under `$SYS`.
     pub(crate) fn speaking(workers: u16, node: Node) -> Self {
         let node = Arc::new(node);
-        Self::made_of(workers, &limits(), Some(&node))
+        Self::made_of(workers, &limits(), Some(&node), SharedStrategy::RoundRobin)
     }
 
-    fn made_of(workers: u16, limits: &Limits, node: Option<&Arc<Node>>) -> Self {
-        let routes = Arc::new(RouteTable::new(SharedStrategy::RoundRobin));
+    fn made_of(
+        workers: u16,
+        limits: &Limits,
+        node: Option<&Arc<Node>>,
+        strategy: SharedStrategy,
+    ) -> Self {
+        let routes = Arc::new(RouteTable::new(strategy));
         let retained = Arc::new(RetainedMessages::new(100, 1_000_000));
         let script = Rc::new(RefCell::new(Script::default()));
         let now = Now {
