@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use foldhash::HashMap;
 use hookwire_mqtt::{
     ReasonCode, RetainHandling, SharedFilter, SubAck, Subscribe, SubscribeFilter, TopicFilter,
     TopicName, UnsubAck, Unsubscribe,
@@ -18,19 +17,10 @@ use crate::shard::{Shard, Subscriber};
 use crate::time::Now;
 
 /// Retained messages that may wait for one client before no more are looked for.
-const MAX_BACKLOG: usize = 1_000_000;
+const MAX_BACKLOG: usize = 250_000;
 /// Subscriptions of a client beyond which it is not looked whether mail may
 /// bring a retained message a second time: then it may.
 const MAX_COMPARED: usize = 64;
-
-/// One entry of a SUBSCRIBE.
-#[derive(Clone, Copy)]
-struct Asked<'a> {
-    requested: &'a SubscribeFilter,
-    identifier: Option<u32>,
-    /// Whether no equal filter follows in the packet.
-    is_last: bool,
-}
 
 /// A filter as it is kept: shared ones of one group and filter are one.
 struct Wanted {
@@ -52,27 +42,16 @@ impl<H: Hooks> Shard<H> {
             && self
                 .session(session)
                 .is_some_and(|session| session.received.contains(&subscribe.packet_id));
-        // The last of several equal filters says what is granted, and finds.
-        let mut last = HashMap::default();
-        for (place, requested) in subscribe.filters.iter().enumerate() {
-            last.insert(requested.filter.as_str(), place);
-        }
-        let mut reasons = Vec::with_capacity(subscribe.filters.len());
-        for (place, requested) in subscribe.filters.iter().enumerate() {
-            let reason = match wanted(&requested.filter) {
+        let identifier = subscribe.subscription_identifier;
+        let reasons = subscribe
+            .filters
+            .iter()
+            .map(|requested| match wanted(&requested.filter) {
                 _ if id_is_in_use => ReasonCode::PacketIdentifierInUse,
-                Ok(wanted) => {
-                    let asked = Asked {
-                        requested,
-                        identifier: subscribe.subscription_identifier,
-                        is_last: last.get(requested.filter.as_str()) == Some(&place),
-                    };
-                    self.grant(now, session, &wanted, asked)
-                }
+                Ok(wanted) => self.grant(now, session, &wanted, requested, identifier),
                 Err(reason) => reason,
-            };
-            reasons.push(reason);
-        }
+            })
+            .collect();
         let ack = SubAck {
             packet_id: subscribe.packet_id,
             reasons,
@@ -106,13 +85,9 @@ impl<H: Hooks> Shard<H> {
         now: Now,
         key: SessionKey,
         wanted: &Wanted,
-        asked: Asked<'_>,
+        requested: &SubscribeFilter,
+        identifier: Option<u32>,
     ) -> ReasonCode {
-        let Asked {
-            requested,
-            identifier,
-            is_last,
-        } = asked;
         let granted = Granted {
             qos: requested.qos,
             no_local: requested.no_local,
@@ -137,7 +112,7 @@ impl<H: Hooks> Shard<H> {
                     RetainHandling::SendIfNew => !is_known,
                     RetainHandling::DoNotSend => false,
                 };
-                if is_sent && is_last {
+                if is_sent {
                     self.find_retained(now, key, subscription, granted, is_known);
                 }
             }
@@ -238,7 +213,7 @@ impl<H: Hooks> Shard<H> {
             recent.cloned().collect()
         };
         let until_ms = session.recent.note(&noted, now.wall_ms);
-        session.backlog.push(filter, found, Terms::of(granted));
+        session.backlog.push(found, Terms::of(granted));
         self.recent_until_ms = self.recent_until_ms.max(until_ms);
     }
 

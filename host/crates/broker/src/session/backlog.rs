@@ -3,8 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hookwire_mqtt::TopicFilter;
-
 use super::{Delivery, Terms};
 use crate::message::Message;
 
@@ -14,11 +12,12 @@ use crate::message::Message;
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     runs: VecDeque<Run>,
+    /// Messages in them.
+    waiting: usize,
 }
 
 #[derive(Debug)]
 struct Run {
-    filter: TopicFilter,
     messages: std::vec::IntoIter<Arc<Message>>,
     terms: Terms,
 }
@@ -28,13 +27,11 @@ impl Backlog {
         self.runs.is_empty()
     }
 
-    /// Adds what one subscription found, in the place of what is left of what
-    /// it found before.
-    pub(crate) fn push(&mut self, filter: &TopicFilter, messages: Vec<Arc<Message>>, terms: Terms) {
-        self.runs.retain(|run| run.filter != *filter);
+    /// Adds what one subscription found.
+    pub(crate) fn push(&mut self, messages: Vec<Arc<Message>>, terms: Terms) {
         if !messages.is_empty() {
+            self.waiting += messages.len();
             self.runs.push_back(Run {
-                filter: filter.clone(),
                 messages: messages.into_iter(),
                 terms,
             });
@@ -52,6 +49,7 @@ impl Backlog {
     pub(crate) fn pop(&mut self) -> Option<Delivery> {
         let run = self.runs.front_mut()?;
         let message = run.messages.next()?;
+        self.waiting -= 1;
         let delivery = Delivery {
             qos: message.qos.min(run.terms.qos),
             retain: true,
@@ -67,6 +65,6 @@ impl Backlog {
 
     /// Messages that wait.
     pub(crate) fn len(&self) -> usize {
-        self.runs.iter().map(|run| run.messages.len()).sum()
+        self.waiting
     }
 }
