@@ -14,6 +14,7 @@ mod fuzz;
 mod process;
 mod rules;
 mod run;
+mod sim;
 mod system_packages;
 mod test;
 mod wasm_target;
@@ -37,6 +38,8 @@ cargo xtask VERB
                        --against REV also against the broker of a revision
   bench slow-consumer [ARGS]
                        measure what one client that does not read costs others
+  sim [ARGS]           run the core under a seeded scheduler: --seed N --steps N,
+                       --full, --faults; --help says more
   fuzz [TARGET] [--seconds N]
                        put libFuzzer before the fuzz targets of the codec, or
                        one of them, for 60 seconds each
@@ -70,6 +73,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "rules" => rules::rules(rest),
         "test" => test::test(rest),
         "bench" => bench::bench(rest),
+        "sim" => sim::sim(rest),
         "fuzz" => fuzz::fuzz(rest),
         other => bail!("no verb `{other}`\n\n{HELP}"),
     }

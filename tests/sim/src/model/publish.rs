@@ -1,0 +1,385 @@
+//! What clients publish.
+
+use std::rc::Rc;
+
+use hookwire_mqtt::QoS;
+
+use super::Model;
+use super::message::{FIRST_EMPTY, Message, Origin};
+use super::state::{ClientNo, MessageNo, Publishing};
+use super::topics::FilterNo;
+use crate::history::{ConnectionNo, Outcome};
+use crate::packet::Publish;
+use crate::stamp::{Decision, Stamp, replaced};
+use crate::tally::Count;
+
+/// Bytes that the server may add to a PUBLISH: its fixed header, a packet id, an
+/// alias, an expiry interval, and some subscription identifiers.
+const ADDED_BYTES: usize = 60;
+/// What a message costs in a queue beside its own bytes.
+const HELD_BYTES: usize = 64;
+
+impl Model {
+    pub(super) fn sent_publish(&mut self, no: ConnectionNo, publish: &Publish) {
+        let topic = self.topic_sent(no, publish);
+        let connection = &self.connections[no];
+        let client = connection.client;
+        let stamp = Stamp::read(&publish.payload);
+        let session = client.map(|client| &self.clients[client].session);
+        // An empty message has its packet id alone to be known by.
+        let known = stamp.map(|stamp| stamp.message).or_else(|| {
+            let publishing = session.and_then(|session| session.publishing.get(&publish.id));
+            publishing.map(|publishing| publishing.message)
+        });
+        let is_known = |number: &MessageNo| self.messages.contains_key(number);
+        let number = match known.filter(|number| publish.dup && is_known(number)) {
+            Some(message) => {
+                self.sent_again(no, message);
+                message
+            }
+            None => {
+                let (origin, topic) = origin_and_topic(&topic);
+                let Some(number) = self.new_message(no, client, publish, &topic, origin) else {
+                    return;
+                };
+                self.enter(number);
+                number
+            }
+        };
+        let connection = &mut self.connections[no];
+        match publish.qos {
+            QoS::AtMostOnce => return,
+            QoS::AtLeastOnce => connection.pubacks.push_back((publish.id, number)),
+            QoS::ExactlyOnce => connection.pubrecs.push_back((publish.id, number)),
+        }
+        if let Some(client) = client {
+            self.clients[client].session.publishing.insert(
+                publish.id,
+                Publishing {
+                    message: number,
+                    is_released: false,
+                },
+            );
+        }
+    }
+
+    /// The topic that a client's PUBLISH names, by alias or by name.
+    fn topic_sent(&mut self, no: ConnectionNo, publish: &Publish) -> Rc<str> {
+        let aliases = &mut self.connections[no].client_aliases;
+        let Some(alias) = publish.alias else {
+            return Rc::clone(&publish.topic);
+        };
+        if publish.topic.is_empty() {
+            let known = aliases.get(&alias).cloned();
+            self.count(Count::PublishByAlias);
+            return known.unwrap_or_else(|| "".into());
+        }
+        aliases.insert(alias, Rc::clone(&publish.topic));
+        Rc::clone(&publish.topic)
+    }
+
+    fn sent_again(&mut self, no: ConnectionNo, number: MessageNo) {
+        let now = self.now;
+        let session = self.connections[no]
+            .client
+            .map(|client| &self.clients[client].session);
+        let (generation, doubted) = session.map_or((0, now.seq), |session| {
+            (session.generation, session.doubted)
+        });
+        if let Some(message) = self.messages.get_mut(&number) {
+            message.sends += 1;
+            // A server that has forgotten the session has forgotten the message.
+            let is_over = doubted > message.last_sent || generation != message.generation;
+            message.lives += u32::from(is_over);
+            message.generation = generation;
+            message.last_sent = now.seq;
+            message.connection = no;
+            message.matched_by = None;
+            message.taken_by_ms = None;
+            message.released_by_ms = None;
+            match message.qos {
+                _ if !message.retain => {}
+                QoS::ExactlyOnce => self.retained.write_again(message),
+                _ => self.retained.write(message, now.seq),
+            }
+            self.untaken.push(number);
+            self.unmatched.push(number);
+            self.expect_at_sessions(number);
+        }
+        self.count(Count::PublishAgain);
+    }
+
+    /// Makes a message known; None for one that says nothing of itself and is
+    /// not an empty one.
+    pub(super) fn new_message(
+        &mut self,
+        no: ConnectionNo,
+        publisher: Option<ClientNo>,
+        publish: &Publish,
+        topic: &Rc<str>,
+        origin: Origin,
+    ) -> Option<MessageNo> {
+        let stamp = Stamp::read(&publish.payload);
+        let number = match stamp {
+            Some(stamp) => stamp.message,
+            None if publish.payload.is_empty() => self.next_empty,
+            None => return None,
+        };
+        let name = self.topics.name(topic);
+        if number >= FIRST_EMPTY {
+            self.next_empty += 1;
+            self.empties.insert(name);
+        }
+        // Rules let an empty message pass, and nobody tells when.
+        let is_hooked = stamp.is_some() && self.topics.matches(self.rules_filter, name);
+        let replacing = stamp.filter(|stamp| is_hooked && stamp.decision == Decision::Replace);
+        let (topic, payload) = match replacing {
+            Some(stamp) => replaced(stamp, topic, &publish.payload),
+            None => (Rc::clone(topic), Rc::clone(&publish.payload)),
+        };
+        let own_bytes = topic.len() + payload.len() + properties_bytes(publish);
+        let message = Message {
+            number,
+            publisher,
+            origin,
+            topic: self.topics.name(&topic),
+            payload,
+            qos: publish.qos,
+            retain: publish.retain,
+            expiry_s: publish.expiry_s,
+            extras: publish.extras.clone(),
+            held_bytes: own_bytes + HELD_BYTES,
+            packet_bytes: own_bytes + ADDED_BYTES,
+            is_hooked,
+            verdicts: 0,
+            acknowledgements: 0,
+            outcome: None,
+            passed: false,
+            sent: self.now,
+            sends: 1,
+            lives: 1,
+            generation: publisher.map_or(0, |client| self.clients[client].session.generation),
+            last_sent: self.now.seq,
+            connection: no,
+            taken_by_ms: None,
+            released_by_ms: None,
+            matched_from: self.now.seq,
+            matched_by: None,
+            is_accepted: false,
+            copies: Vec::new(),
+        };
+        self.messages.insert(number, message);
+        Some(number)
+    }
+
+    /// A message is on its way into the server.
+    fn enter(&mut self, number: MessageNo) {
+        let now = self.now;
+        self.untaken.push(number);
+        let Some(message) = self.messages.get(&number) else {
+            return;
+        };
+        if matches!(message.origin, Origin::Delayed { .. }) {
+            self.schedule(number, now);
+            return;
+        }
+        if message.retain {
+            self.retained.write(message, now.seq);
+        }
+        self.unmatched.push(number);
+        self.expect_at_sessions(number);
+    }
+
+    /// Notes where a message may come to wait, and what may be dropped for it.
+    pub(super) fn expect_at_sessions(&mut self, number: MessageNo) {
+        for client in 0..self.clients.len() {
+            self.expect_at(client, number);
+        }
+        for client in 0..self.clients.len() {
+            if self.is_over_bounds(client) {
+                self.may_overflow(client);
+            }
+        }
+    }
+
+    pub(super) fn expect_at(&mut self, client: ClientNo, number: MessageNo) {
+        let Some(message) = self.messages.get(&number) else {
+            return;
+        };
+        let session = &mut self.clients[client].session;
+        // QoS 0 waits behind retained messages, if not for a client that is away.
+        let waits = [
+            self.configuration.queues_qos0 || session.away.is_none(),
+            true,
+        ];
+        let mut own = [false; 2];
+        let mut copies = [0; 2];
+        let mut shared: Vec<FilterNo> = Vec::new();
+        for version in session
+            .versions
+            .iter()
+            .filter(|version| version.until.is_none())
+        {
+            let kind = usize::from(message.qos.min(version.qos) > QoS::AtMostOnce);
+            if !waits[kind] || !self.topics.matches(version.filter, message.topic) {
+                continue;
+            }
+            if !version.is_shared {
+                own[kind] = true;
+            } else if !shared.contains(&version.filter) {
+                shared.push(version.filter);
+                copies[kind] += 1;
+            }
+        }
+        // The highest QoS counts.
+        copies[1] += usize::from(own[1]);
+        copies[0] += usize::from(own[0] && !own[1]);
+        if copies == [0, 0] {
+            return;
+        }
+        session.add_waiting(number, copies, message.held_bytes);
+    }
+
+    /// Whether more may wait for the client than the server keeps. What waits
+    /// for other members of its shared subscriptions may come to it.
+    pub(super) fn is_over_bounds(&self, client: ClientNo) -> bool {
+        let session = &self.clients[client].session;
+        let (mut messages, mut bytes) = session.passed_on;
+        messages += session.waiting_messages;
+        bytes += session.waiting_bytes;
+        for other in self.fellows(client) {
+            let (more, more_bytes) = self.held_for(other);
+            messages += more;
+            bytes += more_bytes;
+        }
+        messages > self.configuration.max_queued_messages
+            || bytes > self.configuration.max_queued_bytes
+    }
+
+    /// Other members of the client's shared subscriptions.
+    fn fellows(&self, client: ClientNo) -> Vec<ClientNo> {
+        let shared = |client: ClientNo| {
+            let versions = self.clients[client].session.versions.iter();
+            let live = versions.filter(|version| version.until.is_none() && version.is_shared);
+            live.map(|version| version.filter)
+        };
+        let own: Vec<FilterNo> = shared(client).collect();
+        if own.is_empty() {
+            return Vec::new();
+        }
+        let others = (0..self.clients.len()).filter(|other| *other != client);
+        others
+            .filter(|other| shared(*other).any(|filter| own.contains(&filter)))
+            .collect()
+    }
+
+    /// Messages that wait for a client, or are not acknowledged, and their bytes.
+    fn held_for(&self, client: ClientNo) -> (usize, usize) {
+        let session = &self.clients[client].session;
+        let unacknowledged = session.exchanges.iter().map(|exchange| {
+            let message = self.messages.get(&exchange.message);
+            message.map_or(0, |message| message.held_bytes)
+        });
+        (
+            session.waiting_messages + session.passed_on.0 + session.exchanges.len(),
+            session.waiting_bytes + session.passed_on.1 + unacknowledged.sum::<usize>(),
+        )
+    }
+
+    /// A client leaves: what waits for it may go to its fellows.
+    pub(super) fn pass_on(&mut self, client: ClientNo) {
+        let fellows = self.fellows(client);
+        if fellows.is_empty() {
+            return;
+        }
+        let (messages, bytes) = self.held_for(client);
+        for fellow in fellows {
+            let passed_on = &mut self.clients[fellow].session.passed_on;
+            passed_on.0 += messages;
+            passed_on.1 += bytes;
+            if self.is_over_bounds(fellow) {
+                self.may_overflow(fellow);
+            }
+        }
+    }
+
+    /// Messages may be dropped from the client's queue, or the client closed.
+    pub(super) fn may_overflow(&mut self, client: ClientNo) {
+        let now = self.now;
+        let session = &mut self.clients[client].session;
+        session.overflowed = now.seq;
+        session.owed.clear();
+        self.drop_owed_shared_of(client);
+        if self.configuration.overflow_closes {
+            let state = &self.clients[client];
+            for no in [state.connection, state.newest].into_iter().flatten() {
+                self.add_cause(no, now);
+            }
+        }
+    }
+
+    /// The rules answered.
+    pub(super) fn verdict(&mut self, number: MessageNo, outcome: Outcome) {
+        let now = self.now;
+        let Some(message) = self.messages.get_mut(&number) else {
+            return;
+        };
+        message.verdicts += 1;
+        message.outcome = Some(outcome);
+        message.passed |= outcome == Outcome::Passes;
+        let (no, is_v5) = (
+            message.connection,
+            self.connections[message.connection].is_v5(),
+        );
+        match outcome {
+            Outcome::Passes => {}
+            Outcome::Dropped | Outcome::Denied => self.refuse(number),
+            Outcome::Failed => {
+                self.refuse(number);
+                if !is_v5 {
+                    self.add_cause(no, now);
+                }
+            }
+            Outcome::Disconnects => {
+                self.refuse(number);
+                self.add_cause(no, now);
+            }
+        }
+    }
+
+    /// A message goes no further, at least this time.
+    pub(super) fn refuse(&mut self, number: MessageNo) {
+        self.retained.refuse(number);
+        for client in &mut self.clients {
+            client.session.forget_waiting(number);
+        }
+    }
+}
+
+/// What is published to `$delayed/SECONDS/TOPIC` is published to TOPIC later.
+fn origin_and_topic(topic: &Rc<str>) -> (Origin, Rc<str>) {
+    let parts = topic
+        .strip_prefix("$delayed/")
+        .and_then(|rest| rest.split_once('/'));
+    match parts.and_then(|(seconds, topic)| Some((seconds.parse().ok()?, topic))) {
+        Some((seconds, topic)) => (Origin::Delayed { seconds }, topic.into()),
+        None => (Origin::Publish, Rc::clone(topic)),
+    }
+}
+
+/// Bytes of the properties that travel, at most.
+fn properties_bytes(publish: &Publish) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, |text| text.len() + 3);
+    let extras = publish.extras.as_ref().map_or(0, |extras| {
+        let users = extras.user_properties.iter();
+        let users: usize = users
+            .map(|(name, value)| name.len() + value.len() + 5)
+            .sum();
+        let data = extras.correlation_data.as_ref();
+        2 + text(&extras.content_type)
+            + text(&extras.response_topic)
+            + data.map_or(0, |data| data.len() + 3)
+            + users
+    });
+    extras + if publish.expiry_s.is_some() { 5 } else { 0 }
+}

@@ -1,0 +1,214 @@
+//! Rules that answer when the scheduler says so, and what the message itself
+//! asks for: slow ones, ones that deny, fail, replace, drop.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use hookwire_broker::{
+    Authenticated, Authentication, AuthenticationOutcome, AuthenticationStep, ClientEvent,
+    ClientHook, ClientInfo, Decided, Hooks, Message, PublishFacts, Refusal, RuleSet, Ticket,
+    Verdict, WorkerId,
+};
+use hookwire_mqtt::{ReasonCode, TopicFilter, TopicName};
+
+use crate::history::Outcome;
+use crate::stamp::{Decision, Stamp, replaced};
+
+/// What waits for an answer, over all workers, and how to answer it.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) publish_filter: TopicFilter,
+    pub(super) acked_filter: Option<TopicFilter>,
+    /// The one method of enhanced authentication.
+    pub(super) method: Option<String>,
+    /// Whether CONNECTs without a method are looked at too.
+    pub(super) checks_passwords: bool,
+    /// Workers whose lanes take no more.
+    pub(super) full: Vec<bool>,
+    pub(super) publishes: VecDeque<(WorkerId, Ticket, Arc<Message>)>,
+    pub(super) authentications: VecDeque<(WorkerId, Ticket, Authentication)>,
+    /// How often a message that fails at first was seen.
+    attempts: HashMap<u32, u32>,
+}
+
+impl Desk {
+    pub(super) fn new(workers: usize, publish_filter: TopicFilter) -> Self {
+        Self {
+            publish_filter,
+            acked_filter: None,
+            method: None,
+            checks_passwords: false,
+            full: vec![false; workers],
+            publishes: VecDeque::new(),
+            authentications: VecDeque::new(),
+            attempts: HashMap::new(),
+        }
+    }
+
+    /// What is decided about a message; its number, if it has a stamp.
+    pub(super) fn decide(&mut self, message: &Message) -> (Option<u32>, Outcome, Verdict) {
+        let Some(stamp) = Stamp::read(&message.payload) else {
+            return (None, Outcome::Passes, Verdict::Proceed);
+        };
+        let refusal = |reason| Refusal {
+            reason,
+            text: "the rules of the simulation say so".to_owned(),
+        };
+        let (outcome, verdict) = match stamp.decision {
+            Decision::Proceed => (Outcome::Passes, Verdict::Proceed),
+            Decision::Replace => (Outcome::Passes, Verdict::Replace(other(stamp, message))),
+            Decision::Drop => (Outcome::Dropped, Verdict::Drop),
+            Decision::Deny => (
+                Outcome::Denied,
+                Verdict::Deny(refusal(ReasonCode::NotAuthorized)),
+            ),
+            Decision::Disconnect => (
+                Outcome::Disconnects,
+                Verdict::Disconnect(refusal(ReasonCode::AdministrativeAction)),
+            ),
+            Decision::Fail => {
+                let attempts = self.attempts.entry(stamp.message).or_default();
+                *attempts += 1;
+                if *attempts > 1 {
+                    (Outcome::Passes, Verdict::Proceed)
+                } else {
+                    let refusal = refusal(ReasonCode::UnspecifiedError);
+                    let retryable = true;
+                    (Outcome::Failed, Verdict::Failed { refusal, retryable })
+                }
+            }
+        };
+        (Some(stamp.message), outcome, verdict)
+    }
+}
+
+fn other(stamp: Stamp, message: &Message) -> Arc<Message> {
+    let (topic, payload) = replaced(stamp, &message.topic, &message.payload);
+    Arc::new(Message {
+        topic: Arc::from(&*topic),
+        payload: payload.to_vec().into(),
+        ..message.clone()
+    })
+}
+
+/// Answers one step of an authentication.
+pub(super) fn authenticate(step: &Authentication) -> AuthenticationOutcome {
+    if step.client.clientid.starts_with("refused") {
+        return AuthenticationOutcome::Deny {
+            refusal: Refusal {
+                reason: ReasonCode::NotAuthorized,
+                text: "the rules of the simulation say so".to_owned(),
+            },
+            server_reference: None,
+        };
+    }
+    let data = Some(b"challenge".to_vec());
+    match step.step {
+        AuthenticationStep::Connect if step.method.is_some() => {
+            AuthenticationOutcome::Continue { data }
+        }
+        _ => AuthenticationOutcome::Accept {
+            data: step.method.as_ref().and(data),
+        },
+    }
+}
+
+/// What the hooks of one worker have answered and the shard has not taken.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    pub(super) decided: Vec<Decided>,
+    pub(super) authenticated: Vec<Authenticated>,
+}
+
+/// The hooks of one worker.
+#[derive(Debug)]
+pub(super) struct ScriptedHooks {
+    pub(super) worker: WorkerId,
+    pub(super) desk: Rc<RefCell<Desk>>,
+    pub(super) answers: Rc<RefCell<Answers>>,
+}
+
+const RULES: RuleSet = RuleSet(1);
+
+fn matching(filter: Option<&TopicFilter>, topic: TopicName<'_>) -> RuleSet {
+    match filter {
+        Some(filter) if filter.matches(topic) => RULES,
+        _ => RuleSet::NONE,
+    }
+}
+
+impl Hooks for ScriptedHooks {
+    fn generation(&self) -> u64 {
+        0
+    }
+
+    fn match_publish(&mut self, topic: TopicName<'_>) -> RuleSet {
+        matching(Some(&self.desk.borrow().publish_filter), topic)
+    }
+
+    fn wants_publish(&self, set: RuleSet, _: PublishFacts) -> bool {
+        set == RULES
+    }
+
+    fn submit_publish(&mut self, _: RuleSet, ticket: Ticket, message: Arc<Message>) {
+        let mut desk = self.desk.borrow_mut();
+        desk.publishes.push_back((self.worker, ticket, message));
+    }
+
+    fn wants_acked(&self) -> bool {
+        self.desk.borrow().acked_filter.is_some()
+    }
+
+    fn match_acked(&mut self, topic: TopicName<'_>) -> RuleSet {
+        matching(self.desk.borrow().acked_filter.as_ref(), topic)
+    }
+
+    fn submit_acked(&mut self, _: RuleSet, _: &Arc<ClientInfo>, _: Arc<Message>) {}
+
+    fn wants_client(&self, _: ClientHook) -> bool {
+        true
+    }
+
+    fn submit_client(&mut self, _: ClientEvent) {}
+
+    fn wants_authentication(&self, method: Option<&str>) -> bool {
+        let desk = self.desk.borrow();
+        match method {
+            None => desk.checks_passwords,
+            method => method == desk.method.as_deref(),
+        }
+    }
+
+    fn submit_authentication(&mut self, ticket: Ticket, step: Authentication) {
+        let mut desk = self.desk.borrow_mut();
+        desk.authentications.push_back((self.worker, ticket, step));
+    }
+
+    fn take_authenticated(&mut self, answers: &mut Vec<Authenticated>) {
+        answers.append(&mut self.answers.borrow_mut().authenticated);
+    }
+
+    fn has_room(&self, _: &str) -> bool {
+        !self.desk.borrow().full[usize::from(self.worker)]
+    }
+
+    fn may_connect(&self, clientid: &str) -> bool {
+        self.has_room(clientid)
+    }
+
+    // What was abandoned is answered like anything else: any verdict will do.
+    fn abandon(&mut self, _: u64) {}
+
+    fn take_decided(&mut self, decided: &mut Vec<Decided>) {
+        decided.append(&mut self.answers.borrow_mut().decided);
+    }
+
+    fn set_waker(&mut self, _: Waker) {}
+
+    fn outstanding(&self) -> usize {
+        self.desk.borrow().publishes.len()
+    }
+}
