@@ -190,11 +190,6 @@ impl Client {
         }
     }
 
-    /// The client says goodbye to its session too.
-    pub(crate) fn forgets(&mut self) {
-        self.keeps_session = false;
-    }
-
     /// The connection is gone.
     pub(crate) fn lost(&mut self) {
         self.connection = None;

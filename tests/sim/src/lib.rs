@@ -5,6 +5,7 @@ mod act;
 mod client;
 mod finish;
 pub mod history;
+pub mod hunt;
 pub mod model;
 pub mod packet;
 pub mod plan;

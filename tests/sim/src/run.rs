@@ -6,7 +6,7 @@ use crate::client::Client;
 use crate::history::{ConnectionNo, Event, Side, What};
 use crate::model::{Model, Violation};
 use crate::packet::Packet;
-use crate::plan::{Operation, Setup};
+use crate::plan::{Operation, Setup, operations};
 use crate::random::Random;
 use crate::tally::{Count, Tally};
 use crate::wire;
@@ -17,8 +17,10 @@ use crate::world::{Fault, World};
 pub struct Outcome {
     /// The first rules broken; empty when all held.
     pub violations: Vec<Violation>,
-    /// Operations carried out.
+    /// Operations that found something to do.
     pub steps: u64,
+    /// Operations in all.
+    pub drawn: usize,
     /// What was done, and what came of it.
     pub tally: Tally,
     /// Everything that happened, if it was asked for.
@@ -64,22 +66,43 @@ pub struct Options {
     pub keeps_log: bool,
 }
 
-/// Carries the operations out, then brings everything to its end.
+/// Draws operations and carries them out until so many have found something to
+/// do, then brings everything to its end.
 #[must_use]
-pub fn run(setup: &Setup, operations: &[Operation], options: Options) -> Outcome {
+pub fn run(setup: &Setup, steps: u64, options: Options) -> Outcome {
+    // Where no operation ever finds anything to do, this ends all the same.
+    let most = usize::try_from(steps.saturating_mul(MOST_DRAWS)).unwrap_or(usize::MAX);
+    carry_out(setup, operations(setup).take(most), steps, options)
+}
+
+/// Carries these operations out, then brings everything to its end.
+#[must_use]
+pub fn replay(setup: &Setup, operations: &[Operation], options: Options) -> Outcome {
+    carry_out(setup, operations.iter().copied(), u64::MAX, options)
+}
+
+/// Operations drawn for each one that is to find something to do, at most.
+const MOST_DRAWS: u64 = 20;
+
+fn carry_out(
+    setup: &Setup,
+    operations: impl Iterator<Item = Operation>,
+    most: u64,
+    options: Options,
+) -> Outcome {
     let mut simulation = Simulation::new(setup, options);
-    let mut steps = 0;
+    let (mut steps, mut drawn) = (0, 0);
     for operation in operations {
-        steps += 1;
-        simulation.step(*operation);
-        if simulation.is_over() {
+        drawn += 1;
+        steps += u64::from(simulation.step(operation));
+        if simulation.is_over() || steps >= most {
             break;
         }
     }
     if !simulation.is_over() {
         simulation.finish();
     }
-    simulation.outcome(steps)
+    simulation.outcome(steps, drawn)
 }
 
 /// A run under way.
@@ -110,21 +133,24 @@ impl<'s> Simulation<'s> {
         }
     }
 
-    fn step(&mut self, operation: Operation) {
+    /// Does one operation; whether there was anything to do.
+    fn step(&mut self, operation: Operation) -> bool {
         if let Some(log) = &mut self.log {
             log.push(Line::Operation(operation));
         }
         self.world.advance(self.setup.operation_ms);
-        if !self.act(operation) {
+        let did = self.act(operation);
+        if !did {
             self.tally.add(Count::Nothing);
         }
+        did
     }
 
     pub(crate) fn is_over(&self) -> bool {
         !self.model.violations().is_empty()
     }
 
-    fn outcome(mut self, steps: u64) -> Outcome {
+    fn outcome(mut self, steps: u64, drawn: usize) -> Outcome {
         self.tally.merge(self.model.tally());
         let counters = self.world.counters();
         for (count, more) in [
@@ -138,6 +164,7 @@ impl<'s> Simulation<'s> {
         Outcome {
             violations: self.model.violations().to_vec(),
             steps,
+            drawn,
             tally: self.tally,
             log: self.log.unwrap_or_default(),
             counters: counters.named().collect(),

@@ -3,7 +3,7 @@
 
 use crate::model::Rule;
 use crate::plan::{Operation, Setup};
-use crate::run::{Options, run};
+use crate::run::{Options, replay};
 
 /// Runs that shrinking takes at most.
 const MOST_RUNS: usize = 4_000;
@@ -19,22 +19,16 @@ pub struct Shrunk {
     pub runs: usize,
 }
 
-/// Shrinks a run that breaks `rule` after `steps` operations.
+/// Shrinks a run that breaks `rule` within these operations.
 #[must_use]
-pub fn shrink(
-    setup: &Setup,
-    operations: &[Operation],
-    steps: usize,
-    options: Options,
-    rule: Rule,
-) -> Shrunk {
+pub fn shrink(setup: &Setup, operations: &[Operation], options: Options, rule: Rule) -> Shrunk {
     let mut search = Search {
         options,
         rule,
         runs: 0,
     };
     let mut setup = setup.clone();
-    let mut operations = operations[..steps.min(operations.len())].to_vec();
+    let mut operations = operations.to_vec();
     simplify(&mut setup, &operations, &mut search);
     let mut parts = 2;
     while operations.len() > 1 && search.may_go_on() {
@@ -97,7 +91,7 @@ impl Search {
             return false;
         }
         self.runs += 1;
-        let outcome = run(setup, operations, self.options);
+        let outcome = replay(setup, operations, self.options);
         outcome
             .violations
             .iter()

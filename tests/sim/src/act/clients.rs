@@ -166,9 +166,6 @@ impl Simulation<'_> {
             (Count::Disconnect, ReasonCode::Success)
         };
         self.tally.add(count);
-        if session_expiry_s == Some(0) {
-            self.clients[client].forgets();
-        }
         self.send(
             client,
             Packet::Disconnect {

@@ -1,27 +1,24 @@
 //! What the command line asks for.
 
-mod faults;
 mod report;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
-use hookwire_sim::plan::{Setup, operations};
-use hookwire_sim::run::{Options, run as run_plan};
-use hookwire_sim::shrink::shrink;
-use hookwire_sim::tally::Tally;
+use anyhow::{Context, Result};
+use hookwire_sim::hunt::{Campaign, Caught, Length, campaign, hunt};
 use hookwire_sim::world::Fault;
-use report::{Bound, Target, conclude, print_mix};
-use serde_json::json;
 
-/// Steps of `--full`, over all seeds, and how many seeds.
+use report::{Target, failure_text, fault_line, mix_table};
+
+/// A full run: so many steps over so many seeds.
 const FULL_STEPS: u64 = 10_000_000;
-const FULL_SEEDS: u64 = 5_000;
-/// Seeds that the issue of a full run has to reach.
-const LEAST_SEEDS: f64 = 1_000.0;
-/// Failing seeds whose traces are printed.
-const TRACES: usize = 3;
+const FULL_SEEDS: u64 = 1_000;
+/// What a planted fault may take until it is found.
+const HUNT: Length = Length {
+    seeds: 300,
+    steps: 3_000,
+};
 
 #[derive(Debug, clap::Parser)]
 #[command(
@@ -35,11 +32,11 @@ pub(crate) struct Arguments {
     /// Seeds, one after the other
     #[arg(long, default_value_t = 1)]
     seeds: u64,
-    /// Steps of each seed
+    /// Steps of each seed: operations that find something to do
     #[arg(long, default_value_t = 2_000)]
-    steps: u32,
-    /// At least ten million steps over at least a thousand seeds
-    #[arg(long, conflicts_with_all = ["seeds", "steps"])]
+    steps: u64,
+    /// Ten million steps over a thousand seeds, and each fault in turn
+    #[arg(long, conflicts_with_all = ["seeds", "steps", "fault"])]
     full: bool,
     /// Plant this fault into the shards
     #[arg(long, value_name = "NAME")]
@@ -55,114 +52,96 @@ pub(crate) struct Arguments {
     json: Option<PathBuf>,
 }
 
+/// What was run.
+#[derive(Debug, Default)]
+struct Findings {
+    /// Seeds without a fault, or with one that was asked for, and how long they took.
+    campaign: Option<(Campaign, f64)>,
+    faults: Vec<(Fault, Option<Caught>)>,
+}
+
 /// Carries it out; whether every target holds.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
-    if arguments.faults {
-        return faults::run_all(arguments);
+    let mut findings = Findings::default();
+    let mut targets = Vec::new();
+    if !arguments.faults {
+        let (campaign, seconds) = run_seeds(arguments)?;
+        let failures = campaign.failures.len() as u64;
+        targets.push(Target::at_most("violations", failures, 0));
+        if arguments.full {
+            targets.push(Target::at_least("steps", campaign.steps, FULL_STEPS));
+            targets.push(Target::at_least("seeds", campaign.seeds, FULL_SEEDS));
+        }
+        findings.campaign = Some((campaign, seconds));
     }
+    if arguments.faults || arguments.full {
+        findings.faults = hunt_all(arguments.seed);
+        let is_caught = |(_, caught): &&(Fault, Option<Caught>)| caught.is_some();
+        let caught = findings.faults.iter().filter(is_caught).count() as u64;
+        let all = Fault::ALL.len() as u64;
+        targets.push(Target::at_least("faults caught", caught, all));
+    }
+    println!();
+    for target in &targets {
+        println!("{}", target.line());
+    }
+    if let Some(file) = &arguments.json {
+        let json = report::json(&findings, &targets);
+        std::fs::write(file, format!("{json:#}\n"))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(targets.iter().all(Target::holds))
+}
+
+fn run_seeds(arguments: &Arguments) -> Result<(Campaign, f64)> {
     let fault = arguments.fault.as_deref().map(named).transpose()?;
-    let (seeds, steps) = if arguments.full {
-        let steps = FULL_STEPS.div_ceil(FULL_SEEDS) + 1;
-        (FULL_SEEDS, u32::try_from(steps)?)
+    let length = if arguments.full {
+        Length {
+            seeds: FULL_SEEDS,
+            steps: FULL_STEPS / FULL_SEEDS,
+        }
     } else {
-        (arguments.seeds, arguments.steps)
-    };
-    let options = Options {
-        fault,
-        keeps_log: false,
+        Length {
+            seeds: arguments.seeds,
+            steps: arguments.steps,
+        }
     };
     let start = Instant::now();
-    let mut tally = Tally::default();
-    let mut done = 0;
-    let mut failing = Vec::new();
-    for seed in arguments.seed..arguments.seed + seeds {
-        let setup = Setup::new(seed);
-        let outcome = run_plan(&setup, &operations(&setup, steps), options);
-        done += outcome.steps;
-        tally.merge(&outcome.tally);
-        if let Some(violation) = outcome.violations.first() {
-            failing.push((seed, violation.rule.name()));
-            if failing.len() <= TRACES {
-                print_trace(seed, steps, options, arguments.whole);
-            }
-        }
-    }
-    let per_second = done as f64 / start.elapsed().as_secs_f64();
-    print_mix(&tally);
-    println!("\n{done} steps over {seeds} seeds, {per_second:.0} steps/s");
-    for (seed, rule) in &failing {
-        println!("seed {seed} breaks {rule}");
-    }
-    let mut targets = vec![Target::new(
-        "violations",
-        failing.len() as f64,
-        0.0,
-        Bound::AtMost,
-    )];
-    if arguments.full {
-        let steps = FULL_STEPS as f64;
-        targets.push(Target::new("steps", done as f64, steps, Bound::AtLeast));
-        targets.push(Target::new(
-            "seeds",
-            seeds as f64,
-            LEAST_SEEDS,
-            Bound::AtLeast,
-        ));
-    }
-    let rows = [json!({ "steps": done, "seeds": seeds, "steps_per_second": per_second })];
-    conclude(&targets, &rows, arguments.json.as_deref())
+    let campaign = campaign(arguments.seed, length, fault, !arguments.whole, |failure| {
+        println!("{}", failure_text(failure, length.steps));
+    });
+    let seconds = start.elapsed().as_secs_f64();
+    println!("{}", mix_table(&campaign.tally));
+    println!(
+        "{} steps over {} seeds in {seconds:.1} s: {:.0} steps/s",
+        campaign.steps,
+        campaign.seeds,
+        campaign.steps as f64 / seconds.max(1e-9)
+    );
+    Ok((campaign, seconds))
+}
+
+fn hunt_all(first_seed: u64) -> Vec<(Fault, Option<Caught>)> {
+    println!("\n| fault | seeds | steps | rule that finds it |");
+    println!("|---|---:|---:|---|");
+    let hunted = Fault::ALL.iter().map(|&fault| {
+        let caught = hunt(fault, first_seed, HUNT);
+        println!("{}", fault_line(fault, caught.as_ref()));
+        (fault, caught)
+    });
+    hunted.collect()
 }
 
 /// The fault of this name.
 fn named(name: &str) -> Result<Fault> {
-    let known = || Fault::ALL.iter().map(|fault| format!("{fault:?}"));
-    let found = Fault::ALL.iter().find(|fault| format!("{fault:?}") == name);
-    match found {
-        Some(fault) => Ok(*fault),
-        None => bail!(
-            "no fault `{name}`: there is {}",
-            known().collect::<Vec<_>>().join(", ")
-        ),
-    }
-}
-
-/// Shrinks a seed that fails, and prints what is left of it with its packets.
-fn print_trace(seed: u64, steps: u32, options: Options, whole: bool) {
-    let setup = Setup::new(seed);
-    let all = operations(&setup, steps);
-    let outcome = run_plan(&setup, &all, options);
-    let Some(violation) = outcome.violations.first() else {
-        println!("seed {seed} does not fail a second time: the run is not deterministic");
-        return;
-    };
-    let (setup, left) = if whole {
-        (setup, all)
-    } else {
-        let steps = usize::try_from(outcome.steps).unwrap_or(usize::MAX);
-        let shrunk = shrink(&setup, &all, steps, options, violation.rule);
-        (shrunk.setup, shrunk.operations)
-    };
-    let rule = violation.rule;
-    println!("seed {seed} breaks {}: {}", rule.name(), rule.statement());
-    println!(
-        "{} operations are left of {steps}; {:?}",
-        left.len(),
-        setup.bounds
-    );
-    let logged = Options {
-        keeps_log: true,
-        ..options
-    };
-    let again = run_plan(&setup, &left, logged);
-    for line in &again.log {
-        println!("  {line}");
-    }
-    for violation in &again.violations {
-        println!(
-            "  !! {} {}: {}",
-            violation.event,
-            violation.rule.name(),
-            violation.text
-        );
-    }
+    let found = Fault::ALL
+        .iter()
+        .find(|fault| format!("{fault:?}").eq_ignore_ascii_case(name));
+    found.copied().with_context(|| {
+        let known: Vec<String> = Fault::ALL
+            .iter()
+            .map(|fault| format!("{fault:?}"))
+            .collect();
+        format!("no fault `{name}`: there is {}", known.join(", "))
+    })
 }

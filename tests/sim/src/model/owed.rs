@@ -64,10 +64,21 @@ impl Model {
         }
     }
 
-    /// Whether a member of the shared subscription may have lost messages since.
+    /// Whether a member of the shared subscription may have lost messages since,
+    /// or may have been given them with QoS 0.
     fn may_be_lost(&self, filter: FilterNo, since: u64) -> bool {
+        let now = self.now.seq;
         let lost = self.shared_losses.get(&filter);
+        let mut versions = self
+            .clients
+            .iter()
+            .flat_map(|state| &state.session.versions);
         lost.is_some_and(|lost| *lost >= since)
+            || versions.any(|version| {
+                version.filter == filter
+                    && version.qos == QoS::AtMostOnce
+                    && version.may_exist(since, now)
+            })
     }
 
     /// A member of shared subscriptions went, or lost messages: what it may have
@@ -131,18 +142,6 @@ impl Model {
     pub(super) fn check_owed_shared(&mut self, is_ready: &[bool]) {
         let now_ms = self.now.ms;
         for (number, filter) in self.owed_shared.clone() {
-            // What is given to a member with QoS 0 may be lost.
-            let is_weak = self.clients.iter().any(|state| {
-                state
-                    .session
-                    .versions
-                    .iter()
-                    .any(|version| version.filter == filter && version.qos == QoS::AtMostOnce)
-            });
-            if is_weak {
-                self.owed_shared.remove(&(number, filter));
-                continue;
-            }
             let mut members = self.clients.iter().enumerate().filter(|(_, state)| {
                 let live = |version: &Version| version.filter == filter && version.until.is_none();
                 state.session.versions.iter().any(live)

@@ -245,12 +245,12 @@ impl Model {
     pub(super) fn is_over_bounds(&self, client: ClientNo) -> bool {
         let session = &self.clients[client].session;
         let (mut messages, mut bytes) = session.passed_on;
-        messages += session.waiting_messages;
-        bytes += session.waiting_bytes;
+        messages = messages.saturating_add(session.waiting_messages);
+        bytes = bytes.saturating_add(session.waiting_bytes);
         for other in self.fellows(client) {
             let (more, more_bytes) = self.held_for(other);
-            messages += more;
-            bytes += more_bytes;
+            messages = messages.saturating_add(more);
+            bytes = bytes.saturating_add(more_bytes);
         }
         messages > self.configuration.max_queued_messages
             || bytes > self.configuration.max_queued_bytes
@@ -280,9 +280,11 @@ impl Model {
             let message = self.messages.get(&exchange.message);
             message.map_or(0, |message| message.held_bytes)
         });
+        let messages = session.waiting_messages + session.exchanges.len();
+        let bytes = session.waiting_bytes + unacknowledged.sum::<usize>();
         (
-            session.waiting_messages + session.passed_on.0 + session.exchanges.len(),
-            session.waiting_bytes + session.passed_on.1 + unacknowledged.sum::<usize>(),
+            messages.saturating_add(session.passed_on.0),
+            bytes.saturating_add(session.passed_on.1),
         )
     }
 
@@ -295,8 +297,9 @@ impl Model {
         let (messages, bytes) = self.held_for(client);
         for fellow in fellows {
             let passed_on = &mut self.clients[fellow].session.passed_on;
-            passed_on.0 += messages;
-            passed_on.1 += bytes;
+            // At most, and again at most: it may become any number.
+            passed_on.0 = passed_on.0.saturating_add(messages);
+            passed_on.1 = passed_on.1.saturating_add(bytes);
             if self.is_over_bounds(fellow) {
                 self.may_overflow(fellow);
             }

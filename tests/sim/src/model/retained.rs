@@ -26,6 +26,8 @@ struct Write {
     by: Option<u64>,
     /// Whether it surely was.
     is_certain: bool,
+    /// Whether it may have been made long ago, and replaced since.
+    may_be_old: bool,
 }
 
 /// All topics' retained publishes that may be current.
@@ -44,6 +46,7 @@ impl Retained {
             from,
             by: None,
             is_certain: false,
+            may_be_old: false,
         });
     }
 
@@ -55,7 +58,12 @@ impl Retained {
             .find(|write| write.message == message.number);
         match known {
             Some(known) => known.by = None,
-            None => self.write(message, message.sent.seq),
+            None => {
+                self.write(message, message.sent.seq);
+                for write in self.open_of(message.number) {
+                    write.may_be_old = true;
+                }
+            }
         }
     }
 
@@ -63,7 +71,7 @@ impl Retained {
     fn settle(&mut self, message: MessageNo, now: u64, has_room: bool) {
         for write in self.open_of(message) {
             write.by = Some(now);
-            write.is_certain = has_room || write.clears;
+            write.is_certain = (has_room || write.clears) && !write.may_be_old;
         }
     }
 
@@ -137,7 +145,7 @@ impl Retained {
             for write in writes.iter_mut() {
                 if write.by.is_none() && !waiting(write.message) {
                     write.by = Some(now);
-                    write.is_certain = is_sure(write.message);
+                    write.is_certain = is_sure(write.message) && !write.may_be_old;
                 }
             }
             let certain: Vec<u64> = writes

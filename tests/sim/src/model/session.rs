@@ -2,7 +2,7 @@
 
 use super::Model;
 use super::rule::Rule;
-use super::state::{At, ClientNo, Session, Span};
+use super::state::{At, ClientNo, Session, Span, Stage};
 use crate::history::ConnectionNo;
 use crate::packet::{ConnAck, Connect};
 use crate::tally::Count;
@@ -175,6 +175,13 @@ impl Model {
             (None, Some(no)) => self.closing_cause(no).map(|cause| cause.ms),
             (None, None) => None,
         };
+        // So may a newer connection have been, and have ended by now.
+        let newest = state.newest.filter(|no| {
+            self.connections[*no].stage == Stage::Opened && state.connection != Some(*no)
+        });
+        if newest.is_some_and(|no| self.closing_cause(no).is_some()) {
+            return true;
+        }
         // A CONNECT that ends it may have been served.
         let opened = state
             .connection

@@ -5,7 +5,7 @@ use hookwire_mqtt::{QoS, ReasonCode};
 
 use super::Model;
 use super::message::{Message, Origin, WillState};
-use super::state::{At, ClientNo, MessageNo, Span, Stage};
+use super::state::{At, ClientNo, Connection, MessageNo, Span, Stage};
 use crate::history::ConnectionNo;
 use crate::packet::{Publish, Will};
 use crate::tally::Count;
@@ -51,7 +51,6 @@ impl Model {
             .map_or((0, u32::MAX), |client| {
                 self.clients[client].session.expiry_s
             });
-        // The session may end with a DISCONNECT that says so, and its will with it.
         let expiry_s = (least_s.min(asked_s), most_s);
         let Some(Message { origin, .. }) = self.messages.get(&number) else {
             return;
@@ -177,7 +176,15 @@ impl Model {
             };
             let is_certain = match message.origin {
                 Origin::Will(WillState::Cancelled) => continue,
-                Origin::Will(WillState::Called { is_certain, .. }) => is_certain,
+                Origin::Will(WillState::Called {
+                    is_certain,
+                    is_delayed,
+                    due,
+                }) => {
+                    let (no, client) = (message.connection, message.publisher);
+                    let is_asked = is_delayed && was_asked(&self.connections, no, client, due);
+                    is_certain && !is_asked
+                }
                 _ => message.is_accepted,
             };
             let due = message.due(slack_ms);
@@ -197,4 +204,18 @@ impl Model {
         }
         self.scheduled = left;
     }
+}
+
+/// Whether a CONNECT that was never answered may have resumed the session before
+/// the will of connection `no` was due.
+fn was_asked(
+    connections: &[Connection],
+    no: ConnectionNo,
+    client: Option<ClientNo>,
+    due: Span,
+) -> bool {
+    connections.iter().skip(no + 1).any(|connection| {
+        let is_unanswered = connection.accepted.is_none() && connection.stage != Stage::Refused;
+        connection.client == client && is_unanswered && connection.opened.ms <= due.most_ms
+    })
 }

@@ -106,17 +106,14 @@ impl Kind {
     }
 }
 
-/// Draws so many operations for a setup.
-#[must_use]
-pub fn operations(setup: &Setup, count: u32) -> Vec<Operation> {
+/// Draws operations for a setup, one after the other and for ever.
+pub fn operations(setup: &Setup) -> impl Iterator<Item = Operation> + '_ {
     let mut random = Random::new(setup.seed ^ 0x6F70_6572_6174_696F);
-    (0..count)
-        .map(|number| Operation {
-            number,
-            kind: Kind::ALL[random.weighted(&setup.weights)],
-            // At most as many clients as a byte counts.
-            client: random.below(setup.clients.len()) as u8,
-            dice: random.next_bits(),
-        })
-        .collect()
+    (0..).map(move |number| Operation {
+        number,
+        kind: Kind::ALL[random.weighted(&setup.weights)],
+        // At most as many clients as a byte counts.
+        client: random.below(setup.clients.len()) as u8,
+        dice: random.next_bits(),
+    })
 }
