@@ -52,6 +52,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("hookwire-componentize", &[]),
     ("hookwire-floors", &[]),
     ("hookwire-fuzz", &["hookwire-mqtt"]),
+    ("hookwire-sim", &["hookwire-mqtt", "hookwire-broker"]),
     ("xtask", &[]),
 ];
 
