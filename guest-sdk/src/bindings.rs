@@ -15,7 +15,7 @@
 
 wit_bindgen::generate!({
     world: "hookwire:rule/module",
-    path: ["../wit/types", "../wit/host", "../wit/sql", "../wit/rule"],
+    path: ["../wit/types", "../wit/host", "../wit/broker", "../wit/sql", "../wit/rule"],
     generate_all,
     ownership: Borrowing { duplicate_if_necessary: true },
     additional_derives: [PartialEq],

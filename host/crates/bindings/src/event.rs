@@ -5,7 +5,11 @@
 //! `hookwire:types/events` field by field; the check is made when a module's
 //! `handle` is looked up, and a mismatch fails there.
 
-use hookwire_broker::{ClientEvent, ClientInfo, Message as BrokerMessage};
+use hookwire_broker::{
+    Access as BrokerAccess, Authentication, AuthenticationStep, ClientInfo, ConnectionInfo,
+    Message as BrokerMessage, Operation, SubscriptionInfo,
+};
+use hookwire_mqtt::ProtocolVersion;
 use wasmtime::component::{ComponentType, Lower, TypedFunc};
 
 use crate::wit::exports::hookwire::rule::actions::{Call, Settled};
@@ -16,6 +20,72 @@ pub type Handle = TypedFunc<(&'static [Event<'static>], &'static [Call]), (Vec<S
 /// A name and a value.
 pub type Attribute<'a> = (&'a str, &'a str);
 
+/// How a client is connected.
+#[derive(Debug, Clone, Copy, ComponentType, Lower)]
+#[component(record)]
+pub struct Connection<'a> {
+    /// Name of the listener.
+    pub listener: &'a str,
+    /// Its own address.
+    pub peer: &'a str,
+    /// 3, 4 or 5.
+    pub protocol: u8,
+    /// Whether it is encrypted.
+    pub tls: bool,
+    /// Common name of its certificate.
+    pub certificate: Option<&'a str>,
+    /// Prefix of its topics.
+    #[component(name = "mount-point")]
+    pub mount_point: Option<&'a str>,
+    /// Keep Alive.
+    #[component(name = "keep-alive-s")]
+    pub keep_alive_s: u16,
+    /// Clean Start.
+    #[component(name = "clean-start")]
+    pub clean_start: bool,
+    /// As granted.
+    #[component(name = "session-expiry-s")]
+    pub session_expiry_s: u32,
+    /// Those of CONNECT.
+    #[component(name = "user-properties")]
+    pub user_properties: &'a [Attribute<'a>],
+    /// What this version has no field for.
+    pub extras: &'a [Attribute<'a>],
+}
+
+/// The parts of a connection's view that have to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionText<'a> {
+    /// Its address.
+    pub peer: &'a str,
+    /// User properties of CONNECT.
+    pub user_properties: &'a [Attribute<'a>],
+}
+
+impl<'a> Connection<'a> {
+    /// The view of a connection that a guest is given.
+    #[must_use]
+    pub fn new(info: &'a ConnectionInfo, text: ConnectionText<'a>) -> Self {
+        Self {
+            listener: &info.listener.name,
+            peer: text.peer,
+            protocol: match info.version {
+                ProtocolVersion::V31 => 3,
+                ProtocolVersion::V311 => 4,
+                ProtocolVersion::V5 => 5,
+            },
+            tls: info.listener.tls,
+            certificate: info.certificate.as_deref(),
+            mount_point: info.listener.mount_point.as_deref(),
+            keep_alive_s: info.keep_alive_s,
+            clean_start: info.clean_start,
+            session_expiry_s: info.session_expiry_s,
+            user_properties: text.user_properties,
+            extras: &[],
+        }
+    }
+}
+
 /// What happened to a client.
 #[derive(Debug, Clone, Copy, ComponentType, Lower)]
 #[component(record)]
@@ -24,7 +94,12 @@ pub struct Client<'a> {
     pub clientid: &'a str,
     /// User name of CONNECT, if there was one.
     pub username: Option<&'a str>,
-    /// Why it went; empty unless the hook is `client.disconnected`.
+    /// How it is connected, for actions that ask.
+    pub connection: Option<Connection<'a>>,
+    /// What CONNACK says.
+    #[component(name = "reason-code")]
+    pub reason_code: u8,
+    /// Why it went, or its session ended.
     pub reason: &'a str,
     /// Wall clock, milliseconds since the Unix epoch.
     #[component(name = "at-ms")]
@@ -33,13 +108,145 @@ pub struct Client<'a> {
     pub extras: &'a [Attribute<'a>],
 }
 
-impl<'a> From<&'a ClientEvent> for Client<'a> {
-    fn from(event: &'a ClientEvent) -> Self {
+impl<'a> Client<'a> {
+    /// A client to which nothing has happened.
+    #[must_use]
+    pub fn new(info: &'a ClientInfo, connection: Option<Connection<'a>>, at_ms: u64) -> Self {
         Self {
-            clientid: &event.client.clientid,
-            username: event.client.username.as_deref(),
-            reason: event.reason,
-            at_ms: event.at_ms,
+            clientid: &info.clientid,
+            username: info.username.as_deref(),
+            connection,
+            reason_code: 0,
+            reason: "",
+            at_ms,
+            extras: &[],
+        }
+    }
+}
+
+/// One step of authentication.
+#[derive(Debug, Clone, Copy, ComponentType, Lower)]
+#[component(record)]
+pub struct Credentials<'a> {
+    /// Who wants to be known.
+    pub client: Client<'a>,
+    /// `connect`, `continue` or `again`.
+    pub step: &'a str,
+    /// Password of CONNECT.
+    pub password: Option<&'a [u8]>,
+    /// Method of an enhanced authentication.
+    pub method: Option<&'a str>,
+    /// What the method defines.
+    pub data: Option<&'a [u8]>,
+    /// What this version has no field for.
+    pub extras: &'a [Attribute<'a>],
+}
+
+impl<'a> Credentials<'a> {
+    /// The view of a step.
+    #[must_use]
+    pub fn new(step: &'a Authentication, client: Client<'a>) -> Self {
+        Self {
+            client,
+            step: match step.step {
+                AuthenticationStep::Connect => "connect",
+                AuthenticationStep::Continue => "continue",
+                AuthenticationStep::Again => "again",
+            },
+            password: step.password.as_deref(),
+            method: step.method.as_deref(),
+            data: step.data.as_deref(),
+            extras: &[],
+        }
+    }
+}
+
+/// What a client wants to do.
+#[derive(Debug, Clone, Copy, ComponentType, Lower)]
+#[component(record)]
+pub struct Access<'a> {
+    /// Who.
+    pub client: Client<'a>,
+    /// `publish`, `publish-will` or `subscribe`.
+    pub operation: &'a str,
+    /// Topic or filter.
+    pub topic: &'a str,
+    /// 0, 1 or 2.
+    pub qos: u8,
+    /// Retain flag.
+    pub retain: bool,
+    /// What this version has no field for.
+    pub extras: &'a [Attribute<'a>],
+}
+
+impl<'a> Access<'a> {
+    /// The view of a wish.
+    #[must_use]
+    pub fn new(access: &'a BrokerAccess, client: Client<'a>) -> Self {
+        Self {
+            client,
+            operation: match access.operation {
+                Operation::Publish => "publish",
+                Operation::PublishWill => "publish-will",
+                Operation::Subscribe => "subscribe",
+            },
+            topic: &access.topic,
+            qos: access.qos.as_u8(),
+            retain: access.retain,
+            extras: &[],
+        }
+    }
+}
+
+/// A subscription.
+#[derive(Debug, Clone, Copy, ComponentType, Lower)]
+#[component(record)]
+pub struct Subscription<'a> {
+    /// Whose.
+    pub client: Client<'a>,
+    /// As the client wrote it.
+    pub filter: &'a str,
+    /// Maximum QoS.
+    pub qos: u8,
+    /// No Local.
+    #[component(name = "no-local")]
+    pub no_local: bool,
+    /// Retain As Published.
+    #[component(name = "retain-as-published")]
+    pub retain_as_published: bool,
+    /// 0, 1 or 2.
+    #[component(name = "retain-handling")]
+    pub retain_handling: u8,
+    /// Subscription Identifier.
+    pub identifier: Option<u32>,
+    /// Whether the session did not have it before.
+    #[component(name = "is-new")]
+    pub is_new: bool,
+    /// User properties of the packet.
+    #[component(name = "user-properties")]
+    pub user_properties: &'a [Attribute<'a>],
+    /// What this version has no field for.
+    pub extras: &'a [Attribute<'a>],
+}
+
+impl<'a> Subscription<'a> {
+    /// The view of a subscription.
+    #[must_use]
+    pub fn new(
+        subscription: &'a SubscriptionInfo,
+        client: Client<'a>,
+        user_properties: &'a [Attribute<'a>],
+    ) -> Self {
+        Self {
+            client,
+            filter: &subscription.filter,
+            qos: subscription.qos.as_u8(),
+            no_local: subscription.no_local,
+            retain_as_published: subscription.retain_as_published,
+            retain_handling: subscription.retain_handling,
+            identifier: subscription.identifier,
+            is_new: subscription.is_new,
+            user_properties,
             extras: &[],
         }
     }
@@ -101,38 +308,44 @@ impl<'a> Message<'a> {
     }
 }
 
-/// A message that one client acknowledged.
+/// A message and a client it was meant for.
 #[derive(Debug, Clone, Copy, ComponentType, Lower)]
 #[component(record)]
 pub struct Delivery<'a> {
-    /// The client that acknowledged.
+    /// The receiver; empty for nobody.
     pub clientid: &'a str,
-    /// What it acknowledged.
+    /// Its user name.
+    pub username: Option<&'a str>,
+    /// QoS it is sent with.
+    pub qos: u8,
+    /// Why it goes no further.
+    pub reason: &'a str,
+    /// The message.
     pub message: Message<'a>,
-}
-
-impl<'a> Delivery<'a> {
-    /// `message`, acknowledged by `client`.
-    #[must_use]
-    pub fn new(client: &'a ClientInfo, message: Message<'a>) -> Self {
-        Self {
-            clientid: &client.clientid,
-            message,
-        }
-    }
+    /// What this version has no field for.
+    pub extras: &'a [Attribute<'a>],
 }
 
 /// One event of a batch.
 #[derive(Debug, Clone, Copy, ComponentType, Lower)]
 #[component(variant)]
 pub enum Event<'a> {
-    /// `client.*`
+    /// What happened to a client or session.
     #[component(name = "client")]
     Client(Client<'a>),
+    /// `client.authenticate`
+    #[component(name = "credentials")]
+    Credentials(Credentials<'a>),
+    /// `client.authorize`
+    #[component(name = "access")]
+    Access(Access<'a>),
+    /// What is about a subscription.
+    #[component(name = "subscription")]
+    Subscription(Subscription<'a>),
     /// `message.publish`
     #[component(name = "message")]
     Message(Message<'a>),
-    /// `message.acked`
+    /// `message.deliver`, `message.acked`, `message.dropped`
     #[component(name = "delivery")]
     Delivery(Delivery<'a>),
     /// A shape this version does not know; the host sends none.

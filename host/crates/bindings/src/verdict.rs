@@ -134,6 +134,7 @@ mod tests {
             // Payload format 1, user property k=v.
             expires_at_ms: Message::NEVER,
             properties: Bytes::from_static(b"\x01\x01\x26\0\x01k\0\x01v"),
+            hops: 0,
         }
     }
 
@@ -144,6 +145,7 @@ mod tests {
             qos: None,
             retain: None,
             user_properties: None,
+            extras: Vec::new(),
         }
     }
 
@@ -198,6 +200,7 @@ mod tests {
             let refusal = refusal(Denial {
                 reason_code,
                 reason,
+                extras: Vec::new(),
             });
             assert_eq!((refusal.reason, &*refusal.text), (expected, "no"));
         };

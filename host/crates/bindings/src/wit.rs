@@ -9,6 +9,7 @@ wasmtime::component::bindgen!({
     path: [
         "../../../wit/types",
         "../../../wit/host",
+        "../../../wit/broker",
         "../../../wit/sql",
         "../../../wit/rule",
     ],
@@ -16,6 +17,14 @@ wasmtime::component::bindgen!({
     imports: {
         "hookwire:host/log": trappable,
         "hookwire:host/clock": trappable,
+        "hookwire:host/random": trappable,
+        "hookwire:host/metrics": trappable,
+        "hookwire:host/key-value": trappable,
+        "hookwire:broker/broker.publish": trappable,
+        "hookwire:broker/broker.deliver": trappable,
+        "hookwire:broker/broker.subscribe": trappable,
+        "hookwire:broker/broker.unsubscribe": trappable,
+        "hookwire:broker/broker.disconnect": trappable,
         default: async | trappable,
     },
     exports: { default: async },

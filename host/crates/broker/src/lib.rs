@@ -43,8 +43,12 @@ pub use faults::Fault;
 pub use filter_index::FilterIndex;
 pub use group::{Dispatch, SharedStrategy};
 pub use hooks::{
-    Authenticated, Authentication, AuthenticationOutcome, AuthenticationStep, ClientEvent,
-    ClientHook, ClientInfo, Decided, Hooks, PublishFacts, Refusal, RuleSet, Ticket, Verdict,
+    Access, Answer, Answered, Authentication, AuthenticationOutcome, AuthenticationStep,
+    Authorization, BrokerCall, ClientEvent, ClientInfo, ClientState, Command, ConnectionInfo,
+    Decided, DeliveryOutcome, DeliveryRequest, Denial, DroppedEvent, Event, Hook, Hooks,
+    ListenerInfo, MAX_HOPS, Operation, OwnMessage, PublishFacts, Question, Refusal, Reply,
+    Restored, RuleSet, SubscriptionEvent, SubscriptionInfo, SubscriptionOutcome,
+    SubscriptionRequest, Ticket, Verdict,
 };
 pub use id::IdGenerator;
 pub use inspect::Holdings;

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use hookwire_mqtt::{QoS, Will};
+use hookwire_mqtt::{QoS, ReasonCode, Will};
 
 use crate::connection::{CloseReason, ConnectionKey, Farewell, Stage, close_packet};
 use crate::faults::Fault;
-use crate::hooks::{ClientEvent, ClientHook, Hooks};
+use crate::hooks::{ClientEvent, Event, Hook, Hooks};
 use crate::session::{PendingWill, SessionKey};
 use crate::shard::Shard;
 use crate::sys::Presence;
@@ -59,13 +59,14 @@ impl<H: Hooks> Shard<H> {
             reason: reason.word(),
         };
         self.tell_presence(now, &client, presence);
-        if self.hooks.wants_client(ClientHook::Disconnected) {
-            self.hooks.submit_client(ClientEvent {
-                hook: ClientHook::Disconnected,
+        if self.hooks.wants(Hook::ClientDisconnected) {
+            self.hooks.submit_event(Event::Client(ClientEvent {
+                hook: Hook::ClientDisconnected,
                 client: Arc::clone(&client),
+                reason_code: ReasonCode::Success,
                 reason: reason.word(),
                 at_ms: now.wall_ms,
-            });
+            }));
         }
         if let Some(connection) = self.connection_mut(key)
             && !connection.pipeline.is_empty()

@@ -85,6 +85,8 @@ pub struct Message {
     /// MQTT 5 properties that travel with it, encoded and checked; empty for
     /// messages of older clients.
     pub properties: Bytes,
+    /// How many publishes of rules led to it; 0 for what a client published.
+    pub hops: u8,
 }
 
 impl Message {

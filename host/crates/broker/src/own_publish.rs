@@ -41,6 +41,7 @@ impl<H: Hooks> Shard<H> {
             at_ms: now.wall_ms,
             expires_at_ms: Message::expiry(properties, now.wall_ms),
             properties: will.properties.into(),
+            hops: 0,
         };
         self.counters.wills_published += 1;
         self.publish_own(now, key, message, delay_ms);
@@ -58,6 +59,7 @@ impl<H: Hooks> Shard<H> {
         let client = Arc::new(ClientInfo {
             clientid: Arc::clone(&message.sender),
             username: None,
+            connection: None,
         });
         let key = self.insert_connection(Connection::detached(client));
         self.publish_own(now, key, message, 0);

@@ -199,6 +199,7 @@ mod tests {
             at_ms: 1,
             expires_at_ms,
             properties: Bytes::new(),
+            hops: 0,
         })
     }
 

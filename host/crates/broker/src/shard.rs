@@ -11,7 +11,7 @@ use crate::counters::Counters;
 use crate::delayed::Delayed;
 use crate::faults::Planted;
 use crate::filter_index::FilterIndex;
-use crate::hooks::{Authenticated, Decided, Hooks, Ticket};
+use crate::hooks::{Answered, Decided, Hooks, Ticket};
 use crate::id::IdGenerator;
 use crate::limits::Limits;
 use crate::link::{Link, Mail, WorkerId};
@@ -101,7 +101,7 @@ pub struct Shard<H> {
     pub(crate) resumed: Vec<ConnectionKey>,
     pub(crate) buffers: Vec<Vec<u8>>,
     decided: Vec<Decided>,
-    pub(crate) authenticated: Vec<Authenticated>,
+    pub(crate) answers: Vec<Answered>,
     /// Whether some connection waits for room in a lane.
     pub(crate) paused_for_room: bool,
     pub(crate) stopping: bool,
@@ -152,7 +152,7 @@ impl<H: Hooks> Shard<H> {
             resumed: Vec::new(),
             buffers: Vec::new(),
             decided: Vec::new(),
-            authenticated: Vec::new(),
+            answers: Vec::new(),
             paused_for_room: false,
             stopping: false,
             output_is_pressing: false,
@@ -223,7 +223,7 @@ impl<H: Hooks> Shard<H> {
             self.settle(now, ticket, verdict);
         }
         self.decided = decided;
-        self.take_authenticated(now);
+        self.take_answers(now);
         if self.paused_for_room {
             self.resume_all_free();
         }

@@ -55,6 +55,7 @@ impl<'a> Transit<'a> {
                 at_ms: self.at_ms,
                 expires_at_ms: self.expires_at_ms,
                 properties: Bytes::copy_from_slice(self.properties),
+                hops: 0,
             })
         });
         Arc::clone(kept)

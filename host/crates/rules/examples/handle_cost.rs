@@ -149,6 +149,7 @@ fn messages(topic: &str, count: usize) -> Vec<Arc<Message>> {
         at_ms: 1_700_000_000_000,
         expires_at_ms: Message::NEVER,
         properties: Bytes::new(),
+        hops: 0,
     };
     (0..count).map(message).map(Arc::new).collect()
 }

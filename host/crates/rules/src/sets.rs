@@ -241,6 +241,7 @@ mod tests {
             at_ms: 0,
             expires_at_ms: Message::NEVER,
             properties: Bytes::new(),
+            hops: 0,
         }
     }
 

@@ -7,7 +7,7 @@ use hookwire_mqtt::{ConnAck, ConnAckProperties, Connect, Packet, ReasonCode};
 
 use super::inbound::Breach;
 use super::{AliasesOut, CloseReason, ConnectionKey, Farewell, Stage};
-use crate::hooks::{ClientEvent, ClientHook, ClientInfo, Hooks};
+use crate::hooks::{ClientEvent, ClientInfo, Event, Hook, Hooks};
 use crate::session::{Session, SessionKey};
 use crate::shard::{Flow, Shard};
 use crate::sys::Presence;
@@ -154,13 +154,14 @@ impl<H: Hooks> Shard<H> {
             clean_start: connect.clean_start,
         };
         self.tell_presence(now, &client, presence);
-        if self.hooks.wants_client(ClientHook::Connected) {
-            self.hooks.submit_client(ClientEvent {
-                hook: ClientHook::Connected,
+        if self.hooks.wants(Hook::ClientConnected) {
+            self.hooks.submit_event(Event::Client(ClientEvent {
+                hook: Hook::ClientConnected,
                 client,
+                reason_code: ReasonCode::Success,
                 reason: "",
                 at_ms: now.wall_ms,
-            });
+            }));
         }
         if session_present {
             self.resend_releases(session, key);

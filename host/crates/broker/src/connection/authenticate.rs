@@ -9,7 +9,8 @@ use hookwire_mqtt::{Auth, ReasonCode};
 use super::inbound::Breach;
 use super::{CloseReason, ConnectionKey, Farewell, Stage};
 use crate::hooks::{
-    Authenticated, Authentication, AuthenticationOutcome, AuthenticationStep, Hooks, Refusal,
+    Answer, Answered, Authentication, AuthenticationOutcome, AuthenticationStep, Denial, Hook,
+    Hooks, Question, Refusal,
 };
 use crate::shard::Shard;
 use crate::time::Now;
@@ -66,8 +67,9 @@ impl<H: Hooks> Shard<H> {
             request.password = arrival.connect.password.take();
             request.data = arrival.connect.authentication_data.take();
         }
-        self.hooks
-            .submit_authentication(Self::ticket(key, 0), request);
+        let rules = self.hooks.match_client(Hook::ClientAuthenticate);
+        let question = Question::Authenticate(request);
+        self.hooks.ask(rules, Self::ticket(key, 0), question);
     }
 
     /// AUTH of a client.
@@ -98,13 +100,15 @@ impl<H: Hooks> Shard<H> {
     }
 
     /// Acts on what the hooks answered since the last call.
-    pub(crate) fn take_authenticated(&mut self, now: Now) {
-        let mut answers = std::mem::take(&mut self.authenticated);
-        self.hooks.take_authenticated(&mut answers);
-        for Authenticated { ticket, outcome } in answers.drain(..) {
-            self.authenticated(now, Self::ticket_key(ticket), outcome);
+    pub(crate) fn take_answers(&mut self, now: Now) {
+        let mut answers = std::mem::take(&mut self.answers);
+        self.hooks.take_answers(&mut answers);
+        for Answered { ticket, answer } in answers.drain(..) {
+            if let Answer::Authenticate(outcome) = answer {
+                self.authenticated(now, Self::ticket_key(ticket), outcome);
+            }
         }
-        self.authenticated = answers;
+        self.answers = answers;
     }
 
     fn authenticated(&mut self, now: Now, key: ConnectionKey, outcome: AuthenticationOutcome) {
@@ -142,10 +146,17 @@ impl<H: Hooks> Shard<H> {
                     self.deny(now, key, refusal, None);
                 }
             },
-            AuthenticationOutcome::Deny {
+            AuthenticationOutcome::Deny(Denial {
                 refusal,
                 server_reference,
-            } => self.deny(now, key, refusal, server_reference),
+            }) => self.deny(now, key, refusal, server_reference),
+            AuthenticationOutcome::Deferred => {
+                let refusal = Refusal {
+                    reason: ReasonCode::NotAuthorized,
+                    text: "no rule knows this client".to_owned(),
+                };
+                self.deny(now, key, refusal, None);
+            }
         }
     }
 

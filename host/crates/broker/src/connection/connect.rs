@@ -7,7 +7,7 @@ use hookwire_mqtt::{Connect, ProtocolVersion, PublishProperties, ReasonCode, Wil
 use super::authenticate::EnhancedAuthentication;
 use super::{Arrival, Connection, ConnectionKey, Farewell, Stage};
 use crate::delayed::DELAYED_PREFIX;
-use crate::hooks::{AuthenticationStep, ClientInfo, Hooks};
+use crate::hooks::{AuthenticationStep, ClientInfo, Hook, Hooks};
 use crate::shard::Shard;
 use crate::time::Now;
 
@@ -27,6 +27,7 @@ impl<H: Hooks> Shard<H> {
         let client = Arc::new(ClientInfo {
             clientid: Arc::from(connect.client_id.as_str()),
             username: connect.username.as_deref().map(Arc::from),
+            connection: None,
         });
         let refusal = self.refusal(&connect);
         let method: Option<Arc<str>> = connect.authentication_method.as_deref().map(Arc::from);
@@ -54,7 +55,7 @@ impl<H: Hooks> Shard<H> {
         });
         if let Some((reason, text)) = refusal {
             self.refuse(key, Farewell::new(reason, text));
-        } else if self.hooks.wants_authentication(method.as_deref()) {
+        } else if self.hooks.wants(Hook::ClientAuthenticate) {
             self.arm_connection(deadline_ms, key);
             self.submit_authentication(key, AuthenticationStep::Connect, None);
         } else if method.is_some() {

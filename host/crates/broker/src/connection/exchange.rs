@@ -8,7 +8,7 @@ use hookwire_mqtt::{Ack, AckKind, Publish, QoS, ReasonCode, TopicName};
 use super::inbound::Breach;
 use super::{ConnectionKey, Pending, Receipt};
 use crate::faults::Fault;
-use crate::hooks::{Hooks, RuleSet, Verdict};
+use crate::hooks::{Hook, Hooks, RuleSet, Verdict};
 use crate::message::Message;
 use crate::session::{Acknowledged, SessionKey};
 use crate::shard::Shard;
@@ -31,7 +31,7 @@ impl<H: Hooks> Shard<H> {
             Acknowledged::Message(delivery) => {
                 session.report_load();
                 let has_waiting = session.has_waiting();
-                if self.hooks.wants_acked() {
+                if self.hooks.wants(Hook::MessageAcked) {
                     self.acked(session_key, &delivery.message, ack);
                 }
                 if has_waiting {
@@ -64,7 +64,7 @@ impl<H: Hooks> Shard<H> {
         match session.inflight.receive(id) {
             Acknowledged::Message(delivery) => {
                 self.send_ack(key, AckKind::PubRel, &Ack::success(id));
-                if self.hooks.wants_acked() {
+                if self.hooks.wants(Hook::MessageAcked) {
                     self.acked(session_key, &delivery.message, ack);
                 }
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hookwire_mqtt::{ProtocolVersion, TopicName};
 
-use crate::hooks::{ClientInfo, Hooks, RuleSet};
+use crate::hooks::{ClientInfo, Hook, Hooks, RuleSet};
 use crate::shard::Shard;
 use crate::time::Now;
 
@@ -38,7 +38,7 @@ impl<H: Hooks> Shard<H> {
         let Ok(topic) = TopicName::new(&text) else {
             return;
         };
-        let has_rules = self.hooks.match_publish(topic) != RuleSet::NONE;
+        let has_rules = self.hooks.match_topic(Hook::MessagePublish, topic) != RuleSet::NONE;
         if has_rules || self.routes.has_destinations(topic) {
             let payload = describe(now, client, presence);
             self.tell(now, &node, topic.as_str(), payload, false);
@@ -103,6 +103,7 @@ mod tests {
         let client = ClientInfo {
             clientid: "a\"b\\c\u{1}é".into(),
             username: None,
+            connection: None,
         };
         let now = Now {
             mono_ms: 0,

@@ -172,6 +172,7 @@ impl<H: Hooks> Shard<H> {
             at_ms: now.wall_ms,
             expires_at_ms: Message::NEVER,
             properties: Bytes::new(),
+            hops: 0,
         };
         self.publish_house(now, message);
     }

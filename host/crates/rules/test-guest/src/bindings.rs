@@ -14,6 +14,7 @@ wit_bindgen::generate!({
     path: [
         "../../../../wit/types",
         "../../../../wit/host",
+        "../../../../wit/broker",
         "../../../../wit/sql",
         "../../../../wit/rule",
     ],

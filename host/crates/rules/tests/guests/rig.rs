@@ -189,6 +189,7 @@ impl Rig {
             at_ms: 1_000,
             expires_at_ms: Message::NEVER,
             properties: Bytes::new(),
+            hops: 0,
         }
     }
 

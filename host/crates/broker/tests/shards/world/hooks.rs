@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use hookwire_broker::{
-    Authenticated, Authentication, ClientEvent, ClientHook, ClientInfo, Decided, Hooks, Message,
-    PublishFacts, RuleSet, Ticket, WorkerId,
+    Answered, Authentication, BrokerCall, ClientInfo, Decided, Event, Hook, Hooks, Message,
+    PublishFacts, Question, RuleSet, Ticket, WorkerId,
 };
 use hookwire_mqtt::{TopicFilter, TopicName};
 
@@ -24,7 +24,7 @@ pub(crate) struct Script {
     pub(crate) submitted: VecDeque<(WorkerId, Ticket, Arc<Message>)>,
     pub(crate) acked: Vec<(String, String)>,
     pub(crate) abandoned: Vec<u64>,
-    pub(crate) client_events: Vec<(ClientHook, String, &'static str)>,
+    pub(crate) client_events: Vec<(Hook, String, &'static str)>,
     /// Whether somebody looks at user names and passwords.
     pub(crate) wants_passwords: bool,
     /// The one method of enhanced authentication.
@@ -52,7 +52,7 @@ pub(crate) struct ScriptedHooks {
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     pub(crate) decided: Vec<Decided>,
-    pub(crate) authenticated: Vec<Authenticated>,
+    pub(crate) answered: Vec<Answered>,
 }
 
 const RULES: RuleSet = RuleSet(1);
@@ -69,8 +69,36 @@ impl Hooks for ScriptedHooks {
         0
     }
 
-    fn match_publish(&mut self, topic: TopicName<'_>) -> RuleSet {
-        matching(self.script.borrow().publish_filter.as_ref(), topic)
+    fn wants(&self, hook: Hook) -> bool {
+        let script = self.script.borrow();
+        match hook {
+            Hook::ClientAuthenticate => script.wants_passwords || script.method.is_some(),
+            Hook::ClientConnected | Hook::ClientDisconnected => script.listens_to_clients,
+            Hook::MessagePublish => script.publish_filter.is_some(),
+            Hook::MessageAcked => script.acked_filter.is_some(),
+            _ => false,
+        }
+    }
+
+    fn match_topic(&mut self, hook: Hook, topic: TopicName<'_>) -> RuleSet {
+        let script = self.script.borrow();
+        match hook {
+            Hook::MessagePublish => matching(script.publish_filter.as_ref(), topic),
+            Hook::MessageAcked => matching(script.acked_filter.as_ref(), topic),
+            _ => RuleSet::NONE,
+        }
+    }
+
+    fn match_filter(&mut self, _: Hook, _: &TopicFilter) -> RuleSet {
+        RuleSet::NONE
+    }
+
+    fn match_client(&mut self, hook: Hook) -> RuleSet {
+        if self.wants(hook) {
+            RULES
+        } else {
+            RuleSet::NONE
+        }
     }
 
     fn wants_publish(&self, set: RuleSet, _: PublishFacts) -> bool {
@@ -85,14 +113,6 @@ impl Hooks for ScriptedHooks {
             .push_back((self.worker, ticket, message));
     }
 
-    fn wants_acked(&self) -> bool {
-        self.script.borrow().acked_filter.is_some()
-    }
-
-    fn match_acked(&mut self, topic: TopicName<'_>) -> RuleSet {
-        matching(self.script.borrow().acked_filter.as_ref(), topic)
-    }
-
     fn submit_acked(&mut self, _: RuleSet, client: &Arc<ClientInfo>, message: Arc<Message>) {
         let payload = String::from_utf8_lossy(&message.payload).into_owned();
         self.script
@@ -101,32 +121,31 @@ impl Hooks for ScriptedHooks {
             .push((client.clientid.to_string(), payload));
     }
 
-    fn wants_client(&self, _: ClientHook) -> bool {
-        self.script.borrow().listens_to_clients
+    fn submit_event(&mut self, event: Event) {
+        if let Event::Client(event) = event {
+            let id = event.client.clientid.to_string();
+            self.script
+                .borrow_mut()
+                .client_events
+                .push((event.hook, id, event.reason));
+        }
     }
 
-    fn submit_client(&mut self, event: ClientEvent) {
-        let id = event.client.clientid.to_string();
-        self.script
-            .borrow_mut()
-            .client_events
-            .push((event.hook, id, event.reason));
+    fn ask(&mut self, rules: RuleSet, ticket: Ticket, question: Question) {
+        assert_eq!(rules, RULES);
+        if let Question::Authenticate(step) = question {
+            let mut script = self.script.borrow_mut();
+            script
+                .authentications
+                .push_back((self.worker, ticket, step));
+        }
     }
 
-    fn wants_authentication(&self, method: Option<&str>) -> bool {
-        self.script.borrow().authenticates(method)
+    fn take_answers(&mut self, answers: &mut Vec<Answered>) {
+        answers.append(&mut self.answers.borrow_mut().answered);
     }
 
-    fn submit_authentication(&mut self, ticket: Ticket, step: Authentication) {
-        let mut script = self.script.borrow_mut();
-        script
-            .authentications
-            .push_back((self.worker, ticket, step));
-    }
-
-    fn take_authenticated(&mut self, answers: &mut Vec<Authenticated>) {
-        answers.append(&mut self.answers.borrow_mut().authenticated);
-    }
+    fn take_calls(&mut self, _: &mut Vec<BrokerCall>) {}
 
     fn has_room(&self, _: &str) -> bool {
         !self.script.borrow().full

@@ -2,10 +2,27 @@
 //! has, hands over messages and events, and is told the verdicts later; it
 //! never waits, and knows nothing of WebAssembly.
 
+mod call;
+mod client;
+mod hook;
+mod question;
+
 use std::sync::Arc;
 use std::task::Waker;
 
-use hookwire_mqtt::{QoS, ReasonCode, TopicName};
+use hookwire_mqtt::{QoS, ReasonCode, TopicFilter, TopicName};
+
+pub use call::{BrokerCall, ClientState, Command, MAX_HOPS, OwnMessage, Reply};
+pub use client::{
+    ClientEvent, ClientInfo, ConnectionInfo, DroppedEvent, Event, ListenerInfo, SubscriptionEvent,
+    SubscriptionInfo,
+};
+pub use hook::Hook;
+pub use question::{
+    Access, Answer, Answered, Authentication, AuthenticationOutcome, AuthenticationStep,
+    Authorization, DeliveryOutcome, DeliveryRequest, Denial, Operation, Question, Restored,
+    SubscriptionOutcome, SubscriptionRequest,
+};
 
 use crate::message::Message;
 
@@ -38,95 +55,6 @@ pub struct PublishFacts {
     pub retain: bool,
     /// Payload length in bytes.
     pub payload_bytes: usize,
-}
-
-/// Who a client is, as far as rules are told with every event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientInfo {
-    /// The client identifier, given or assigned.
-    pub clientid: Arc<str>,
-    /// User name of CONNECT.
-    pub username: Option<Arc<str>>,
-}
-
-/// One step of authentication: a CONNECT, or what a client answers in an
-/// enhanced authentication, MQTT 5 section 4.12.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authentication {
-    /// Who wants to be known.
-    pub client: Arc<ClientInfo>,
-    /// Which step it is.
-    pub step: AuthenticationStep,
-    /// Password of CONNECT.
-    pub password: Option<Vec<u8>>,
-    /// The method of an enhanced authentication.
-    pub method: Option<Arc<str>>,
-    /// What the method defines.
-    pub data: Option<Vec<u8>>,
-}
-
-/// Where in an authentication a client is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AuthenticationStep {
-    /// CONNECT.
-    Connect,
-    /// AUTH that goes on.
-    Continue,
-    /// AUTH that begins anew, on a connection that is served [MQTT-4.12.1-1].
-    Again,
-}
-
-/// The answer to one step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuthenticationOutcome {
-    /// The client is who it says; the data goes with CONNACK or AUTH.
-    Accept {
-        /// What the method defines.
-        data: Option<Vec<u8>>,
-    },
-    /// The client is to answer this [MQTT-4.12.0-2].
-    Continue {
-        /// What the method defines.
-        data: Option<Vec<u8>>,
-    },
-    /// The client is refused.
-    Deny {
-        /// Why.
-        refusal: Refusal,
-        /// Where else it may try, for `UseAnotherServer` and `ServerMoved`.
-        server_reference: Option<String>,
-    },
-}
-
-/// An answer on its way back to the core.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authenticated {
-    /// The step it is about.
-    pub ticket: Ticket,
-    /// The answer.
-    pub outcome: AuthenticationOutcome,
-}
-
-/// A hook about a client rather than a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ClientHook {
-    /// `client.connected`: CONNACK with success was written.
-    Connected,
-    /// `client.disconnected`: the connection is gone, for whatever reason.
-    Disconnected,
-}
-
-/// An event about a client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientEvent {
-    /// Which hook it is for.
-    pub hook: ClientHook,
-    /// The client.
-    pub client: Arc<ClientInfo>,
-    /// Why it went (`normal`, `keep-alive`, ...); empty for other hooks.
-    pub reason: &'static str,
-    /// Wall clock, milliseconds since the Unix epoch.
-    pub at_ms: u64,
 }
 
 /// What the rules of a hook decided about a publish.
@@ -177,9 +105,21 @@ pub trait Hooks {
     /// Grows by one whenever what `match_*` answers may have changed.
     fn generation(&self) -> u64;
 
-    /// The rules of `message.publish` that match `topic`. Callers keep the
-    /// answer for as long as the generation stays.
-    fn match_publish(&mut self, topic: TopicName<'_>) -> RuleSet;
+    /// Whether any rule at all listens to this hook.
+    fn wants(&self, hook: Hook) -> bool;
+
+    /// The rules of a hook about messages, or of `client.authorize`, that match
+    /// `topic`. Callers keep the answer for as long as the generation stays.
+    fn match_topic(&mut self, hook: Hook, topic: TopicName<'_>) -> RuleSet;
+
+    /// The rules of a hook about subscriptions that have to see one of `filter`:
+    /// those whose own filter covers it; on `client.authorize`,
+    /// `client.subscribe` and `client.unsubscribe` those whose filter any topic
+    /// of it matches, because to subscribe to `#` is to ask for `secret/a` too.
+    fn match_filter(&mut self, hook: Hook, filter: &TopicFilter) -> RuleSet;
+
+    /// The rules of a hook that has no topic.
+    fn match_client(&mut self, hook: Hook) -> RuleSet;
 
     /// Whether any rule of the set has to see such a message.
     fn wants_publish(&self, set: RuleSet, facts: PublishFacts) -> bool;
@@ -187,32 +127,23 @@ pub trait Hooks {
     /// Hands over a message; the verdict comes through [`Hooks::take_decided`].
     fn submit_publish(&mut self, set: RuleSet, ticket: Ticket, message: Arc<Message>);
 
-    /// Whether any rule listens to `message.acked` at all.
-    fn wants_acked(&self) -> bool;
-
-    /// The rules of `message.acked` that match `topic`.
-    fn match_acked(&mut self, topic: TopicName<'_>) -> RuleSet;
-
     /// `client` acknowledged `message`.
     fn submit_acked(&mut self, set: RuleSet, client: &Arc<ClientInfo>, message: Arc<Message>);
 
-    /// Whether any rule listens to this hook.
-    fn wants_client(&self, hook: ClientHook) -> bool;
+    /// Something happened; nobody waits for what rules make of it. Events that
+    /// name a topic or filter are matched here.
+    fn submit_event(&mut self, event: Event);
 
-    /// Something happened to a client.
-    fn submit_client(&mut self, event: ClientEvent);
-
-    /// Whether anybody authenticates clients with this method; without one, by
-    /// user name and password. A method that nobody has is refused; where nobody
-    /// looks at passwords, every client may connect.
-    fn wants_authentication(&self, method: Option<&str>) -> bool;
-
-    /// Hands over one step; the answer comes through
-    /// [`Hooks::take_authenticated`]. A client has one step open at a time.
-    fn submit_authentication(&mut self, ticket: Ticket, step: Authentication);
+    /// Asks the rules of a set, which is not [`RuleSet::NONE`]; the answer comes
+    /// through [`Hooks::take_answers`]. Of a client's questions on one hook the
+    /// answers come in the order asked.
+    fn ask(&mut self, rules: RuleSet, ticket: Ticket, question: Question);
 
     /// Moves the answers that arrived since the last call to `answers`.
-    fn take_authenticated(&mut self, answers: &mut Vec<Authenticated>);
+    fn take_answers(&mut self, answers: &mut Vec<Answered>);
+
+    /// Moves what rules want of the broker since the last call to `calls`.
+    fn take_calls(&mut self, calls: &mut Vec<BrokerCall>);
 
     /// Whether the queues that this client's events go to are below their
     /// bound. While they are not, the core reads nothing more from the client.
