@@ -8,10 +8,13 @@ use crate::fault;
 use crate::wit::hookwire::sql::sql;
 
 /// What a guest's pool handle stands for.
-pub struct OpenPool(
-    /// The pool it was granted.
-    pub Arc<dyn SqlPool>,
-);
+#[derive(Clone)]
+pub struct OpenPool {
+    /// The name by which it was granted.
+    pub name: Arc<str>,
+    /// The pool.
+    pub pool: Arc<dyn SqlPool>,
+}
 
 /// Parameters as a driver takes them.
 ///

@@ -1,12 +1,13 @@
 //! What an action decided, as the broker acts on it.
 
 use bytes::Bytes;
-use hookwire_broker::{Message, Refusal};
+use hookwire_broker::{Message, OwnMessage, Refusal, SubscriptionInfo};
 use hookwire_driver::{Fault, FaultKind};
-use hookwire_mqtt::{PublishProperties, QoS, ReasonCode, TopicError, TopicName};
+use hookwire_mqtt::{PublishProperties, QoS, ReasonCode, TopicError, TopicFilter, TopicName};
 
 use crate::text::bounded;
-use crate::wit::exports::hookwire::rule::actions::{Denial, Replacement};
+use crate::wit::exports::hookwire::rule::actions::{Denial, Replacement, RestoredSubscription};
+use crate::wit::hookwire::broker::broker::{Outgoing, Subscribing};
 
 /// Longest reason string that a guest can send to a client, in bytes.
 const MAX_REASON_BYTES: usize = 256;
@@ -55,8 +56,7 @@ pub fn replace(message: &Message, change: Replacement) -> Result<Message, Replac
         replaced.retain = retain;
     }
     if let Some(user) = change.user_properties {
-        let fits = |text: &str| text.len() <= MAX_PROPERTY_BYTES && !text.contains('\0');
-        if !user.iter().all(|(name, value)| fits(name) && fits(value)) {
+        if !user.iter().all(fits_property) {
             return Err(ReplacementError::UserProperty);
         }
         let user = user.iter().map(|(name, value)| (&**name, &**value));
@@ -64,6 +64,122 @@ pub fn replace(message: &Message, change: Replacement) -> Result<Message, Replac
         replaced.properties = Bytes::from(properties.with_user_properties(user));
     }
     Ok(replaced)
+}
+
+/// Why a subscription cannot be made on a client's behalf.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubscriptionError {
+    /// No such filter.
+    #[error("the filter {filter:?} {source}")]
+    Filter {
+        /// What the guest wrote, shortened.
+        filter: String,
+        /// The rule it breaks.
+        source: TopicError,
+    },
+    /// There is no such QoS.
+    #[error("the subscription to {filter:?} has QoS {qos}")]
+    QoS {
+        /// Its filter.
+        filter: String,
+        /// What the guest wrote.
+        qos: u8,
+    },
+    /// There is no such retain handling.
+    #[error("the subscription to {filter:?} has retain handling {retain_handling}")]
+    RetainHandling {
+        /// Its filter.
+        filter: String,
+        /// What the guest wrote.
+        retain_handling: u8,
+    },
+}
+
+/// A subscription that a module restores.
+///
+/// # Errors
+/// When no client could make it.
+pub fn subscription(given: RestoredSubscription) -> Result<SubscriptionInfo, SubscriptionError> {
+    checked(
+        SubscriptionInfo {
+            filter: given.filter.into(),
+            qos: QoS::AtMostOnce,
+            no_local: given.no_local,
+            retain_as_published: given.retain_as_published,
+            retain_handling: given.retain_handling,
+            identifier: given.identifier,
+            is_new: true,
+        },
+        given.qos,
+    )
+}
+
+/// A subscription that a module wants to be made.
+///
+/// # Errors
+/// When no client could make it.
+pub fn subscribing(given: Subscribing) -> Result<SubscriptionInfo, SubscriptionError> {
+    checked(
+        SubscriptionInfo {
+            filter: given.filter.into(),
+            qos: QoS::AtMostOnce,
+            no_local: given.no_local,
+            retain_as_published: given.retain_as_published,
+            retain_handling: given.retain_handling,
+            identifier: given.identifier,
+            is_new: true,
+        },
+        given.qos,
+    )
+}
+
+fn checked(mut given: SubscriptionInfo, qos: u8) -> Result<SubscriptionInfo, SubscriptionError> {
+    let filter = || bounded(given.filter.to_string(), MAX_REASON_BYTES);
+    if let Err(source) = TopicFilter::new(&given.filter) {
+        let filter = filter();
+        return Err(SubscriptionError::Filter { filter, source });
+    }
+    if given.retain_handling > 2 {
+        return Err(SubscriptionError::RetainHandling {
+            filter: filter(),
+            retain_handling: given.retain_handling,
+        });
+    }
+    let Ok(qos) = QoS::try_from(qos) else {
+        let filter = filter();
+        return Err(SubscriptionError::QoS { filter, qos });
+    };
+    given.qos = qos;
+    Ok(given)
+}
+
+/// A message that a module publishes, after as many others as `hops` says.
+///
+/// # Errors
+/// When no client could publish it.
+pub fn outgoing(given: Outgoing, sender: &str, hops: u8) -> Result<OwnMessage, ReplacementError> {
+    if let Err(source) = TopicName::new(&given.topic) {
+        let topic = bounded(given.topic, MAX_REASON_BYTES);
+        return Err(ReplacementError::Topic { topic, source });
+    }
+    if !given.user_properties.iter().all(fits_property) {
+        return Err(ReplacementError::UserProperty);
+    }
+    Ok(OwnMessage {
+        topic: given.topic.into(),
+        payload: given.payload,
+        sender: sender.into(),
+        qos: QoS::try_from(given.qos).map_err(|_| ReplacementError::QoS(given.qos))?,
+        retain: given.retain,
+        expiry_s: given.expiry_s,
+        user_properties: given.user_properties,
+        hops: hops.saturating_add(1),
+    })
+}
+
+fn fits_property((name, value): &(String, String)) -> bool {
+    let fits = |text: &str| text.len() <= MAX_PROPERTY_BYTES && !text.contains('\0');
+    fits(name) && fits(value)
 }
 
 /// A guest's denial. A code that is no error of the standard becomes

@@ -54,7 +54,7 @@ pub use id::IdGenerator;
 pub use inspect::Holdings;
 pub use limits::{Limits, QueueOverflow};
 pub use link::{Mail, WorkerId, worker_of};
-pub use message::{Message, MessageId};
+pub use message::{Message, MessageId, NoMessageId};
 pub use output::Output;
 pub use retained::RetainedMessages;
 pub use routes::RouteTable;

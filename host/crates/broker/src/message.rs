@@ -1,6 +1,7 @@
 //! A message as the broker holds it: immutable, shared, encoded only on its way out.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -37,6 +38,43 @@ impl MessageId {
         write_base62(self.low, &mut text[10..]);
         text
     }
+}
+
+impl FromStr for MessageId {
+    type Err = NoMessageId;
+
+    fn from_str(text: &str) -> Result<Self, NoMessageId> {
+        let bytes: &[u8; 20] = text.as_bytes().try_into().map_err(|_| NoMessageId)?;
+        let (high, low) = bytes.split_at(10);
+        Ok(Self {
+            high: read_base62(high).ok_or(NoMessageId)?,
+            low: read_base62(low).ok_or(NoMessageId)?,
+        })
+    }
+}
+
+/// The text is none of 20 base62 characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoMessageId;
+
+impl fmt::Display for NoMessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message id has 20 base62 characters")
+    }
+}
+
+impl std::error::Error for NoMessageId {}
+
+fn read_base62(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0_u64, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'A'..=b'Z' => digit - b'A' + 10,
+            b'a'..=b'z' => digit - b'a' + 36,
+            _ => return None,
+        };
+        number.checked_mul(62)?.checked_add(u64::from(value))
+    })
 }
 
 fn write_base62(mut number: u64, digits: &mut [u8]) {

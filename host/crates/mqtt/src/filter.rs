@@ -94,6 +94,53 @@ impl TopicFilter {
         names.next().is_none()
     }
 
+    /// Whether every topic that `other` matches is matched by this one too. The
+    /// group of a shared subscription counts for nothing.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let (mut own, mut others) = (self.plain_levels(), other.plain_levels());
+        if hides_reserved(self, other) {
+            return false;
+        }
+        loop {
+            match (own.next(), others.next()) {
+                (Some("#"), _) | (None, None) => return true,
+                (Some("+"), Some(level)) if level != "#" => {}
+                (Some(level), Some(of_other)) if level == of_other => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// Whether there may be a topic that both match. The group of a shared
+    /// subscription counts for nothing.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let (mut own, mut others) = (self.plain_levels(), other.plain_levels());
+        if hides_reserved(self, other) || hides_reserved(other, self) {
+            return false;
+        }
+        loop {
+            match (own.next(), others.next()) {
+                (Some("#"), _) | (_, Some("#")) | (None, None) => return true,
+                (Some("+"), Some(_)) | (Some(_), Some("+")) => {}
+                (Some(level), Some(of_other)) if level == of_other => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// The levels of what is subscribed to, without a group.
+    fn plain_levels(&self) -> std::str::Split<'_, char> {
+        let text = self.as_str();
+        let plain = match (text.strip_prefix("$share/"), text.strip_prefix("$queue/")) {
+            (Some(shared), _) => shared.split_once('/').map_or(shared, |(_, filter)| filter),
+            (None, Some(plain)) => plain,
+            (None, None) => text,
+        };
+        plain.split('/')
+    }
+
     /// Its parts, if it is a shared subscription.
     #[must_use]
     pub fn shared(&self) -> Option<SharedFilter> {
@@ -144,5 +191,60 @@ impl Borrow<str> for TopicFilter {
 impl fmt::Display for TopicFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Whether `filter` begins with a wildcard, which matches no topic that begins
+/// with `$` [MQTT-4.7.2-1], and `other` matches no others.
+fn hides_reserved(filter: &TopicFilter, other: &TopicFilter) -> bool {
+    let is_wild = filter
+        .plain_levels()
+        .next()
+        .is_some_and(|level| level == "#" || level == "+");
+    let reserved = other.plain_levels().next();
+    is_wild && reserved.is_some_and(|level| level.starts_with('$'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_against_filters() {
+        let check = |left: &str, right: &str, covers: bool, overlaps: bool| {
+            let (left, right) = (
+                TopicFilter::new(left).unwrap(),
+                TopicFilter::new(right).unwrap(),
+            );
+            assert_eq!(left.covers(&right), covers, "{left:?} covers {right:?}");
+            assert_eq!(
+                left.overlaps(&right),
+                overlaps,
+                "{left:?} overlaps {right:?}"
+            );
+            assert_eq!(
+                right.overlaps(&left),
+                overlaps,
+                "{right:?} overlaps {left:?}"
+            );
+        };
+        check("#", "a/b", true, true);
+        check("a/#", "a", true, true);
+        check("a/#", "a/+/c", true, true);
+        check("a/+", "a/b", true, true);
+        check("a/+", "a/#", false, true);
+        check("a/b", "a/+", false, true);
+        check("a/b", "#", false, true);
+        check("a/+/c", "a/b/+", false, true);
+        check("a/b", "a/c", false, false);
+        check("a/b", "a", false, false);
+        check("a", "a/#", false, true);
+        check("+/b", "a/#", false, true);
+        check("#", "$SYS/a", false, false);
+        check("+/a", "$SYS/#", false, false);
+        check("$SYS/#", "$SYS/a", true, true);
+        check("queue/#", "$share/g/queue/a", true, true);
+        check("queue/#", "$queue/queue/a", true, true);
+        check("$share/g/a", "a", true, true);
     }
 }

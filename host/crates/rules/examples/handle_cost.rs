@@ -15,10 +15,10 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hookwire_broker::{Decided, Hooks, IdGenerator, Message, RuleSet, Ticket};
+use hookwire_broker::{Decided, Hook, Hooks, IdGenerator, Message, RuleSet, Ticket};
 use hookwire_driver::{BatchResult, PoolFuture, Row, RowSet, SqlPool};
 use hookwire_mqtt::{QoS, TopicName};
-use hookwire_rules::{Plan, PoolHandle, Runtime, WorkerRules};
+use hookwire_rules::{House, Plan, PoolHandle, Runtime, WorkerRules};
 use hookwire_settings::Settings;
 
 const BATCHES: [usize; 4] = [1, 8, 64, 256];
@@ -60,7 +60,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let module = runtime.load("testguest", &component()?, 64 << 20)?;
     let modules = HashMap::from([("testguest".to_owned(), module)]);
     let pools = HashMap::from([("memory".to_owned(), PoolHandle::Sql(Arc::new(Forgetful)))]);
-    let plan = Plan::bind(&runtime, &settings, &modules, &pools).map_err(|p| format!("{p:?}"))?;
+    let plan =
+        Plan::bind(&runtime, &settings, &modules, &pools, None).map_err(|p| format!("{p:?}"))?;
     let worker = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -95,12 +96,12 @@ type Costs = [f64; BATCHES.len()];
 async fn measure(
     plan: Arc<Plan>,
 ) -> Result<Vec<(&'static str, Costs)>, Box<dyn std::error::Error>> {
-    let mut rules = WorkerRules::new(plan, 0)?;
+    let mut rules = WorkerRules::new(plan, 0, House::without_store())?;
     let mut measured = Vec::new();
     let chosen: Vec<String> = std::env::args().skip(1).collect();
     let is_chosen = |topic: &str| chosen.is_empty() || chosen.iter().any(|name| name == topic);
     for topic in TOPICS.into_iter().filter(|topic| is_chosen(topic)) {
-        let set = rules.match_publish(TopicName::new(topic)?);
+        let set = rules.match_topic(Hook::MessagePublish, TopicName::new(topic)?);
         let mut costs = [f64::INFINITY; BATCHES.len()];
         for _ in 0..ROUNDS {
             for (cost, batch) in costs.iter_mut().zip(BATCHES) {

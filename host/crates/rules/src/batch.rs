@@ -1,16 +1,18 @@
-//! One batch: which rules run on which events, in which order, and the events
-//! as the guest is given them.
+//! One batch: which rules run on which events, in which order.
 
-use hookwire_bindings::event::{Attribute, Client, Delivery, Event, Message, MessageText};
+use std::rc::Rc;
+use std::time::Instant;
+
 use hookwire_bindings::wit::exports::hookwire::rule::actions::Call;
-use hookwire_broker::ClientHook;
-use hookwire_mqtt::PublishProperties;
+use hookwire_broker::Hook;
+use hookwire_settings::OnError;
 use rustc_hash::FxHashMap;
 
-use crate::interest::MessageKind;
-use crate::lane::{ClientHash, Item, Subject};
-use crate::manifest::Hook;
-use crate::plan::{RuleId, Rules};
+use crate::house::House;
+use crate::lane::Item;
+use crate::plan::{PlannedRule, RuleId};
+use crate::sets::Set;
+use crate::subject::ClientHash;
 
 /// The items of a batch and the calls made of them. Kept by a lane, so that
 /// its buffers are reused.
@@ -19,10 +21,21 @@ pub(crate) struct Batch {
     /// Event number n of the batch is item number n.
     pub(crate) items: Vec<Item>,
     pub(crate) calls: Vec<Call>,
-    /// Whether a rule that runs on the item reads its payload.
-    payloads: Vec<bool>,
+    /// Rules that were to run on an event, and whose breaker is open.
+    pub(crate) held_back: Vec<(u32, RuleId)>,
+    /// Rules for which earlier events of the client wait on disk.
+    pub(crate) behind: Vec<(u32, RuleId)>,
+    /// What rules that run on the item need to see of it.
+    pub(crate) needs: Vec<Needs>,
     order: Vec<CallKey>,
     segments: Segments,
+}
+
+/// What is filled in of an event because a rule asks for it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Needs {
+    pub(crate) payload: bool,
+    pub(crate) connection: bool,
 }
 
 impl Batch {
@@ -30,13 +43,15 @@ impl Batch {
     ///
     /// Calls of one rule follow one another, because a module turns those into
     /// one store call; the events of one client keep their order all the same.
-    pub(crate) fn plan_calls(&mut self, rules: &Rules) {
+    pub(crate) fn plan_calls(&mut self, now: Instant, house: &House) {
         self.order.clear();
-        self.payloads.clear();
+        self.needs.clear();
+        self.held_back.clear();
+        self.behind.clear();
         let one_hook = self
             .items
             .windows(2)
-            .all(|pair| hook_of(&pair[0]) == hook_of(&pair[1]));
+            .all(|pair| pair[0].set.hook == pair[1].set.hook);
         self.segments.clear();
         for (event, item) in (0_u32..).zip(&self.items) {
             let segment = if one_hook {
@@ -44,64 +59,83 @@ impl Batch {
             } else {
                 self.segments.place(item)
             };
-            let mut reads_payload = false;
-            for id in item.step().into_iter().flat_map(|step| &step.rules) {
-                let Some(rule) = rules.get(*id) else {
+            let mut needs = Needs::default();
+            for id in item.rules() {
+                let Some(rule) = item.set.plan.rules.get(*id) else {
                     continue;
                 };
-                let runs = match &item.subject {
-                    Subject::Client(_) => true,
-                    Subject::Publish(publish) => {
-                        let message = &*publish.message;
-                        item.set.runs(rule, MessageKind::from(message), message)
-                    }
-                    Subject::Acked { message, .. } => {
-                        item.set.runs(rule, MessageKind::from(&**message), message)
-                    }
-                };
-                if runs {
-                    reads_payload |= rule.interest.payload;
-                    self.order.push(CallKey {
-                        segment,
-                        rule: *id,
-                        event,
-                    });
+                if !item.set.runs(rule, &item.subject) {
+                    continue;
                 }
+                if rule.on_error == OnError::Spool
+                    && item.replay.is_none()
+                    && house.is_behind(&rule.name, item.subject.clientid())
+                {
+                    self.behind.push((event, *id));
+                    if item.set.hook.is_decision() {
+                        break;
+                    }
+                    continue;
+                }
+                if !rule.breaker.lets_through(now) {
+                    self.held_back.push((event, *id));
+                    if item.set.hook.is_decision() {
+                        // What comes behind it is decided when this is.
+                        break;
+                    }
+                    continue;
+                }
+                needs.payload |= rule.interest.payload;
+                needs.connection |= rule.interest.connection;
+                self.order.push(CallKey {
+                    segment,
+                    rule: rule.number,
+                    event,
+                });
             }
-            self.payloads.push(reads_payload);
+            self.needs.push(needs);
         }
         self.order.sort_unstable();
         self.calls.clear();
         self.calls.extend(self.order.iter().map(|key| Call {
-            rule: u32::from(key.rule),
+            rule: key.rule,
             event: key.event,
         }));
     }
 
-    /// The events, borrowed from the items and from `texts`.
-    pub(crate) fn events<'a>(&'a self, texts: &'a Texts<'a>) -> Vec<Event<'a>> {
-        let numbered = self.items.iter().enumerate();
-        let event = |(number, item): (usize, &'a Item)| {
-            let view = |message| {
-                let text = texts.of(number, self.payloads.get(number).copied());
-                Message::new(message, text)
-            };
-            match &item.subject {
-                Subject::Publish(publish) => Event::Message(view(&publish.message)),
-                Subject::Acked { client, message } => {
-                    Event::Delivery(Delivery::new(client, view(message)))
-                }
-                Subject::Client(event) => Event::Client(Client::from(event)),
-            }
-        };
-        numbered.map(event).collect()
+    /// The rule of a call, with its number in the plan that its event runs by.
+    pub(crate) fn rule(&self, call: Call) -> Option<(RuleId, Rc<Set>)> {
+        let item = self.items.get(usize::try_from(call.event).ok()?)?;
+        let mut ids = item.rules().iter();
+        let id = ids.find(|id| {
+            let rule = item.set.plan.rules.get(**id);
+            rule.is_some_and(|rule| rule.number == call.rule)
+        })?;
+        Some((*id, Rc::clone(&item.set)))
     }
 
-    /// Ids of the rules that run, each once for each run of its calls, with the
+    /// Calls each rule that runs once for each run of its calls, with the
     /// number of events.
-    pub(crate) fn runs(&self) -> impl Iterator<Item = (RuleId, usize)> {
-        let runs = self.order.chunk_by(|left, right| left.rule == right.rule);
-        runs.filter_map(|run| Some((run.first()?.rule, run.len())))
+    pub(crate) fn each_run(&self, mut see: impl FnMut(&PlannedRule, usize)) {
+        for run in self.order.chunk_by(|left, right| left.rule == right.rule) {
+            let found = run.first().and_then(|key| {
+                self.rule(Call {
+                    rule: key.rule,
+                    event: key.event,
+                })
+            });
+            if let Some((id, set)) = found
+                && let Some(rule) = set.plan.rules.get(id)
+            {
+                see(rule, run.len());
+            }
+        }
+    }
+
+    /// How often publishes of rules led to these events.
+    pub(crate) fn hops(&self) -> u8 {
+        let hops = self.items.iter().map(|item| item.subject.hops());
+        hops.max().unwrap_or_default()
     }
 }
 
@@ -109,7 +143,9 @@ impl Batch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct CallKey {
     segment: u16,
-    rule: RuleId,
+    /// The module's own number of it: the same in every plan that has the
+    /// module as it is.
+    rule: u32,
     event: u32,
 }
 
@@ -129,7 +165,7 @@ impl Segments {
     }
 
     fn place(&mut self, item: &Item) -> u16 {
-        let hook = hook_of(item);
+        let hook = item.set.hook;
         let earliest = self.latest.get(&item.client).copied().unwrap_or_default();
         let hooks = self.hooks.iter().enumerate().skip(usize::from(earliest));
         let found = hooks
@@ -143,69 +179,5 @@ impl Segments {
         let segment = u16::try_from(segment).unwrap_or(u16::MAX);
         self.latest.insert(item.client, segment);
         segment
-    }
-}
-
-fn hook_of(item: &Item) -> Hook {
-    match &item.subject {
-        Subject::Publish(_) => Hook::MessagePublish,
-        Subject::Acked { .. } => Hook::MessageAcked,
-        Subject::Client(event) => match event.hook {
-            ClientHook::Connected => Hook::ClientConnected,
-            ClientHook::Disconnected => Hook::ClientDisconnected,
-        },
-    }
-}
-
-/// What events borrow beside the items: ids as text, user properties decoded.
-pub(crate) struct Texts<'a> {
-    ids: Vec<[u8; 20]>,
-    attributes: Vec<Attribute<'a>>,
-    /// Where each item's attributes end; empty when no message has any.
-    ends: Vec<usize>,
-}
-
-impl<'a> Texts<'a> {
-    pub(crate) fn of_items(items: &'a [Item]) -> Self {
-        let message = |item: &'a Item| match &item.subject {
-            Subject::Publish(publish) => Some(&*publish.message),
-            Subject::Acked { message, .. } => Some(&**message),
-            Subject::Client(_) => None,
-        };
-        let messages = || items.iter().map(message);
-        let ids = messages()
-            .map(|message| message.map_or([b'0'; 20], |message| message.id.to_text()))
-            .collect();
-        let mut attributes = Vec::new();
-        let mut ends = Vec::new();
-        if messages()
-            .flatten()
-            .any(|message| !message.properties.is_empty())
-        {
-            for message in messages() {
-                let bytes = message.map_or(&[][..], |message| &message.properties);
-                attributes.extend(PublishProperties::from_validated(bytes).user_properties());
-                ends.push(attributes.len());
-            }
-        }
-        Self {
-            ids,
-            attributes,
-            ends,
-        }
-    }
-
-    fn of(&'a self, number: usize, reads_payload: Option<bool>) -> MessageText<'a> {
-        let id = self.ids.get(number).map_or(&[][..], |id| id);
-        let start = number
-            .checked_sub(1)
-            .and_then(|before| self.ends.get(before));
-        let start = start.copied().unwrap_or_default();
-        let end = self.ends.get(number).copied().unwrap_or_default();
-        MessageText {
-            id: std::str::from_utf8(id).unwrap_or_default(),
-            user_properties: self.attributes.get(start..end).unwrap_or_default(),
-            payload: reads_payload.unwrap_or(true),
-        }
     }
 }

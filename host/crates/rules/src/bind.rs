@@ -9,13 +9,14 @@ use hookwire_driver::SqlPool;
 use hookwire_settings::{Located, Module, Problem, Settings, hint};
 
 use crate::bind_rule::{Draft, bind_rule};
+use crate::class::Class;
 use crate::engine::Runtime;
-use crate::grant::{GRANTABLE, Imports};
-use crate::host::GrantedPools;
+use crate::grant::{GRANTABLE, Interface};
+use crate::host::{Access, GrantedPools};
 use crate::instance::{StartError, Template};
 use crate::lane::BatchBounds;
 use crate::loader::{LoadedModule, run_to_end};
-use crate::plan::{Plan, PlannedModule, PoolHandle, RuleId, Rules};
+use crate::plan::{ModuleBounds, Plan, PlannedModule, PoolHandle, RuleId, Rules};
 use crate::stats::ModuleCounters;
 
 impl Plan {
@@ -24,7 +25,10 @@ impl Plan {
     ///
     /// Modules and pools are looked up by the names of their blocks. A rule of
     /// a module that is not in `modules` is passed over: whoever failed to load
-    /// it has said so. Blocks; callable with or without an async runtime.
+    /// it, or unloaded it, knows. What has not changed since `previous` is taken
+    /// over from there: counters by the names of rules and modules, and modules
+    /// whose component, block, pools and rules are the same, as they are.
+    /// Blocks; callable with or without an async runtime.
     ///
     /// # Errors
     /// Every problem, with its place in the settings.
@@ -33,8 +37,9 @@ impl Plan {
         settings: &Settings,
         modules: &HashMap<String, LoadedModule>,
         pools: &HashMap<String, PoolHandle>,
+        previous: Option<&Self>,
     ) -> Result<Arc<Self>, Vec<Problem>> {
-        bind(runtime, settings, modules, Some(pools)).map(Arc::new)
+        bind(runtime, settings, modules, Some(pools), previous).map(Arc::new)
     }
 
     /// Finds the problems that [`Plan::bind`] would find, without opened pools:
@@ -48,7 +53,7 @@ impl Plan {
         settings: &Settings,
         modules: &HashMap<String, LoadedModule>,
     ) -> Result<(), Vec<Problem>> {
-        bind(runtime, settings, modules, None).map(|_| ())
+        bind(runtime, settings, modules, None, None).map(|_| ())
     }
 }
 
@@ -57,6 +62,7 @@ fn bind(
     settings: &Settings,
     modules: &HashMap<String, LoadedModule>,
     pools: Option<&HashMap<String, PoolHandle>>,
+    previous: Option<&Plan>,
 ) -> Result<Plan, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut drafts: Vec<Draft> = settings
@@ -74,9 +80,6 @@ fn bind(
         return Err(problems);
     }
     drafts.sort_by_key(|draft| draft.planned.run_order());
-    for (id, draft) in (0..).zip(&mut drafts) {
-        draft.given.id = id;
-    }
     let mut planned = Vec::new();
     for block in &settings.modules {
         let Some(loaded) = modules.get(&block.name.value) else {
@@ -86,13 +89,16 @@ fn bind(
             .iter_mut()
             .filter(|draft| draft.module == block.name.value)
             .collect();
-        for draft in &mut of_module {
+        for (number, draft) in (0..).zip(&mut of_module) {
             draft.planned.module = planned.len();
+            draft.planned.number = number;
+            draft.given.id = number;
         }
         let binding = ModuleBinding {
             runtime,
             settings,
             pools,
+            previous,
             block,
             loaded,
             drafts: of_module.into_iter().map(|draft| &*draft).collect(),
@@ -102,10 +108,31 @@ fn bind(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let rules = drafts.into_iter().map(|draft| draft.planned).collect();
+    let mut rules: Vec<_> = drafts.into_iter().map(|draft| draft.planned).collect();
+    if let Some(previous) = previous {
+        for rule in &mut rules {
+            let Some(before) = previous
+                .rules
+                .iter()
+                .find(|before| before.name == rule.name)
+            else {
+                continue;
+            };
+            rule.counters = Arc::clone(&before.counters);
+            let same = previous
+                .modules
+                .get(before.module)
+                .zip(planned.get(rule.module))
+                .is_some_and(|(before, after)| before.hash == after.hash);
+            if same {
+                rule.breaker = Arc::clone(&before.breaker);
+            }
+        }
+    }
     Ok(Plan {
+        number: previous.map_or(1, |previous| previous.number + 1),
         modules: planned,
-        rules: Arc::new(Rules::new(rules)),
+        rules: Rules::new(rules),
     })
 }
 
@@ -118,27 +145,61 @@ struct ModuleBinding<'a> {
     runtime: &'a Runtime,
     settings: &'a Settings,
     pools: Option<&'a HashMap<String, PoolHandle>>,
+    previous: Option<&'a Plan>,
     block: &'a Module,
     loaded: &'a LoadedModule,
     drafts: Vec<&'a Draft>,
 }
 
 impl ModuleBinding<'_> {
-    fn bind(&self, problems: &mut Vec<Problem>) -> Option<PlannedModule> {
+    fn bind(&self, problems: &mut Vec<Problem>) -> Option<Arc<PlannedModule>> {
         let before = problems.len();
-        let granted = self.check_grants(problems);
+        self.check_grants(problems);
         let pools = self.granted_pools(problems);
         let all_bound = self.rules().count() == self.drafts.len();
         if problems.len() > before || self.drafts.is_empty() || !all_bound {
             return None;
         }
-        let block = self.block;
+        let (block, loaded) = (self.block, self.loaded);
+        let bounds = ModuleBounds {
+            lanes: block.lanes.max(1),
+            max_batch: block.max_batch.max(1),
+            max_queued_events: block.max_queued_events.max(1),
+            deadline: block.deadline,
+            max_memory_bytes: block.max_memory_bytes,
+        };
+        let texts = |list: &[Located<String>]| list.iter().map(|text| text.value.clone()).collect();
+        let memory = self.runtime.memory(&loaded.name);
+        memory.set_bound(block.max_key_value_bytes);
+        let access = Access {
+            pools,
+            grants: texts(&block.grants),
+            http_hosts: texts(&block.http_hosts),
+            memory,
+        };
+        let rules = self.drafts.iter().map(|draft| draft.given.clone());
+        let setting = wit::Setting {
+            node: self.settings.node.clone(),
+            rules: rules.collect(),
+            extras: Vec::new(),
+        };
+        let previous = self
+            .previous
+            .and_then(|previous| previous.module(&loaded.name));
+        if let Some(previous) = previous
+            && previous.hash == loaded.hash
+            && previous.bounds == bounds
+            && previous.template.has_access(&access)
+            && same_setting(&previous.setting, &setting)
+        {
+            return Some(Arc::clone(previous));
+        }
         let template = Template::new(
             self.runtime,
-            &self.loaded.name,
-            &self.loaded.component,
-            granted,
-            block.max_memory_bytes,
+            &loaded.name,
+            &loaded.component,
+            &loaded.imports,
+            bounds.max_memory_bytes,
         );
         let mut template = match template {
             Ok(template) => template,
@@ -147,58 +208,78 @@ impl ModuleBinding<'_> {
                 return None;
             }
         };
-        template.grant(pools);
-        let rules = self.drafts.iter().map(|draft| draft.given.clone());
-        let setting = wit::Setting {
-            node: self.settings.node.clone(),
-            rules: rules.collect(),
-            extras: Vec::new(),
-        };
+        template.grant(access);
         self.check_accepts_rules(&template, &setting, problems);
-        Some(PlannedModule {
-            name: Arc::clone(&self.loaded.name),
+        Some(Arc::new(PlannedModule {
+            name: Arc::clone(&loaded.name),
+            hash: loaded.hash,
+            generation: previous.map_or(1, |previous| previous.generation + 1),
             template,
             setting,
-            lanes: block.lanes.max(1),
             batch: BatchBounds {
-                events: block.max_batch.max(1),
-                payload_bytes: block.max_memory_bytes / MEMORY_A_BATCH,
+                events: bounds.max_batch,
+                payload_bytes: bounds.max_memory_bytes / MEMORY_A_BATCH,
             },
-            max_queued_events: block.max_queued_events.max(1),
-            deadline: block.deadline,
-            counters: ModuleCounters::default(),
-        })
+            bounds,
+            classes: self.classes(),
+            counters: match previous {
+                Some(previous) => Arc::clone(&previous.counters),
+                None => Arc::new(ModuleCounters::default()),
+            },
+        }))
     }
 
-    fn check_grants(&self, problems: &mut Vec<Problem>) -> Imports {
-        let imports = self.loaded.imports;
-        let mut granted = Imports::default();
+    fn classes(&self) -> [bool; Class::ALL.len()] {
+        let has = |class| {
+            let mut drafts = self.drafts.iter();
+            drafts.any(|draft| Class::of(draft.planned.hook) == class)
+        };
+        Class::ALL.map(has)
+    }
+
+    fn check_grants(&self, problems: &mut Vec<Problem>) {
+        let imports = &self.loaded.imports;
         for grant in &self.block.grants {
-            match grant.value.as_str() {
-                "clock" if imports.clock => granted.clock = true,
-                "clock" => problems.push(self.problem(
+            let known = GRANTABLE.iter().find(|(name, _)| *name == grant.value);
+            match known {
+                Some((_, interface)) if imports.has(*interface) => {}
+                // WASI has clocks and random numbers of its own.
+                Some((_, Interface::Clock | Interface::Random)) if imports.has(Interface::Wasi) => {
+                }
+                Some((name, interface)) => problems.push(self.problem(
                     grant,
-                    "grants: the module does not import hookwire:host/clock: remove \"clock\"",
+                    &format!(
+                        "grants: the module does not import {}: remove \"{name}\"",
+                        interface.name()
+                    ),
                 )),
-                other => {
-                    let hint = hint(other, GRANTABLE);
+                None => {
+                    let other = &grant.value;
+                    let hint = hint(other, GRANTABLE.map(|(name, _)| name));
                     let what = format!("grants: nothing called {other:?} can be granted; {hint}");
                     problems.push(self.problem(grant, &what));
                 }
             }
         }
-        let name = &self.block.name;
-        if imports.clock && !granted.clock {
-            problems.push(self.problem(
-                name,
-                "it imports hookwire:host/clock, which it was not granted: write \
-                 grants = [\"clock\"]",
-            ));
+        let is_granted = |name: &str| self.block.grants.iter().any(|grant| grant.value == name);
+        for interface in imports.iter() {
+            let grants: Vec<&str> = interface.grants().collect();
+            if grants.is_empty() || grants.iter().any(|name| is_granted(name)) {
+                continue;
+            }
+            let first = grants.first().copied().unwrap_or_default();
+            let others = match grants.get(1..) {
+                Some(others) if !others.is_empty() => format!(", or {}", others.join(", ")),
+                _ => String::new(),
+            };
+            let what = format!(
+                "it imports {}, which it was not granted: write grants = [\"{first}\"]{others}",
+                interface.name()
+            );
+            problems.push(self.problem(&self.block.name, &what));
         }
         // A module may hold actions that store beside ones that do not: what
         // its rules are granted is pools, and without one nothing opens.
-        granted.sql = imports.sql;
-        granted
     }
 
     fn granted_pools(&self, problems: &mut Vec<Problem>) -> GrantedPools {
@@ -268,4 +349,23 @@ impl ModuleBinding<'_> {
             message: format!("module {:?}: {what}", self.block.name.value),
         }
     }
+}
+
+fn same_setting(left: &wit::Setting, right: &wit::Setting) -> bool {
+    let same = |left: &wit::Rule, right: &wit::Rule| {
+        left.id == right.id
+            && left.name == right.name
+            && left.hook == right.hook
+            && left.action == right.action
+            && left.topic == right.topic
+            && left.pool == right.pool
+            && left.options == right.options
+    };
+    left.node == right.node
+        && left.rules.len() == right.rules.len()
+        && left
+            .rules
+            .iter()
+            .zip(&right.rules)
+            .all(|(left, right)| same(left, right))
 }

@@ -1,13 +1,17 @@
 //! One rule of the settings against the action it names.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use hookwire_bindings::wit::exports::hookwire::rule::actions as wit;
+use hookwire_broker::Hook;
 use hookwire_mqtt::TopicFilter;
 use hookwire_settings::{At, Located, OnError, Problem, Rule, Settings, hint};
 
+use crate::breaker::Breaker;
 use crate::loader::LoadedModule;
-use crate::manifest::{Action, Hook, Manifest, PoolInterface};
+use crate::manifest::{Action, Manifest, PoolInterface};
 use crate::options;
 use crate::plan::PlannedRule;
 use crate::stats::RuleCounters;
@@ -37,6 +41,22 @@ pub(crate) fn bind_rule(
     let is_sound = checked.problems.is_empty();
     problems.append(&mut checked.problems);
     draft.filter(|_| is_sound)
+}
+
+/// How long `on_error = "retry"` tries, where the rule does not say.
+const RETRY_FOR: Duration = Duration::from_secs(300);
+
+/// Denies where what a rule could not do must not pass for done.
+fn default_on_error(hook: Hook) -> OnError {
+    match hook {
+        Hook::ClientConnect
+        | Hook::ClientAuthenticate
+        | Hook::ClientAuthorize
+        | Hook::SessionCreated
+        | Hook::ClientSubscribe
+        | Hook::MessagePublish => OnError::Deny,
+        _ => OnError::Continue,
+    }
 }
 
 struct RuleCheck<'a> {
@@ -75,22 +95,30 @@ impl RuleCheck<'_> {
                 options: given_options,
             },
             planned: PlannedRule {
-                name: rule.name.value.clone(),
+                name: rule.name.value.as_str().into(),
                 module: usize::MAX,
+                number: 0,
                 action: action.name.clone(),
                 hook,
                 filter,
                 interest: action.interest,
                 stores: action.stores,
-                on_error: rule.on_error.unwrap_or(match hook {
-                    Hook::MessagePublish => OnError::Deny,
-                    Hook::ClientConnected | Hook::ClientDisconnected | Hook::MessageAcked => {
-                        OnError::Continue
-                    }
+                on_error: rule.on_error.unwrap_or_else(|| default_on_error(hook)),
+                retry_for: rule.retry_for.unwrap_or(match rule.on_error {
+                    Some(OnError::Retry) => RETRY_FOR,
+                    _ => self.deadline(),
                 }),
-                counters: RuleCounters::default(),
+                counters: Arc::new(RuleCounters::default()),
+                breaker: Arc::new(Breaker::default()),
             },
         })
+    }
+
+    /// The deadline of the rule's module.
+    fn deadline(&self) -> Duration {
+        let mut blocks = self.settings.modules.iter();
+        let block = blocks.find(|block| block.name.value == self.rule.module.value);
+        block.map_or(Duration::ZERO, |block| block.deadline)
     }
 
     fn hook(&mut self) -> Option<Hook> {

@@ -10,8 +10,10 @@ use std::rc::Rc;
 
 use slab::Slab;
 
-use crate::lane::{ClientHash, Item, Publish, Subject, first_rule};
+use crate::lane::{Item, first_rule};
+use crate::plan::RuleId;
 use crate::sets::Set;
+use crate::subject::{ClientHash, Publish, Subject};
 
 /// A place of a chain in a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,8 @@ impl Running {
             set: self.set,
             step: entry.step,
             chain: Some(entry),
+            rest: None,
+            replay: None,
         }
     }
 }
@@ -136,11 +140,11 @@ impl Chains {
         });
     }
 
-    pub(crate) fn first_rule(&self, entry: ChainEntry) -> u16 {
-        self.chains
-            .get(entry.key)
-            .filter(|chain| chain.serial == entry.serial)
-            .map_or(0, |chain| first_rule(&chain.set, entry.step))
+    /// Number of the plan and of the first rule that an entry waits for.
+    pub(crate) fn place(&self, entry: ChainEntry) -> Option<(u64, RuleId)> {
+        let chain = self.chains.get(entry.key)?;
+        (chain.serial == entry.serial)
+            .then(|| (chain.set.plan.number, first_rule(&chain.set, entry.step)))
     }
 
     fn find_mut(&mut self, entry: ChainEntry) -> Option<&mut Chain> {

@@ -1,21 +1,24 @@
 //! The core's port to the rules of one worker.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
 use hookwire_broker::{
-    Authenticated, Authentication, AuthenticationOutcome, ClientEvent, ClientHook, ClientInfo,
-    Decided, Hooks, Message, PublishFacts, Refusal, RuleSet, Ticket,
+    Answered, BrokerCall, ClientInfo, Decided, Event, Hook, Hooks, Message, PublishFacts, Question,
+    Restored, RuleSet, Ticket,
 };
-use hookwire_mqtt::{ReasonCode, TopicName};
+use hookwire_driver::FaultKind;
+use hookwire_mqtt::{TopicFilter, TopicName};
 use tokio::task::JoinHandle;
 
-use crate::lane::{Publish, Subject};
-use crate::manifest::Hook;
+use crate::host::fault;
+use crate::house::House;
+use crate::inbox::{Inbox, Order, RulesHandle};
+use crate::lanes::{self, Adopted};
 use crate::plan::Plan;
-use crate::runner::run_lane;
-use crate::sets::Set;
+use crate::subject::{Asked, Publish, Subject};
 use crate::worker::Worker;
 
 /// Why a worker's lanes cannot be set up.
@@ -34,9 +37,9 @@ pub enum WorkerRulesError {
 /// Dropping it ends the lanes; what they hold is not settled.
 pub struct WorkerRules {
     shared: Rc<Worker>,
-    lanes: Vec<JoinHandle<()>>,
-    /// Steps of authentication that nobody said they were wanted.
-    unwanted: Vec<Ticket>,
+    lanes: RefCell<Vec<JoinHandle<()>>>,
+    inbox: Arc<Inbox>,
+    generation: u64,
 }
 
 impl WorkerRules {
@@ -48,30 +51,71 @@ impl WorkerRules {
     ///
     /// # Panics
     /// When there is one, and no `LocalSet` on it.
-    pub fn new(plan: Arc<Plan>, worker: usize) -> Result<Self, WorkerRulesError> {
+    pub fn new(
+        plan: Arc<Plan>,
+        worker: usize,
+        house: Arc<House>,
+    ) -> Result<Self, WorkerRulesError> {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(WorkerRulesError::NoRuntime { worker });
         }
-        let shared = Rc::new(Worker::new(plan));
-        let lanes = shared.lanes().map(|(module, lane)| {
-            let lane = run_lane(Rc::clone(&shared), module, Rc::clone(lane));
-            tokio::task::spawn_local(lane)
-        });
-        Ok(Self {
-            lanes: lanes.collect(),
-            shared,
-            unwanted: Vec::new(),
-        })
+        let rules = Self {
+            shared: Rc::new(Worker::new(Arc::clone(&plan), house)),
+            lanes: RefCell::default(),
+            inbox: Arc::default(),
+            generation: 0,
+        };
+        rules.adopt(&plan, Vec::new());
+        Ok(rules)
     }
 
-    fn set(&self, set: RuleSet) -> Option<Rc<Set>> {
-        self.shared.sets.borrow().get(set).map(Rc::clone)
+    /// A way to give this worker another plan, from any thread.
+    #[must_use]
+    pub fn handle(&self) -> RulesHandle {
+        RulesHandle::new(Arc::clone(&self.inbox))
+    }
+
+    fn adopt(&self, plan: &Arc<Plan>, prepared: Vec<crate::lane::Prepared>) {
+        let Adopted { lanes, begun } = lanes::adopt(&self.shared, plan, prepared);
+        self.shared.adopt(Arc::clone(plan), lanes);
+        let mut tasks = self.lanes.borrow_mut();
+        tasks.retain(|task| !task.is_finished());
+        tasks.extend(begun);
+    }
+
+    /// Carries out what other threads asked for.
+    fn take_orders(&mut self) {
+        for order in self.inbox.take() {
+            match order {
+                Order::Adopt {
+                    plan,
+                    prepared,
+                    done,
+                } => {
+                    self.adopt(&plan, prepared);
+                    self.generation += 1;
+                    // Who asked may be gone.
+                    let _ = done.send(());
+                }
+                Order::RunAgain {
+                    rule,
+                    event,
+                    replay,
+                } => match event.into_subject() {
+                    Ok(subject) => self.shared.run_again(&rule, subject, replay),
+                    Err(what) => {
+                        let fault = fault(FaultKind::Invalid, "record", what);
+                        drop(replay.send(Err(fault)));
+                    }
+                },
+            }
+        }
     }
 }
 
 impl Drop for WorkerRules {
     fn drop(&mut self) {
-        for lane in &self.lanes {
+        for lane in &*self.lanes.borrow() {
             lane.abort();
         }
     }
@@ -79,26 +123,39 @@ impl Drop for WorkerRules {
 
 impl Hooks for WorkerRules {
     fn generation(&self) -> u64 {
-        0
+        self.generation
     }
 
-    fn match_publish(&mut self, topic: TopicName<'_>) -> RuleSet {
-        let mut sets = self.shared.sets.borrow_mut();
-        sets.matching(Hook::MessagePublish, topic)
+    fn wants(&self, hook: Hook) -> bool {
+        self.match_whole(hook) != RuleSet::NONE
+    }
+
+    fn match_topic(&mut self, hook: Hook, topic: TopicName<'_>) -> RuleSet {
+        self.shared.with_sets(|sets| sets.matching(hook, topic))
+    }
+
+    fn match_filter(&mut self, hook: Hook, filter: &TopicFilter) -> RuleSet {
+        self.shared
+            .with_sets(|sets| sets.number_of_filter(hook, filter))
+    }
+
+    fn match_client(&mut self, hook: Hook) -> RuleSet {
+        self.match_whole(hook)
     }
 
     fn wants_publish(&self, set: RuleSet, facts: PublishFacts) -> bool {
         set != RuleSet::NONE
-            && self
-                .shared
-                .sets
-                .borrow()
-                .get(set)
-                .is_some_and(|set| set.kinds.contain(facts.into()))
+            && self.shared.with_sets(|sets| {
+                sets.get(set)
+                    .is_some_and(|set| set.kinds.contain(facts.into()))
+            })
     }
 
     fn submit_publish(&mut self, set: RuleSet, ticket: Ticket, message: Arc<Message>) {
-        let set = self.set(set).or_else(|| self.set(RuleSet::NONE));
+        let set = self
+            .shared
+            .set(set)
+            .or_else(|| self.shared.set(RuleSet::NONE));
         if let Some(set) = set {
             let publish = Publish {
                 ticket,
@@ -110,60 +167,66 @@ impl Hooks for WorkerRules {
         }
     }
 
-    fn wants_acked(&self) -> bool {
-        self.shared.sets.borrow().whole(Hook::MessageAcked) != RuleSet::NONE
-    }
-
-    fn match_acked(&mut self, topic: TopicName<'_>) -> RuleSet {
-        let mut sets = self.shared.sets.borrow_mut();
-        sets.matching(Hook::MessageAcked, topic)
-    }
-
     fn submit_acked(&mut self, set: RuleSet, client: &Arc<ClientInfo>, message: Arc<Message>) {
-        if let Some(set) = self.set(set) {
-            self.shared
-                .submit_event(&client.clientid, &set, || Subject::Acked {
-                    client: Arc::clone(client),
-                    message: Arc::clone(&message),
+        if let Some(set) = self.shared.set(set) {
+            let client = Arc::clone(client);
+            let subject = Subject::Acked { client, message };
+            self.shared.submit_event(&set, &subject);
+        }
+    }
+
+    fn submit_event(&mut self, event: Event) {
+        let (set, subject) = match event {
+            Event::Client(event) => {
+                let whole = self.match_whole(event.hook);
+                (self.shared.set(whole), Subject::Client(event))
+            }
+            Event::Subscription(event) => {
+                let filter = TopicFilter::new(&event.subscription.filter).ok();
+                let set = filter.map(|filter| {
+                    self.shared
+                        .with_sets(|sets| sets.matching_filter(event.hook, &filter))
                 });
-        }
-    }
-
-    fn wants_client(&self, hook: ClientHook) -> bool {
-        self.shared.sets.borrow().whole(hook.into()) != RuleSet::NONE
-    }
-
-    fn submit_client(&mut self, event: ClientEvent) {
-        let number = self.shared.sets.borrow().whole(event.hook.into());
-        if let Some(set) = self.set(number) {
-            let client = Arc::clone(&event.client);
-            self.shared
-                .submit_event(&client.clientid, &set, || Subject::Client(event.clone()));
-        }
-    }
-
-    fn wants_authentication(&self, _: Option<&str>) -> bool {
-        // No hook of this runtime authenticates.
-        false
-    }
-
-    fn submit_authentication(&mut self, ticket: Ticket, _: Authentication) {
-        self.unwanted.push(ticket);
-        self.shared.wake_core();
-    }
-
-    fn take_authenticated(&mut self, answers: &mut Vec<Authenticated>) {
-        let refused = |ticket| Authenticated {
-            ticket,
-            outcome: AuthenticationOutcome::Deny {
-                refusal: Refusal {
-                    reason: ReasonCode::BadAuthenticationMethod,
-                    text: "no rule authenticates".to_owned(),
-                },
-                server_reference: None,
-            },
+                (set, Subject::Subscription(event))
+            }
+            Event::Dropped(event) => {
+                let set = TopicName::new(&event.message.topic).ok().and_then(|topic| {
+                    let number = self
+                        .shared
+                        .with_sets(|sets| sets.matching(Hook::MessageDropped, topic));
+                    self.shared.set(number)
+                });
+                (set, Subject::Dropped(event))
+            }
         };
-        answers.extend(self.unwanted.drain(..).map(refused));
+        if let Some(set) = set {
+            self.shared.submit_event(&set, &subject);
+        }
+    }
+
+    fn ask(&mut self, rules: RuleSet, ticket: Ticket, question: Question) {
+        let set = self
+            .shared
+            .set(rules)
+            .or_else(|| self.shared.set(RuleSet::NONE));
+        if let Some(set) = set {
+            let asked = Asked {
+                ticket,
+                question,
+                at_ms: crate::host_clock::wall_ms(),
+                replaced: false,
+                restored: Restored::default(),
+            };
+            self.shared.ask(asked, set);
+        }
+    }
+
+    fn take_answers(&mut self, answers: &mut Vec<Answered>) {
+        self.shared.take_answers(answers);
+    }
+
+    fn take_calls(&mut self, calls: &mut Vec<BrokerCall>) {
+        self.shared.take_calls(calls);
     }
 
     fn has_room(&self, clientid: &str) -> bool {
@@ -179,10 +242,14 @@ impl Hooks for WorkerRules {
     }
 
     fn take_decided(&mut self, decided: &mut Vec<Decided>) {
+        if self.inbox.has_orders() {
+            self.take_orders();
+        }
         self.shared.take_decided(decided);
     }
 
     fn set_waker(&mut self, waker: Waker) {
+        self.inbox.set_waker(waker.clone());
         self.shared.set_waker(waker);
     }
 
@@ -191,11 +258,8 @@ impl Hooks for WorkerRules {
     }
 }
 
-impl From<ClientHook> for Hook {
-    fn from(hook: ClientHook) -> Self {
-        match hook {
-            ClientHook::Connected => Self::ClientConnected,
-            ClientHook::Disconnected => Self::ClientDisconnected,
-        }
+impl WorkerRules {
+    fn match_whole(&self, hook: Hook) -> RuleSet {
+        self.shared.with_sets(|sets| sets.whole(hook))
     }
 }

@@ -5,15 +5,19 @@
 //! its deadline. The beat thread raises the epoch about once a millisecond
 //! while any guest runs, and sleeps otherwise.
 
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::num::NonZeroUsize;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use wasmtime::{Config, Engine};
+
+use crate::cache::Cache;
+use crate::memory::{Metric, ModuleMemory};
 
 /// How long a guest runs before it yields to its worker.
 pub(crate) const SLICE: Duration = Duration::from_millis(1);
@@ -33,6 +37,18 @@ pub enum RuntimeError {
     Thread(#[source] std::io::Error),
 }
 
+/// The figures that one module counts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModuleFigures {
+    /// Name of the module.
+    pub module: String,
+    /// By name.
+    pub figures: Vec<(String, Metric)>,
+    /// Changes that were left out, because the figure has another kind, a name
+    /// that is none, or is one too many.
+    pub left_out: u64,
+}
+
 /// The engine and its beat. Clones share them; the last one ends the beat.
 #[derive(Clone)]
 pub struct Runtime {
@@ -41,6 +57,8 @@ pub struct Runtime {
 
 struct Inner {
     engine: Engine,
+    cache: Option<Arc<Cache>>,
+    memories: Mutex<HashMap<String, Arc<ModuleMemory>>>,
     beat: Arc<Beat>,
     thread: Option<JoinHandle<()>>,
 }
@@ -51,6 +69,14 @@ impl Runtime {
     /// # Errors
     /// When the engine refuses the machine, or no thread can be had.
     pub fn new() -> Result<Self, RuntimeError> {
+        Self::with_cache(None)
+    }
+
+    /// As [`Runtime::new`], with a cache of compiled modules.
+    ///
+    /// # Errors
+    /// As for [`Runtime::new`].
+    pub fn with_cache(cache: Option<Arc<Cache>>) -> Result<Self, RuntimeError> {
         let engine = Engine::new(&config()).map_err(RuntimeError::Engine)?;
         let beat = Arc::new(Beat::default());
         let thread = std::thread::Builder::new()
@@ -63,6 +89,8 @@ impl Runtime {
         Ok(Self {
             inner: Arc::new(Inner {
                 engine,
+                cache,
+                memories: Mutex::default(),
                 beat,
                 thread: Some(thread),
             }),
@@ -71,6 +99,45 @@ impl Runtime {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.inner.engine
+    }
+
+    pub(crate) fn cache(&self) -> Option<&Arc<Cache>> {
+        self.inner.cache.as_ref()
+    }
+
+    /// What the module of that name keeps in memory, over all its generations.
+    pub(crate) fn memory(&self, module: &str) -> Arc<ModuleMemory> {
+        let mut memories = self.memories();
+        Arc::clone(memories.entry(module.to_owned()).or_default())
+    }
+
+    /// Forgets what a module kept: it was unloaded.
+    pub fn forget(&self, module: &str) {
+        self.memories().remove(module);
+    }
+
+    /// The figures of modules, by module and name.
+    #[must_use]
+    pub fn figures(&self) -> Vec<ModuleFigures> {
+        let memories = self.memories();
+        let mut figures: Vec<ModuleFigures> = memories
+            .iter()
+            .map(|(module, memory)| {
+                let (figures, left_out) = memory.figures();
+                ModuleFigures {
+                    module: module.clone(),
+                    figures,
+                    left_out,
+                }
+            })
+            .collect();
+        figures.sort_by(|left, right| left.module.cmp(&right.module));
+        figures
+    }
+
+    fn memories(&self) -> MutexGuard<'_, HashMap<String, Arc<ModuleMemory>>> {
+        let memories = self.inner.memories.lock();
+        memories.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Drives a future that runs a guest, with the epoch moving while it does.

@@ -8,11 +8,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hookwire_driver::SqlPool;
+use hookwire_driver::{Fault, FaultKind, SqlPool};
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, bail};
 
+use crate::journal::Journal;
+use crate::memory::ModuleMemory;
+use crate::outbox::Outbox;
 use crate::throttle::Throttle;
+use crate::wasi::Wasi;
 
 /// SQL pools by the names that were granted. `None`: named, and not opened.
 pub(crate) type GrantedPools = HashMap<String, Option<Arc<dyn SqlPool>>>;
@@ -32,23 +36,44 @@ pub(crate) enum Phase {
     Serving,
 }
 
+/// What the instances of a module may reach.
+#[derive(Default)]
+pub(crate) struct Access {
+    pub(crate) pools: GrantedPools,
+    /// Names that `grants` held.
+    pub(crate) grants: Vec<String>,
+    /// `NAME` or `NAME:PORT`, in lower case.
+    pub(crate) http_hosts: Vec<String>,
+    pub(crate) memory: Arc<ModuleMemory>,
+}
+
+impl Access {
+    pub(crate) fn has(&self, grant: &str) -> bool {
+        self.grants.iter().any(|granted| granted == grant)
+    }
+}
+
 /// The state behind one instance.
 pub(crate) struct Host {
     pub(crate) module: Arc<str>,
     pub(crate) phase: Phase,
-    pub(crate) pools: Arc<GrantedPools>,
+    pub(crate) access: Arc<Access>,
     pub(crate) handles: ResourceTable,
     pub(crate) log: Throttle,
     /// When the call that runs now is to be over.
     pub(crate) deadline: Instant,
     pub(crate) memory: MemoryLimit,
+    pub(crate) journal: Journal,
+    pub(crate) outbox: Outbox,
+    /// For components that import WASI.
+    pub(crate) wasi: Option<Box<Wasi>>,
 }
 
 impl Host {
     pub(crate) fn new(
         module: Arc<str>,
         phase: Phase,
-        pools: Arc<GrantedPools>,
+        access: Arc<Access>,
         max_memory_bytes: usize,
     ) -> Self {
         let mut handles = ResourceTable::new();
@@ -56,7 +81,7 @@ impl Host {
         Self {
             module,
             phase,
-            pools,
+            access,
             handles,
             log: Throttle::per_second(LOG_LINES_PER_SECOND),
             deadline: Instant::now(),
@@ -64,6 +89,9 @@ impl Host {
                 used_bytes: 0,
                 max_bytes: max_memory_bytes,
             },
+            journal: Journal::default(),
+            outbox: Outbox::default(),
+            wasi: None,
         }
     }
 
@@ -73,6 +101,19 @@ impl Host {
             bail!("describe called {function}, and describe runs with nothing granted");
         }
         Ok(())
+    }
+}
+
+/// A fault that the host itself answers.
+pub(crate) fn fault(kind: FaultKind, code: &str, message: impl Into<String>) -> Fault {
+    Fault {
+        kind,
+        code: format!("host:{code}"),
+        message: message.into(),
+        retryable: matches!(
+            kind,
+            FaultKind::Unavailable | FaultKind::Unknown | FaultKind::Saturated
+        ),
     }
 }
 

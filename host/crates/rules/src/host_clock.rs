@@ -14,13 +14,18 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 impl ClockHost for Host {
     fn now_ms(&mut self) -> wasmtime::Result<u64> {
         self.check_may_call("clock.now-ms")?;
-        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let ms = since_epoch.unwrap_or_default().as_millis();
-        Ok(u64::try_from(ms).unwrap_or(u64::MAX))
+        Ok(wall_ms())
     }
 
     fn monotonic_ns(&mut self) -> wasmtime::Result<u64> {
         self.check_may_call("clock.monotonic-ns")?;
         Ok(u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn wall_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let ms = since_epoch.unwrap_or_default().as_millis();
+    u64::try_from(ms).unwrap_or(u64::MAX)
 }

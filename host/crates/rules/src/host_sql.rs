@@ -7,13 +7,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hookwire_bindings::fault;
 use hookwire_bindings::sql::{OpenPool, batch_to_guest, row_from_guest, rows_to_guest};
 use hookwire_bindings::wit::hookwire::sql::sql::{
     BatchResult, Host as SqlHost, HostPool, RowSet, Value,
 };
 use hookwire_bindings::wit::hookwire::types::faults::Fault as GuestFault;
-use hookwire_bindings::{fault, sql};
-use hookwire_driver::{Fault, FaultKind, PoolFuture, SqlPool};
+use hookwire_driver::{BatchResult as BatchOutcome, Fault, FaultKind, PoolFuture};
 use wasmtime::component::Resource;
 
 use crate::host::Host;
@@ -30,12 +30,15 @@ impl HostPool for Host {
         name: String,
     ) -> wasmtime::Result<Result<Resource<OpenPool>, GuestFault>> {
         self.check_may_call("sql.pool.open")?;
-        let pool = match self.pools.get(&name) {
-            Some(Some(pool)) => Arc::clone(pool),
+        let pool = match self.access.pools.get(&name) {
+            Some(Some(pool)) => OpenPool {
+                pool: Arc::clone(pool),
+                name: name.into(),
+            },
             Some(None) => return Ok(Err(fault::to_guest(not_opened(&name)))),
             None => return Ok(Err(fault::to_guest(not_granted(&name)))),
         };
-        Ok(match self.handles.push(OpenPool(pool)) {
+        Ok(match self.handles.push(pool) {
             Ok(handle) => Ok(handle),
             Err(_) => Err(fault::to_guest(too_many_handles())),
         })
@@ -48,7 +51,7 @@ impl HostPool for Host {
         rows: Vec<Vec<Value>>,
     ) -> wasmtime::Result<Result<BatchResult, GuestFault>> {
         self.check_may_call("sql.pool.exec-many")?;
-        let pool = self.pool(&handle)?;
+        let OpenPool { name, pool } = self.pool(&handle)?;
         let mut parameters = Vec::with_capacity(rows.len());
         for row in rows {
             match row_from_guest(row) {
@@ -57,8 +60,18 @@ impl HostPool for Host {
             }
         }
         let deadline = self.store_deadline();
-        let call = pool.exec_many(statement.into(), parameters, deadline);
-        Ok(answer(call, deadline).await.map(batch_to_guest))
+        let mut split = self.journal.split(&name, &statement, parameters);
+        let rows = std::mem::take(&mut split.rows);
+        let result = if rows.is_empty() {
+            BatchOutcome::default()
+        } else {
+            let call = pool.exec_many(statement.into(), rows, deadline);
+            match answer(call, deadline).await {
+                Ok(result) => result,
+                Err(fault) => return Ok(Err(fault)),
+            }
+        };
+        Ok(Ok(batch_to_guest(self.journal.join(split, result))))
     }
 
     async fn query(
@@ -69,7 +82,7 @@ impl HostPool for Host {
         max_rows: u32,
     ) -> wasmtime::Result<Result<RowSet, GuestFault>> {
         self.check_may_call("sql.pool.query")?;
-        let pool = self.pool(&handle)?;
+        let pool = self.pool(&handle)?.pool;
         let parameters = match row_from_guest(parameters) {
             Ok(row) => row,
             Err(refused) => return Ok(Err(fault::to_guest(refused))),
@@ -87,12 +100,12 @@ impl HostPool for Host {
 }
 
 impl Host {
-    fn pool(&self, handle: &Resource<OpenPool>) -> wasmtime::Result<Arc<dyn SqlPool>> {
-        let sql::OpenPool(pool) = self.handles.get(handle)?;
-        Ok(Arc::clone(pool))
+    fn pool(&self, handle: &Resource<OpenPool>) -> wasmtime::Result<OpenPool> {
+        Ok(self.handles.get(handle)?.clone())
     }
 
-    fn store_deadline(&self) -> Instant {
+    /// When a host call has to be answered.
+    pub(crate) fn store_deadline(&self) -> Instant {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let reserve = (left / 10).min(MAX_RESERVE);
         self.deadline.checked_sub(reserve).unwrap_or(self.deadline)

@@ -1,7 +1,6 @@
 //! One running instance of a module: made, configured, called, and given up
 //! after the first trap.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,18 +8,25 @@ use hookwire_bindings::event::{Event, Handle};
 use hookwire_bindings::wit::exports::hookwire::rule::actions::{
     Call, ConfigError, Manifest, Setting, Settled,
 };
+use hookwire_broker::BrokerCall;
+use hookwire_driver::SqlPool;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, TypedFunc};
 use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 
 use crate::engine::Runtime;
 use crate::grant::Imports;
-use crate::host::{GrantedPools, Host, Phase};
+use crate::host::{Access, Host, Phase};
+use crate::journal::Journal;
+use crate::outbox::Lookups;
 
 /// The interface that a module exports.
 pub(crate) const ACTIONS: &str = "hookwire:rule/actions@0.1.0";
 
 /// How long making and configuring an instance may take.
 pub(crate) const START_DEADLINE: Duration = Duration::from_secs(2);
+
+/// How much longer than its deadline a call may wait for the host.
+const HOST_GRACE: Duration = Duration::from_millis(100);
 
 /// How a call into a guest ends without an answer. The instance is lost.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +85,7 @@ pub(crate) struct Template {
     module: Arc<str>,
     linked: InstancePre<Host>,
     exports: Exports,
-    pools: Arc<GrantedPools>,
+    access: Arc<Access>,
     max_memory_bytes: usize,
 }
 
@@ -123,12 +129,12 @@ impl Template {
         runtime: &Runtime,
         module: &Arc<str>,
         component: &Component,
-        granted: Imports,
+        imports: &Imports,
         max_memory_bytes: usize,
     ) -> Result<Self, LinkError> {
         let exports = Exports::of(component)?;
         let mut linker = Linker::new(runtime.engine());
-        granted.link(&mut linker).map_err(LinkError::Mismatch)?;
+        imports.link(&mut linker).map_err(LinkError::Mismatch)?;
         let linked = linker
             .instantiate_pre(component)
             .map_err(LinkError::Mismatch)?;
@@ -137,14 +143,32 @@ impl Template {
             module: Arc::clone(module),
             linked,
             exports,
-            pools: Arc::new(HashMap::new()),
+            access: Arc::default(),
             max_memory_bytes,
         })
     }
 
-    /// Grants pools to instances made from now on.
-    pub(crate) fn grant(&mut self, pools: GrantedPools) {
-        self.pools = Arc::new(pools);
+    /// Grants to instances made from now on what they may reach.
+    pub(crate) fn grant(&mut self, access: Access) {
+        self.access = Arc::new(access);
+    }
+
+    /// Whether instances made from it may reach just this.
+    pub(crate) fn has_access(&self, access: &Access) -> bool {
+        let own = &self.access;
+        let same_pool = |(name, pool): (&String, &Option<Arc<dyn SqlPool>>)| match (
+            own.pools.get(name),
+            pool,
+        ) {
+            (Some(Some(own)), Some(pool)) => Arc::ptr_eq(own, pool),
+            (Some(None), None) => true,
+            _ => false,
+        };
+        own.grants == access.grants
+            && own.http_hosts == access.http_hosts
+            && Arc::ptr_eq(&own.memory, &access.memory)
+            && own.pools.len() == access.pools.len()
+            && access.pools.iter().all(same_pool)
     }
 
     /// A fresh instance with its rules.
@@ -206,7 +230,7 @@ impl Template {
         let host = Host::new(
             Arc::clone(&self.module),
             phase,
-            Arc::clone(&self.pools),
+            Arc::clone(&self.access),
             self.max_memory_bytes,
         );
         let mut store = Store::new(self.runtime.engine(), host);
@@ -256,8 +280,32 @@ impl Instance {
     ) -> Result<Vec<Settled>, GuestError> {
         set_deadline(&mut self.store, deadline);
         let call = self.handle.call_async(&mut self.store, (events, calls));
-        let (settled,) = self.runtime.in_guest(call).await?;
-        Ok(settled)
+        // A guest that computes ends at its deadline by itself; this ends one that
+        // waits for the host.
+        let limit = deadline + HOST_GRACE;
+        match tokio::time::timeout_at(limit.into(), self.runtime.in_guest(call)).await {
+            Ok(answered) => Ok(answered?.0),
+            Err(_) => Err(GuestError::Deadline),
+        }
+    }
+
+    /// A run of a batch begins, to which `hops` publishes of rules led.
+    pub(crate) fn begin(&mut self, journal: &mut Journal, hops: u8) {
+        let host = self.store.data_mut();
+        std::mem::swap(&mut host.journal, journal);
+        host.outbox.begin(hops);
+    }
+
+    /// It ended. Gives the journal back, and what the guest wants of the broker.
+    pub(crate) fn end(&mut self, journal: &mut Journal) -> Vec<BrokerCall> {
+        let host = self.store.data_mut();
+        std::mem::swap(&mut host.journal, journal);
+        std::mem::take(&mut host.outbox.calls)
+    }
+
+    /// Where its questions lie.
+    pub(crate) fn lookups(&self) -> Lookups {
+        self.store.data().outbox.lookups.clone()
     }
 }
 

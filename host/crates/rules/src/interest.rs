@@ -3,12 +3,25 @@
 
 use hookwire_broker::{Message, PublishFacts};
 use hookwire_mqtt::QoS;
+use hookwire_settings::hint;
+
+/// The words of a manifest.
+const WORDS: [&str; 6] = [
+    "payload",
+    "connection",
+    "qos>0",
+    "retain",
+    "payload-empty",
+    "payload-not-empty",
+];
 
 /// Which messages an action has to see, and whether it reads their payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interest {
     /// Whether `message.payload` is filled in.
     pub payload: bool,
+    /// Whether `client.connection` is filled in.
+    pub connection: bool,
     /// Which kinds of message it has to see.
     pub kinds: MessageKinds,
 }
@@ -18,6 +31,7 @@ impl Default for Interest {
     fn default() -> Self {
         Self {
             payload: false,
+            connection: false,
             kinds: MessageKinds::ALL,
         }
     }
@@ -33,11 +47,18 @@ impl Interest {
                     interest.payload = true;
                     continue;
                 }
+                "connection" => {
+                    interest.connection = true;
+                    continue;
+                }
                 "qos>0" => MessageKinds::where_bit(QOS_ABOVE_0, true),
                 "retain" => MessageKinds::where_bit(RETAIN, true),
                 "payload-empty" => MessageKinds::where_bit(PAYLOAD_EMPTY, true),
                 "payload-not-empty" => MessageKinds::where_bit(PAYLOAD_EMPTY, false),
-                other => return Err(format!("has the unknown interest {other:?}")),
+                other => {
+                    let hint = hint(other, WORDS);
+                    return Err(format!("has the unknown interest {other:?}; {hint}"));
+                }
             };
             interest.kinds = MessageKinds(interest.kinds.0 & kinds.0);
         }

@@ -1,25 +1,29 @@
 //! The queue of one lane: events of the clients pinned to it, in order.
 //!
 //! Most entries are ready when they come. An entry of a publish whose chain
-//! runs through several modules waits here for its turn, so that what its
-//! client does afterwards does not overtake it; other clients' entries do.
-//! Everything here belongs to one worker's thread.
+//! runs through several modules waits here for its turn, and one whose call
+//! failed and is tried again waits for its time, so that what its client does
+//! afterwards does not overtake it; other clients' entries do. Everything here
+//! belongs to one worker's thread.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+use std::time::Instant;
 
-use hookwire_broker::{ClientEvent, ClientInfo, Message, Ticket};
+use hookwire_broker::MAX_HOPS;
+use hookwire_driver::Fault;
 use rustc_hash::FxHashMap;
+use tokio::sync::oneshot;
 
 use crate::chain::{ChainEntry, Chains, Turn};
+use crate::instance::Instance;
+use crate::plan::{PlannedModule, RuleId};
 use crate::sets::{Set, Step};
-
-/// A client, as far as lanes know it: the hash that pins it.
-pub(crate) type ClientHash = u64;
+use crate::subject::{ClientHash, Publish, Subject};
 
 /// What is to be handed to a guest.
 pub(crate) struct Item {
@@ -30,43 +34,44 @@ pub(crate) struct Item {
     pub(crate) step: usize,
     /// The chain that goes on with the verdict, if there are more steps.
     pub(crate) chain: Option<ChainEntry>,
+    /// What is left of the step, if some of it has run.
+    pub(crate) rest: Option<Box<Rest>>,
+    /// For an event that is run again from disk: who wants to know.
+    pub(crate) replay: Option<Replay>,
+}
+
+/// Told how an event fared that was run again.
+pub(crate) type Replay = oneshot::Sender<Result<(), Fault>>;
+
+/// What is left to run of a step.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    pub(crate) rules: Vec<RuleId>,
+    /// Calls of these rules that failed.
+    pub(crate) attempts: u32,
+    /// When the first of them failed.
+    pub(crate) since: Instant,
+    /// When they run.
+    pub(crate) due: Instant,
 }
 
 impl Item {
-    fn payload_bytes(&self) -> usize {
-        match &self.subject {
-            Subject::Publish(publish) => publish.message.payload.len(),
-            Subject::Acked { message, .. } => message.payload.len(),
-            Subject::Client(_) => 0,
-        }
-    }
-
     pub(crate) fn step(&self) -> Option<&Step> {
         self.set.steps.get(self.step)
     }
-}
 
-/// What an event is about.
-pub(crate) enum Subject {
-    /// `message.publish`
-    Publish(Publish),
-    /// `message.acked`
-    Acked {
-        client: Arc<ClientInfo>,
-        message: Arc<Message>,
-    },
-    /// `client.*`
-    Client(ClientEvent),
-}
+    /// The rules to run.
+    pub(crate) fn rules(&self) -> &[RuleId] {
+        match &self.rest {
+            Some(rest) => &rest.rules,
+            None => self.step().map_or(&[], |step| &step.rules),
+        }
+    }
 
-/// A message that waits for its verdict.
-pub(crate) struct Publish {
-    pub(crate) ticket: Ticket,
-    pub(crate) message: Arc<Message>,
-    /// Whether it is no longer the message that was submitted.
-    pub(crate) replaced: bool,
-    /// Whether a rule has run on it.
-    pub(crate) is_seen: bool,
+    /// The module that they are in.
+    pub(crate) fn module(&self) -> Option<&Arc<PlannedModule>> {
+        self.set.plan.modules.get(self.step()?.module)
+    }
 }
 
 enum Entry {
@@ -87,24 +92,37 @@ impl Pressure {
     }
 }
 
+/// A module that a lane is going to serve, with an instance if there is one.
+pub(crate) struct Prepared {
+    pub(crate) module: Arc<PlannedModule>,
+    pub(crate) instance: Option<Instance>,
+}
+
 /// One lane's queue.
 pub(crate) struct Lane {
     queue: RefCell<VecDeque<Entry>>,
     /// Chained entries in the queue, ready or not.
     chained: Cell<usize>,
-    max_queued: usize,
+    /// Entries in the queue of which a part has run.
+    rests: Cell<usize>,
+    max_queued: Cell<usize>,
     is_full: Cell<bool>,
     pressure: Rc<Pressure>,
     scan: RefCell<Scan>,
     signal: Signal,
+    /// Whether a batch is being run.
+    pub(crate) is_running: Cell<bool>,
+    pub(crate) prepared: RefCell<Option<Prepared>>,
+    /// Lanes whose clients came to this one, and which have to be done first.
+    pub(crate) after: RefCell<Vec<Weak<Lane>>>,
 }
 
 /// Buffers of [`Lane::take`].
 #[derive(Default)]
 struct Scan {
     held: Vec<Entry>,
-    /// Clients with a held entry, and the first rule of the earliest.
-    blocked: FxHashMap<ClientHash, u16>,
+    /// Clients with a held entry, and where the earliest stands.
+    blocked: FxHashMap<ClientHash, Order>,
 }
 
 /// How much goes into one batch.
@@ -120,16 +138,51 @@ pub(crate) struct BatchBounds {
 /// entries that wait.
 const SCAN_BATCHES: usize = 4;
 
+/// What all items of a batch have in common.
+#[derive(Clone)]
+struct Common {
+    module: *const PlannedModule,
+    bounds: BatchBounds,
+    /// Whether publishes of rules led to them as often as is allowed: what such
+    /// a batch publishes is dropped, and nothing else may be in it.
+    is_last_hop: bool,
+}
+
+impl Common {
+    fn of(item: &Item) -> Option<Self> {
+        let module = item.module()?;
+        Some(Self {
+            module: Arc::as_ptr(module),
+            bounds: module.batch,
+            is_last_hop: is_last_hop(item),
+        })
+    }
+
+    fn has(&self, item: &Item) -> bool {
+        item.module()
+            .is_some_and(|module| Arc::as_ptr(module) == self.module)
+            && is_last_hop(item) == self.is_last_hop
+    }
+}
+
+fn is_last_hop(item: &Item) -> bool {
+    item.subject.hops() >= MAX_HOPS
+}
+
 impl Lane {
     pub(crate) fn new(max_queued: usize, pressure: Rc<Pressure>) -> Self {
         Self {
             queue: RefCell::default(),
             chained: Cell::default(),
-            max_queued,
+            rests: Cell::default(),
+            max_queued: Cell::new(max_queued),
             is_full: Cell::default(),
             pressure,
             scan: RefCell::default(),
             signal: Signal::default(),
+            is_running: Cell::default(),
+            prepared: RefCell::default(),
+            after: RefCell::default(),
         }
     }
 
@@ -140,13 +193,26 @@ impl Lane {
         self.signal.raise();
     }
 
+    /// Puts items whose calls are to be made again before everything else, in
+    /// the order given.
+    pub(crate) fn put_back(&self, items: impl DoubleEndedIterator<Item = Item>) {
+        let mut queue = self.queue.borrow_mut();
+        for item in items.rev() {
+            if item.rest.is_some() {
+                self.rests.set(self.rests.get() + 1);
+            }
+            queue.push_front(Entry::Ready(item));
+        }
+        self.note_length(queue.len());
+    }
+
     /// Keeps a place for a step whose turn has not come.
     pub(crate) fn reserve(&self, client: ClientHash, entry: ChainEntry) {
         self.chained.set(self.chained.get() + 1);
         self.append(Entry::Chained(client, entry));
     }
 
-    /// The turn of an entry has come.
+    /// The turn of an entry may have come, or the lane's module changes.
     pub(crate) fn notify(&self) {
         self.signal.raise();
     }
@@ -167,51 +233,60 @@ impl Lane {
         self.queue.borrow().is_empty()
     }
 
+    /// Whether everything that came here has run.
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_empty() && !self.is_running.get()
+    }
+
     pub(crate) fn has_room(&self) -> bool {
         !self.is_full.get()
     }
 
-    /// Moves ready items to `items`, as many as the bounds allow, and answers
-    /// whether the queue was at its bound and no longer is.
-    pub(crate) fn take(
-        &self,
-        chains: &mut Chains,
-        bounds: BatchBounds,
-        items: &mut Vec<Item>,
-    ) -> bool {
+    pub(crate) fn set_bound(&self, max_queued: usize) {
+        self.max_queued.set(max_queued);
+    }
+
+    /// When the first of the entries that wait for their time is due.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        if self.rests.get() == 0 {
+            return None;
+        }
+        let queue = self.queue.borrow();
+        let due = queue.iter().filter_map(|entry| match entry {
+            Entry::Ready(item) => item.rest.as_ref().map(|rest| rest.due),
+            Entry::Chained(..) => None,
+        });
+        due.min()
+    }
+
+    /// Moves ready items of one module to `items`, as many as its bounds allow,
+    /// and answers whether the queue was at its bound and no longer is.
+    pub(crate) fn take(&self, chains: &mut Chains, items: &mut Vec<Item>) -> bool {
         let mut queue = self.queue.borrow_mut();
-        if self.chained.get() == 0 {
-            let mut bytes = 0;
-            let within = queue.iter().take(bounds.events).take_while(|entry| {
-                let fits = bytes < bounds.payload_bytes;
-                bytes += entry.payload_bytes();
-                fits
-            });
-            let count = within.count();
-            items.extend(queue.drain(..count).filter_map(|entry| match entry {
-                Entry::Ready(item) => Some(item),
-                Entry::Chained(..) => None,
-            }));
+        if self.chained.get() == 0 && self.rests.get() == 0 {
+            take_ready(&mut queue, items);
         } else {
-            self.take_past_waiting(&mut queue, chains, bounds, items);
+            self.take_past_waiting(&mut queue, chains, items);
         }
         self.has_room_again(queue.len())
     }
 
-    /// Moves the publishes that are meant to `removed`, and answers as
-    /// [`Lane::take`] does.
+    /// Moves the publishes that are meant to `removed`, with the chains that end
+    /// with them, and answers as [`Lane::take`] does.
     pub(crate) fn remove(
         &self,
         is_meant: impl Fn(&Publish) -> bool,
-        removed: &mut Vec<Publish>,
+        removed: &mut Vec<(Publish, Option<ChainEntry>)>,
     ) -> bool {
         let mut queue = self.queue.borrow_mut();
         for entry in std::mem::take(&mut *queue) {
             match entry {
                 Entry::Ready(Item {
                     subject: Subject::Publish(publish),
+                    chain,
+                    rest: None,
                     ..
-                }) if is_meant(&publish) => removed.push(publish),
+                }) if is_meant(&publish) => removed.push((publish, chain)),
                 other => queue.push_back(other),
             }
         }
@@ -219,7 +294,7 @@ impl Lane {
     }
 
     fn has_room_again(&self, queued: usize) -> bool {
-        let has_room_again = self.is_full.get() && queued < self.max_queued;
+        let has_room_again = self.is_full.get() && queued < self.max_queued.get();
         if has_room_again {
             self.is_full.set(false);
             let full_lanes = self.pressure.full_lanes.get();
@@ -232,49 +307,58 @@ impl Lane {
         &self,
         queue: &mut VecDeque<Entry>,
         chains: &mut Chains,
-        bounds: BatchBounds,
         items: &mut Vec<Item>,
     ) {
-        let max = bounds.events;
+        let now = Instant::now();
         let mut bytes = 0;
+        let mut common: Option<Common> = None;
         let mut scan = self.scan.borrow_mut();
         let Scan { held, blocked } = &mut *scan;
-        for _ in 0..max.saturating_mul(SCAN_BATCHES) {
-            if items.len() >= max || bytes >= bounds.payload_bytes {
-                break;
-            }
-            let Some(entry) = queue.pop_front() else {
-                break;
-            };
+        let mut looked_at = 0;
+        while let Some(entry) = queue.pop_front() {
+            looked_at += 1;
             let (client, order) = (entry.client(), entry.order(chains));
             let is_blocked = blocked
                 .get(&client)
-                .is_some_and(|earliest| order.blocked_by(*earliest));
-            let entry = match entry {
-                _ if is_blocked => entry,
-                Entry::Ready(item) => {
-                    bytes += item.payload_bytes();
+                .is_some_and(|earliest| order.is_blocked_by(*earliest));
+            let taken = if is_blocked {
+                Err(entry)
+            } else {
+                self.ready(entry, chains, now)
+            };
+            let entry = match taken {
+                Ok(None) => continue,
+                Ok(Some(item)) => {
+                    let fits = match &common {
+                        Some(common) => common.has(&item) && bytes < common.bounds.payload_bytes,
+                        None => {
+                            common = Common::of(&item);
+                            common.is_some()
+                        }
+                    };
+                    if !fits {
+                        // It begins the next batch; its place is kept.
+                        self.rests
+                            .set(self.rests.get() + usize::from(item.rest.is_some()));
+                        queue.push_front(Entry::Ready(item));
+                        break;
+                    }
+                    bytes += item.subject.payload_bytes();
                     items.push(item);
+                    let max = common.as_ref().map_or(1, |common| common.bounds.events);
+                    if items.len() >= max || looked_at >= max.saturating_mul(SCAN_BATCHES) {
+                        break;
+                    }
                     continue;
                 }
-                Entry::Chained(client, chained) => match chains.take_turn(chained) {
-                    Turn::Now(turn) => {
-                        self.chained.set(self.chained.get().saturating_sub(1));
-                        let item = turn.into_item(client, chained);
-                        bytes += item.payload_bytes();
-                        items.push(item);
-                        continue;
-                    }
-                    Turn::Never => {
-                        self.chained.set(self.chained.get().saturating_sub(1));
-                        continue;
-                    }
-                    Turn::Later => Entry::Chained(client, chained),
-                },
+                Err(entry) => entry,
             };
-            let earliest = blocked.entry(client).or_insert(u16::MAX);
-            *earliest = (*earliest).min(order.blocks_from());
+            let earliest = blocked.entry(client).or_insert(order);
+            *earliest = earliest.earlier(order);
             held.push(entry);
+            if looked_at >= SCAN_BATCHES * MAX_SCANNED {
+                break;
+            }
         }
         for entry in held.drain(..).rev() {
             queue.push_front(entry);
@@ -282,50 +366,129 @@ impl Lane {
         blocked.clear();
     }
 
+    /// The item of an entry, if its time or turn has come; none where the turn
+    /// never comes.
+    fn ready(
+        &self,
+        entry: Entry,
+        chains: &mut Chains,
+        now: Instant,
+    ) -> Result<Option<Item>, Entry> {
+        match entry {
+            Entry::Ready(item) => match &item.rest {
+                Some(rest) if rest.due > now => Err(Entry::Ready(item)),
+                Some(_) => {
+                    self.rests.set(self.rests.get().saturating_sub(1));
+                    Ok(Some(item))
+                }
+                None => Ok(Some(item)),
+            },
+            Entry::Chained(client, chained) => match chains.take_turn(chained) {
+                Turn::Now(turn) => {
+                    self.chained.set(self.chained.get().saturating_sub(1));
+                    Ok(Some(turn.into_item(client, chained)))
+                }
+                Turn::Never => {
+                    self.chained.set(self.chained.get().saturating_sub(1));
+                    Ok(None)
+                }
+                Turn::Later => Err(Entry::Chained(client, chained)),
+            },
+        }
+    }
+
     fn append(&self, entry: Entry) {
         let mut queue = self.queue.borrow_mut();
         queue.push_back(entry);
-        if queue.len() >= self.max_queued && !self.is_full.replace(true) {
+        self.note_length(queue.len());
+    }
+
+    fn note_length(&self, queued: usize) {
+        if queued >= self.max_queued.get() && !self.is_full.replace(true) {
             let full_lanes = self.pressure.full_lanes.get();
             self.pressure.full_lanes.set(full_lanes + 1);
         }
     }
 }
 
+/// Entries that wait and are passed over in search of one that does not.
+const MAX_SCANNED: usize = 4096;
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        if self.is_full.get() {
+            let full_lanes = self.pressure.full_lanes.get();
+            self.pressure.full_lanes.set(full_lanes.saturating_sub(1));
+        }
+    }
+}
+
+/// The common case: nothing waits for anything.
+fn take_ready(queue: &mut VecDeque<Entry>, items: &mut Vec<Item>) {
+    let Some(Entry::Ready(first)) = queue.front() else {
+        return;
+    };
+    let Some(common) = Common::of(first) else {
+        return;
+    };
+    let mut bytes = 0;
+    let within = queue.iter().take(common.bounds.events).take_while(|entry| {
+        let Entry::Ready(item) = entry else {
+            return false;
+        };
+        let fits = bytes < common.bounds.payload_bytes && common.has(item);
+        bytes += item.subject.payload_bytes();
+        fits
+    });
+    let count = within.count();
+    items.extend(queue.drain(..count).filter_map(|entry| match entry {
+        Entry::Ready(item) => Some(item),
+        Entry::Chained(..) => None,
+    }));
+}
+
 /// Where an entry stands among those of its client. Each rule sees a client's
 /// publishes in order; so a later publish may overtake an earlier one that
-/// waits for a rule behind its own, as it does in the chain anyway. Events
-/// about the client overtake nothing, and nothing overtakes them.
-#[derive(Clone, Copy)]
+/// waits for a rule behind its own, as it does in the chain anyway. Everything
+/// else overtakes nothing, and nothing overtakes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
-    PublishAt(u16),
-    Event,
+    Publish { plan: u64, rule: RuleId },
+    Fixed,
 }
 
 impl Order {
-    fn blocked_by(self, earliest: u16) -> bool {
-        match self {
-            Self::PublishAt(rule) => earliest <= rule,
-            Self::Event => true,
+    fn is_blocked_by(self, earliest: Self) -> bool {
+        match (self, earliest) {
+            (
+                Self::Publish { plan, rule },
+                Self::Publish {
+                    plan: of_earliest,
+                    rule: earliest,
+                },
+            ) => plan != of_earliest || earliest <= rule,
+            _ => true,
         }
     }
 
-    fn blocks_from(self) -> u16 {
-        match self {
-            Self::PublishAt(rule) => rule,
-            Self::Event => 0,
+    fn earlier(self, other: Self) -> Self {
+        match (self, other) {
+            (
+                Self::Publish { plan, rule },
+                Self::Publish {
+                    plan: other_plan,
+                    rule: other,
+                },
+            ) if plan == other_plan => Self::Publish {
+                plan,
+                rule: rule.min(other),
+            },
+            _ => Self::Fixed,
         }
     }
 }
 
 impl Entry {
-    fn payload_bytes(&self) -> usize {
-        match self {
-            Self::Ready(item) => item.payload_bytes(),
-            Self::Chained(..) => 0,
-        }
-    }
-
     fn client(&self) -> ClientHash {
         match self {
             Self::Ready(item) => item.client,
@@ -336,15 +499,21 @@ impl Entry {
     fn order(&self, chains: &Chains) -> Order {
         match self {
             Self::Ready(item) => match &item.subject {
-                Subject::Publish(_) => Order::PublishAt(first_rule(&item.set, item.step)),
-                Subject::Acked { .. } | Subject::Client(_) => Order::Event,
+                Subject::Publish(_) if item.rest.is_none() => Order::Publish {
+                    plan: item.set.plan.number,
+                    rule: first_rule(&item.set, item.step),
+                },
+                _ => Order::Fixed,
             },
-            Self::Chained(_, entry) => Order::PublishAt(chains.first_rule(*entry)),
+            Self::Chained(_, entry) => match chains.place(*entry) {
+                Some((plan, rule)) => Order::Publish { plan, rule },
+                None => Order::Publish { plan: 0, rule: 0 },
+            },
         }
     }
 }
 
-pub(crate) fn first_rule(set: &Set, step: usize) -> u16 {
+pub(crate) fn first_rule(set: &Set, step: usize) -> RuleId {
     let step = set.steps.get(step);
     step.and_then(|step| step.rules.first())
         .copied()

@@ -1,10 +1,14 @@
 //! From the bytes of a file to a module that can be bound: checked, compiled,
 //! described.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::Component;
+
+use crate::cache::Compiled;
 
 use crate::engine::Runtime;
 use crate::grant::Imports;
@@ -51,10 +55,38 @@ pub enum LoadFailure {
     NoThread(#[source] std::io::Error),
 }
 
+/// The hash of a component's bytes: what a module is, whatever it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ContentHash([u8; 32]);
+
+impl ContentHash {
+    /// Of a component's bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ContentHash {
+    /// The first 12 hexadecimal digits, as people compare them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .take(6)
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// A compiled module and what it says of itself.
 #[derive(Clone)]
 pub struct LoadedModule {
     pub(crate) name: Arc<str>,
+    pub(crate) hash: ContentHash,
+    pub(crate) compiled: Compiled,
     pub(crate) component: Component,
     pub(crate) imports: Imports,
     pub(crate) manifest: Arc<Manifest>,
@@ -65,6 +97,21 @@ impl LoadedModule {
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// Hash of the component it was loaded from.
+    #[must_use]
+    pub fn hash(&self) -> ContentHash {
+        self.hash
+    }
+
+    /// How long compiling took; none when it was found compiled.
+    #[must_use]
+    pub fn compile_time(&self) -> Option<Duration> {
+        match self.compiled {
+            Compiled::Now(took) => Some(took),
+            Compiled::Before => None,
+        }
     }
 }
 
@@ -97,15 +144,19 @@ impl Runtime {
         max_memory_bytes: usize,
     ) -> Result<LoadedModule, LoadFailure> {
         check_is_component(bytes)?;
-        let component = Component::from_binary(self.engine(), bytes)
+        let hash = ContentHash::of(bytes);
+        let (component, compiled) = self
+            .compile(hash, bytes)
             .map_err(|error| LoadFailure::Compile(format!("{error:#}")))?;
         let imports = Imports::of(&component).map_err(LoadFailure::Imports)?;
         let name: Arc<str> = name.into();
-        let template = Template::new(self, &name, &component, imports, max_memory_bytes)?;
+        let template = Template::new(self, &name, &component, &imports, max_memory_bytes)?;
         let manifest = run_to_end(|| template.describe()).map_err(LoadFailure::NoThread)??;
         let manifest = Manifest::read(manifest).map_err(LoadFailure::Manifest)?;
         Ok(LoadedModule {
             name,
+            hash,
+            compiled,
             component,
             imports,
             manifest: Arc::new(manifest),

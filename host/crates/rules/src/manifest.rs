@@ -2,49 +2,11 @@
 //! what they need to see, and their options.
 
 use hookwire_bindings::wit::exports::hookwire::rule::actions as wit;
+use hookwire_broker::Hook;
+use hookwire_settings::hint;
 
 use crate::interest::Interest;
 use crate::options::{OptionKind, OptionSpec};
-
-/// A hook of the broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Hook {
-    /// `client.connected`
-    ClientConnected,
-    /// `client.disconnected`
-    ClientDisconnected,
-    /// `message.publish`
-    MessagePublish,
-    /// `message.acked`
-    MessageAcked,
-}
-
-impl Hook {
-    /// Every hook.
-    pub const ALL: [Self; 4] = [
-        Self::ClientConnected,
-        Self::ClientDisconnected,
-        Self::MessagePublish,
-        Self::MessageAcked,
-    ];
-
-    /// Its name, as rules and manifests write it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ClientConnected => "client.connected",
-            Self::ClientDisconnected => "client.disconnected",
-            Self::MessagePublish => "message.publish",
-            Self::MessageAcked => "message.acked",
-        }
-    }
-
-    /// The hook of that name.
-    #[must_use]
-    pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|hook| hook.name() == name)
-    }
-}
 
 /// What kind of pool an action uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +98,10 @@ fn read_action(action: wit::Action, problems: &mut Vec<String>) -> Action {
     for word in &action.hooks {
         match Hook::by_name(word) {
             Some(hook) => hooks.push(hook),
-            None => problem(format!("names the unknown hook {word:?}")),
+            None => {
+                let hint = hint(word, Hook::ALL.map(Hook::name));
+                problem(format!("names the unknown hook {word:?}; {hint}"));
+            }
         }
     }
     if action.hooks.is_empty() {
@@ -164,6 +129,7 @@ fn read_action(action: wit::Action, problems: &mut Vec<String>) -> Action {
                 name: option.name,
                 kind,
                 required: option.required,
+                default: option.default,
                 help: option.help,
             }),
             None => problem(format!(
@@ -227,9 +193,11 @@ mod tests {
         assert_eq!(
             read(vec![odd, action("twin"), action("twin")]).unwrap_err(),
             [
-                "action \"odd\" names the unknown hook \"message.eaten\"",
+                "action \"odd\" names the unknown hook \"message.eaten\"; did you mean \
+                 \"message.acked\"?",
                 "action \"odd\" names the unknown pool kind \"graph\"",
-                "action \"odd\" has the unknown interest \"colour\"",
+                "action \"odd\" has the unknown interest \"colour\"; there is payload, connection, \
+                 qos>0, retain, payload-empty, payload-not-empty",
                 "action \"odd\" has option \"depth\" of the unknown kind \"fathoms\"",
                 "action \"twin\" is there twice",
             ]

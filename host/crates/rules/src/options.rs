@@ -20,6 +20,19 @@ pub enum OptionKind {
 }
 
 impl OptionKind {
+    /// Its name, as manifests write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::Duration => "duration",
+            Self::List => "list",
+        }
+    }
+
     pub(crate) fn by_name(name: &str) -> Option<Self> {
         Some(match name {
             "string" => Self::String,
@@ -71,6 +84,8 @@ pub struct OptionSpec {
     pub kind: OptionKind,
     /// Whether a rule must set it.
     pub required: bool,
+    /// Its default, as JSON text.
+    pub default: Option<String>,
     /// One line for the reader of a configuration.
     pub help: String,
 }

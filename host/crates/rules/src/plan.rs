@@ -6,14 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookwire_bindings::wit::exports::hookwire::rule::actions::Setting;
+use hookwire_broker::Hook;
 use hookwire_driver::SqlPool;
-use hookwire_mqtt::TopicFilter;
+use hookwire_mqtt::{TopicFilter, TopicName};
 use hookwire_settings::OnError;
 
+use crate::breaker::Breaker;
+use crate::class::Class;
 use crate::instance::Template;
 use crate::interest::Interest;
 use crate::lane::BatchBounds;
-use crate::manifest::Hook;
+use crate::loader::ContentHash;
 use crate::stats::{ModuleCounters, ModuleStats, RuleCounters, RuleStats};
 
 /// A pool that was opened, under the interface that guests use it by.
@@ -30,36 +33,65 @@ pub(crate) type RuleId = u16;
 
 /// Rules bound to modules, ready for [`crate::WorkerRules`].
 pub struct Plan {
-    pub(crate) modules: Vec<PlannedModule>,
-    pub(crate) rules: Arc<Rules>,
+    /// Above that of the plan it follows.
+    pub(crate) number: u64,
+    pub(crate) modules: Vec<Arc<PlannedModule>>,
+    pub(crate) rules: Rules,
 }
 
 /// The rules of a plan, by number.
 #[derive(Default)]
 pub(crate) struct Rules(Vec<PlannedRule>);
 
+/// A module with its rules. A plan that changes neither takes it over from the
+/// one before, and with it the instances that run.
 pub(crate) struct PlannedModule {
     pub(crate) name: Arc<str>,
+    pub(crate) hash: ContentHash,
+    /// How often the module or its rules have changed.
+    pub(crate) generation: u64,
     pub(crate) template: Template,
     pub(crate) setting: Setting,
-    pub(crate) lanes: usize,
+    pub(crate) bounds: ModuleBounds,
     pub(crate) batch: BatchBounds,
+    /// By [`Class::index`]: whether it has rules there.
+    pub(crate) classes: [bool; Class::ALL.len()],
+    pub(crate) counters: Arc<ModuleCounters>,
+}
+
+/// What a module's block sets beside its grants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ModuleBounds {
+    pub(crate) lanes: usize,
+    pub(crate) max_batch: usize,
     pub(crate) max_queued_events: usize,
     pub(crate) deadline: Duration,
-    pub(crate) counters: ModuleCounters,
+    pub(crate) max_memory_bytes: usize,
 }
 
 pub(crate) struct PlannedRule {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// Index into the plan's modules.
     pub(crate) module: usize,
+    /// Its number among the module's own, as the module knows it.
+    pub(crate) number: u32,
     pub(crate) action: String,
     pub(crate) hook: Hook,
     pub(crate) filter: TopicFilter,
     pub(crate) interest: Interest,
     pub(crate) stores: bool,
     pub(crate) on_error: OnError,
-    pub(crate) counters: RuleCounters,
+    /// How long a call is tried again that may succeed later.
+    pub(crate) retry_for: Duration,
+    pub(crate) counters: Arc<RuleCounters>,
+    pub(crate) breaker: Arc<Breaker>,
+}
+
+impl PlannedModule {
+    /// How long one call may take, store calls included.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.bounds.deadline
+    }
 }
 
 impl PlannedRule {
@@ -70,22 +102,28 @@ impl PlannedRule {
 }
 
 impl Plan {
+    /// A plan without modules and rules.
+    #[must_use]
+    pub fn empty() -> Arc<Self> {
+        Arc::new(Self {
+            number: 0,
+            modules: Vec::new(),
+            rules: Rules::default(),
+        })
+    }
+
     /// What each rule has done so far, in the order in which rules run.
     #[must_use]
     pub fn stats(&self) -> Vec<RuleStats> {
         let stats = self.rules.iter().map(|rule| {
-            let [calls, events, errors] = rule.counters.read();
+            let module = self.modules.get(rule.module);
             RuleStats {
-                rule: rule.name.clone(),
-                module: self
-                    .modules
-                    .get(rule.module)
-                    .map(|module| module.name.to_string())
-                    .unwrap_or_default(),
+                rule: rule.name.to_string(),
+                module: module.map_or(String::new(), |module| module.name.to_string()),
                 action: rule.action.clone(),
-                calls,
-                events,
-                errors,
+                hook: rule.hook,
+                breaker_is_open: rule.breaker.is_open(),
+                ..rule.counters.read()
             }
         });
         stats.collect()
@@ -94,11 +132,17 @@ impl Plan {
     /// What each module has done so far.
     #[must_use]
     pub fn module_stats(&self) -> Vec<ModuleStats> {
-        let stats = self
-            .modules
-            .iter()
-            .map(|module| module.counters.read(&module.name));
+        let stats = self.modules.iter().map(|module| ModuleStats {
+            module: module.name.to_string(),
+            generation: module.generation,
+            hash: module.hash.to_string(),
+            ..module.counters.read()
+        });
         stats.collect()
+    }
+
+    pub(crate) fn module(&self, name: &str) -> Option<&Arc<PlannedModule>> {
+        self.modules.iter().find(|module| &*module.name == name)
     }
 }
 
@@ -116,6 +160,28 @@ impl Rules {
         let start = self.0.partition_point(|rule| rule.hook < hook);
         let end = self.0.partition_point(|rule| rule.hook <= hook);
         place(start)..place(end)
+    }
+
+    /// Those that match a topic.
+    pub(crate) fn matching(&self, hook: Hook, topic: TopicName<'_>) -> Vec<RuleId> {
+        self.select(hook, |rule| rule.filter.matches(topic))
+    }
+
+    /// Those that have to see a subscription. Who decides about one sees it also
+    /// where only some of its topics are theirs.
+    pub(crate) fn matching_filter(&self, hook: Hook, filter: &TopicFilter) -> Vec<RuleId> {
+        self.select(hook, |rule| {
+            if hook.is_decision() {
+                rule.filter.overlaps(filter)
+            } else {
+                rule.filter.covers(filter)
+            }
+        })
+    }
+
+    fn select(&self, hook: Hook, is_meant: impl Fn(&PlannedRule) -> bool) -> Vec<RuleId> {
+        let matches = |id: &RuleId| self.get(*id).is_some_and(&is_meant);
+        self.chain(hook).filter(matches).collect()
     }
 
     pub(crate) fn get(&self, id: RuleId) -> Option<&PlannedRule> {

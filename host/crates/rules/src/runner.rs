@@ -2,46 +2,63 @@
 //! settles the answer, and makes a fresh instance when the old one was lost.
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use hookwire_driver::{Fault, FaultKind};
+use hookwire_bindings::wit::exports::hookwire::rule::actions::{Call, Settled};
 
-use crate::batch::{Batch, Texts};
+use crate::batch::Batch;
 use crate::instance::{GuestError, Instance, StartError};
-use crate::lane::Lane;
+use crate::isolate;
+use crate::journal::Journal;
+use crate::lane::{Item, Lane, Prepared};
+use crate::outbox;
 use crate::plan::PlannedModule;
 use crate::settle::Settler;
 use crate::throttle::Throttle;
+use crate::view::Texts;
 use crate::worker::Worker;
 
 /// Lines a lane writes in a second about instances that are lost.
 const LOST_LINES_PER_SECOND: u32 = 2;
+/// How often a lane looks whether those before it are done.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
-/// Runs a lane until its task is dropped.
-pub(crate) async fn run_lane(worker: Rc<Worker>, module: usize, lane: Rc<Lane>) {
-    let plan = std::sync::Arc::clone(&worker.plan);
-    let Some(module) = plan.modules.get(module) else {
-        return;
-    };
+/// Runs a lane until nothing can come to it any more.
+pub(crate) async fn run_lane(worker: Rc<Worker>, lane: Rc<Lane>) {
+    while lane.after.borrow().iter().any(|before| {
+        before
+            .upgrade()
+            .is_some_and(|before: Rc<Lane>| !before.is_done())
+    }) {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    lane.after.take();
     let mut runner = Runner {
         worker: &worker,
-        module,
-        instance: None,
+        lane: &lane,
+        serving: None,
+        journal: Journal::default(),
         settler: Settler::new(),
         log: Throttle::per_second(LOST_LINES_PER_SECOND),
     };
-    // The first event should not wait for it; what goes wrong here is told
-    // with the first batch.
-    runner.instance = module.template.start(&module.setting).await.ok();
     let mut batch = Batch::default();
     loop {
-        worker.take(&lane, module.batch, &mut batch.items);
+        worker.take(&lane, &mut batch.items);
         if batch.items.is_empty() {
-            lane.notified().await;
+            if lane.is_empty() {
+                runner.warm_up().await;
+            }
+            if Rc::strong_count(&lane) == 1 && lane.is_empty() {
+                return;
+            }
+            runner.wait().await;
             continue;
         }
+        lane.is_running.set(true);
         runner.run(&mut batch).await;
-        if worker.has_decided() {
+        lane.is_running.set(false);
+        if worker.has_results() {
             worker.wake_core();
         }
         if !lane.is_empty() {
@@ -51,84 +68,186 @@ pub(crate) async fn run_lane(worker: Rc<Worker>, module: usize, lane: Rc<Lane>) 
     }
 }
 
-struct Runner<'a> {
-    worker: &'a Worker,
-    module: &'a PlannedModule,
+/// The module that a lane serves, with its instance unless that was lost.
+struct Serving {
+    module: Arc<PlannedModule>,
     instance: Option<Instance>,
-    settler: Settler,
+}
+
+pub(crate) struct Runner<'a> {
+    pub(crate) worker: &'a Worker,
+    lane: &'a Lane,
+    serving: Option<Serving>,
+    /// What stores answered in the batch that runs.
+    pub(crate) journal: Journal,
+    pub(crate) settler: Settler,
     log: Throttle,
 }
 
 impl Runner<'_> {
-    async fn run(&mut self, batch: &mut Batch) {
-        let rules = &self.worker.plan.rules;
-        batch.plan_calls(rules);
-        let mut instance = match self.fresh_instance().await {
-            Ok(instance) => instance,
-            Err(error) => {
-                self.module.counters.failed_to_start();
-                self.say_lost(batch, "does not start", &error.to_string(), "");
-                let fault = lost("host:start", "the module does not start");
-                return self.settler.settle_lost(self.worker, batch, &fault);
-            }
-        };
-        self.module.counters.handled(batch.items.len());
-        for (rule, events) in batch.runs() {
-            if let Some(rule) = rules.get(rule) {
-                rule.counters.ran(events);
+    async fn wait(&self) {
+        match self.lane.next_due() {
+            None => self.lane.notified().await,
+            Some(due) => {
+                // Cancel-safe: a signal that was raised stays raised until taken.
+                tokio::select! {
+                    () = self.lane.notified() => {}
+                    () = tokio::time::sleep_until(due.into()) => {}
+                }
             }
         }
-        let answer = {
-            let texts = Texts::of_items(&batch.items);
-            let events = batch.events(&texts);
-            let deadline = Instant::now() + self.module.deadline;
-            instance.handle(&events, &batch.calls, deadline).await
+    }
+
+    /// With nothing to do, goes over to the module that comes next, so that its
+    /// first event finds an instance. What goes wrong here is told with that.
+    async fn warm_up(&mut self) {
+        let prepared = self.lane.prepared.take();
+        if let Some(Prepared { module, instance }) = prepared {
+            let instance = match instance {
+                Some(instance) => Some(instance),
+                None => module.template.start(&module.setting).await.ok(),
+            };
+            self.serving = Some(Serving { module, instance });
+        }
+    }
+
+    async fn run(&mut self, batch: &mut Batch) {
+        let Some(module) = batch.items.first().and_then(Item::module).cloned() else {
+            batch.items.clear();
+            return;
         };
+        batch.plan_calls(Instant::now(), &self.worker.house);
+        self.serve(&module);
+        self.journal.clear();
+        let answer = if batch.calls.is_empty() {
+            Vec::new()
+        } else {
+            module.counters.handled(batch.items.len());
+            let began = Instant::now();
+            let answer = self.call_all(&module, batch).await;
+            let took = began.elapsed();
+            batch.each_run(|rule, events| rule.counters.ran(events, took));
+            answer
+        };
+        self.settler.judge(batch, answer);
+        if !self.settler.written().is_empty() {
+            self.write_down(batch).await;
+        }
+        self.settler.finish(self.worker, self.lane, batch);
+    }
+
+    /// Makes `module` the one that is served: between two batches, the old
+    /// instance makes way for the new.
+    fn serve(&mut self, module: &Arc<PlannedModule>) {
+        let serves = |serving: &Serving| Arc::ptr_eq(&serving.module, module);
+        if self.serving.as_ref().is_some_and(serves) {
+            return;
+        }
+        let mut prepared = self.lane.prepared.borrow_mut();
+        let is_prepared = prepared
+            .as_ref()
+            .is_some_and(|prepared| Arc::ptr_eq(&prepared.module, module));
+        let instance = if is_prepared { prepared.take() } else { None };
+        self.serving = Some(Serving {
+            module: Arc::clone(module),
+            instance: instance.and_then(|prepared| prepared.instance),
+        });
+    }
+
+    async fn call_all(&mut self, module: &Arc<PlannedModule>, batch: &Batch) -> Vec<Settled> {
+        let deadline = Instant::now() + module.deadline();
+        match self.call(module, batch, &batch.calls, deadline).await {
+            Ok(answer) => {
+                batch.each_run(|rule, _| rule.breaker.came_back());
+                answer
+            }
+            Err(lost) => isolate::find_poison(self, module, batch, lost).await,
+        }
+    }
+
+    /// Makes calls of a batch, all of it or a part.
+    pub(crate) async fn call(
+        &mut self,
+        module: &Arc<PlannedModule>,
+        batch: &Batch,
+        calls: &[Call],
+        deadline: Instant,
+    ) -> Result<Vec<Settled>, Lost> {
+        let mut instance = self.instance(module).await.map_err(Lost::Start)?;
+        instance.begin(&mut self.journal, batch.hops());
+        let is_whole = calls.len() == batch.calls.len();
+        let answer = {
+            let texts = Texts::of(batch.items.iter().map(|item| &item.subject), &batch.needs);
+            let events: Vec<_> = (0..)
+                .zip(batch.items.iter().zip(&batch.needs))
+                .map(|(number, (item, needs))| {
+                    if is_whole || is_called(calls, number) {
+                        texts.event(number, &item.subject, *needs)
+                    } else {
+                        hookwire_bindings::event::Event::Other(&[])
+                    }
+                })
+                .collect();
+            let lookups = instance.lookups();
+            let call = instance.handle(&events, calls, deadline);
+            outbox::forwarding_lookups(self.worker, lookups, call).await
+        };
+        let calls_of_broker = instance.end(&mut self.journal);
+        if answer.is_ok() {
+            self.journal.run_ended();
+        } else {
+            self.journal.run_was_lost();
+        }
         match answer {
             Ok(settled) => {
-                self.instance = Some(instance);
-                self.settler.settle(self.worker, batch, settled);
+                if !calls_of_broker.is_empty() {
+                    self.worker.put_down(calls_of_broker.into_iter());
+                }
+                if let Some(serving) = &mut self.serving {
+                    serving.instance = Some(instance);
+                }
+                Ok(settled)
             }
-            Err(error) => self.settle_trap(batch, &error),
+            Err(error) => Err(Lost::Guest(error)),
         }
     }
 
-    async fn fresh_instance(&mut self) -> Result<Instance, StartError> {
-        match self.instance.take() {
+    async fn instance(&mut self, module: &PlannedModule) -> Result<Instance, StartError> {
+        match self
+            .serving
+            .as_mut()
+            .and_then(|serving| serving.instance.take())
+        {
             Some(instance) => Ok(instance),
-            None => self.module.template.start(&self.module.setting).await,
+            None => module.template.start(&module.setting).await,
         }
     }
 
-    /// The instance is gone, and what it did before is not known.
-    fn settle_trap(&mut self, batch: &mut Batch, error: &GuestError) {
-        let fault = match error {
-            GuestError::Deadline => {
-                self.module.counters.trapped(true);
-                self.say_lost(batch, "was stopped", "its deadline passed", "");
-                lost("host:deadline", "the module was stopped at its deadline")
-            }
-            GuestError::Trap { cause, backtrace } => {
-                self.module.counters.trapped(false);
-                self.say_lost(batch, "trapped", cause, backtrace);
-                lost("host:trap", "the module trapped")
-            }
-        };
-        self.settler.settle_lost(self.worker, batch, &fault);
-    }
-
-    fn say_lost(&mut self, batch: &Batch, what: &str, cause: &str, backtrace: &str) {
+    /// Says in the log that an instance is gone.
+    pub(crate) fn say_lost(&mut self, module: &PlannedModule, batch: &Batch, lost: &Lost) {
+        match lost {
+            Lost::Start(_) => module.counters.failed_to_start(),
+            Lost::Guest(GuestError::Deadline) => module.counters.trapped(true),
+            Lost::Guest(GuestError::Trap { .. }) => module.counters.trapped(false),
+        }
         let Some(pass) = self.log.pass(Instant::now()) else {
             return;
         };
-        let mut rules: Vec<&str> = batch
-            .runs()
-            .filter_map(|(rule, _)| self.worker.plan.rules.get(rule))
-            .map(|rule| &*rule.name)
-            .collect();
+        let mut rules: Vec<String> = Vec::new();
+        batch.each_run(|rule, _| rules.push(rule.name.to_string()));
         rules.dedup();
+        let (what, cause, backtrace) = match lost {
+            Lost::Start(error) => ("does not start", error.to_string(), ""),
+            Lost::Guest(GuestError::Deadline) => {
+                ("was stopped", "its deadline passed".to_owned(), "")
+            }
+            Lost::Guest(GuestError::Trap { cause, backtrace }) => {
+                ("trapped", cause.clone(), backtrace.as_str())
+            }
+        };
         tracing::error!(
-            module = &*self.module.name,
+            module = &*module.name,
+            generation = module.generation,
             rules = rules.join(", "),
             events = batch.items.len(),
             lines_not_shown = pass.held_back,
@@ -136,13 +255,31 @@ impl Runner<'_> {
             "the module {what}: {cause}",
         );
     }
+
+    /// Writes down what was spooled and what died, before anybody is told.
+    async fn write_down(&mut self, batch: &Batch) {
+        if let Err(fault) = self.worker.house.write(batch, self.settler.written()).await {
+            tracing::error!(
+                code = fault.code,
+                "cannot write down events: {}",
+                fault.message
+            );
+            self.settler.not_written(batch, &fault);
+        }
+    }
 }
 
-fn lost(code: &str, message: &str) -> Fault {
-    Fault {
-        kind: FaultKind::Other,
-        code: code.to_owned(),
-        message: message.to_owned(),
-        retryable: true,
-    }
+/// Why a call came to nothing.
+#[derive(Debug)]
+pub(crate) enum Lost {
+    /// No instance could be made.
+    Start(StartError),
+    /// The instance is gone, and what it did before is known by the journal
+    /// alone.
+    Guest(GuestError),
+}
+
+fn is_called(calls: &[Call], event: usize) -> bool {
+    let mut called = calls.iter().map(|call| call.event as usize);
+    called.any(|called| called == event)
 }

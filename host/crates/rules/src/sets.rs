@@ -8,18 +8,23 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hookwire_broker::{Message, RuleSet};
-use hookwire_mqtt::TopicName;
+use hookwire_broker::{Hook, RuleSet};
+use hookwire_mqtt::{TopicFilter, TopicName};
 use rustc_hash::FxHashMap;
 
 use crate::interest::{MessageKind, MessageKinds};
-use crate::manifest::Hook;
-use crate::plan::{PlannedRule, RuleId, Rules};
+use crate::lane_group::Lanes;
+use crate::plan::{Plan, PlannedRule, RuleId};
+use crate::subject::Subject;
 
 const MAX_SETS: usize = 4096;
 
 /// Rules of one hook that run on one event, one call into a guest after another.
 pub(crate) struct Set {
+    pub(crate) plan: Arc<Plan>,
+    /// The lanes of the plan's modules on this worker.
+    pub(crate) lanes: Rc<Lanes>,
+    pub(crate) hook: Hook,
     pub(crate) steps: Box<[Step]>,
     /// Messages that any of the rules has to see.
     pub(crate) kinds: MessageKinds,
@@ -28,9 +33,6 @@ pub(crate) struct Set {
 }
 
 /// Consecutive rules of one module: one call.
-///
-/// On `message.publish` a rule that may change the message is a step of its
-/// own, so that the rule behind it sees what it made of the message.
 pub(crate) struct Step {
     pub(crate) module: usize,
     pub(crate) rules: Box<[RuleId]>,
@@ -38,38 +40,50 @@ pub(crate) struct Step {
 }
 
 impl Set {
-    fn of(rules: &Rules, ids: &[RuleId], asks_filters: bool) -> Self {
+    pub(crate) fn of(
+        plan: &Arc<Plan>,
+        lanes: &Rc<Lanes>,
+        hook: Hook,
+        ids: &[RuleId],
+        asks_filters: bool,
+    ) -> Self {
         let same_step = |left: &RuleId, right: &RuleId| {
             matches!(
-                (rules.get(*left), rules.get(*right)),
-                (Some(left), Some(right)) if share_a_call(left, right)
+                (plan.rules.get(*left), plan.rules.get(*right)),
+                (Some(left), Some(right)) if left.module == right.module
             )
         };
         let steps: Box<[Step]> = ids
             .chunk_by(same_step)
-            .map(|ids| Step::of(rules, ids))
+            .map(|ids| Step::of(plan, ids))
             .collect();
         let kinds = steps
             .iter()
             .fold(MessageKinds::NONE, |kinds, step| kinds.union(step.kinds));
         Self {
+            plan: Arc::clone(plan),
+            lanes: Rc::clone(lanes),
+            hook,
             steps,
             kinds,
             asks_filters,
         }
     }
 
-    /// The first step from number `from` on that has to see the message.
-    pub(crate) fn next_step(&self, rules: &Rules, from: usize, message: &Message) -> Option<usize> {
-        let kind = MessageKind::from(message);
+    /// The first step from number `from` on that has to see the subject.
+    pub(crate) fn next_step(&self, from: usize, subject: &Subject) -> Option<usize> {
+        let Some(message) = subject.message() else {
+            return Some(from).filter(|step| *step < self.steps.len());
+        };
+        let kind = MessageKind::from(&**message);
         let has_to_see = |step: &Step| {
             step.kinds.contain(kind)
                 && (!self.asks_filters
                     || step
                         .rules
                         .iter()
-                        .filter_map(|id| rules.get(*id))
-                        .any(|rule| self.runs(rule, kind, message)))
+                        .filter_map(|id| self.plan.rules.get(*id))
+                        .any(|rule| self.runs(rule, subject)))
         };
         let mut steps = self.steps.iter().enumerate().skip(from);
         steps
@@ -77,22 +91,20 @@ impl Set {
             .map(|(number, _)| number)
     }
 
-    /// Whether a rule of the set runs on a message of that kind.
-    pub(crate) fn runs(&self, rule: &PlannedRule, kind: MessageKind, message: &Message) -> bool {
-        rule.interest.kinds.contain(kind)
+    /// Whether a rule of the set runs on a subject.
+    pub(crate) fn runs(&self, rule: &PlannedRule, subject: &Subject) -> bool {
+        let Some(message) = subject.message() else {
+            return true;
+        };
+        rule.interest.kinds.contain(MessageKind::from(&**message))
             && (!self.asks_filters
                 || TopicName::new(&message.topic).is_ok_and(|topic| rule.filter.matches(topic)))
     }
 }
 
-fn share_a_call(left: &PlannedRule, right: &PlannedRule) -> bool {
-    let changes = left.hook == Hook::MessagePublish && !left.stores;
-    left.module == right.module && !changes
-}
-
 impl Step {
-    fn of(rules: &Rules, ids: &[RuleId]) -> Self {
-        let planned = || ids.iter().filter_map(|id| rules.get(*id));
+    fn of(plan: &Plan, ids: &[RuleId]) -> Self {
+        let planned = || ids.iter().filter_map(|id| plan.rules.get(*id));
         Self {
             module: planned().next().map_or(usize::MAX, |rule| rule.module),
             rules: ids.into(),
@@ -103,29 +115,37 @@ impl Step {
     }
 }
 
-/// The sets of one worker.
+/// The sets of one worker, for one plan.
 pub(crate) struct Sets {
-    rules: Arc<Rules>,
+    plan: Arc<Plan>,
+    lanes: Rc<Lanes>,
     numbers: FxHashMap<Box<[RuleId]>, u32>,
     /// The first is the empty one, [`RuleSet::NONE`].
     sets: Vec<Rc<Set>>,
-    /// All rules of a hook: for client hooks, and for topics beyond the bound.
-    whole: [(Hook, u32); Hook::ALL.len()],
+    /// All rules of a hook: for hooks without a topic, and beyond the bound.
+    whole: [u32; Hook::ALL.len()],
 }
 
 impl Sets {
-    pub(crate) fn new(rules: Arc<Rules>) -> Self {
-        let mut sets = vec![Rc::new(Set::of(&rules, &[], false))];
+    pub(crate) fn new(plan: Arc<Plan>, lanes: Rc<Lanes>) -> Self {
+        let mut sets = vec![Rc::new(Set::of(
+            &plan,
+            &lanes,
+            Hook::MessagePublish,
+            &[],
+            false,
+        ))];
         let whole = Hook::ALL.map(|hook| {
-            let ids: Vec<RuleId> = rules.chain(hook).collect();
+            let ids: Vec<RuleId> = plan.rules.chain(hook).collect();
             if ids.is_empty() {
-                return (hook, 0);
+                return 0;
             }
-            sets.push(Rc::new(Set::of(&rules, &ids, true)));
-            (hook, last_number(&sets))
+            sets.push(Rc::new(Set::of(&plan, &lanes, hook, &ids, true)));
+            last_number(&sets)
         });
         Self {
-            rules,
+            plan,
+            lanes,
             numbers: FxHashMap::default(),
             sets,
             whole,
@@ -138,57 +158,58 @@ impl Sets {
 
     /// All rules of a hook, for events without a topic.
     pub(crate) fn whole(&self, hook: Hook) -> RuleSet {
-        let found = self.whole.iter().find(|(known, _)| *known == hook);
-        found.map_or(RuleSet::NONE, |(_, number)| RuleSet(*number))
+        let found = Hook::ALL.iter().position(|known| *known == hook);
+        let number = found.and_then(|place| self.whole.get(place));
+        number.map_or(RuleSet::NONE, |number| RuleSet(*number))
     }
 
     /// The rules of a hook that match a topic.
     pub(crate) fn matching(&mut self, hook: Hook, topic: TopicName<'_>) -> RuleSet {
-        let ids = self.matching_rules(hook, topic, None);
-        if let Some(number) = self.known(&ids) {
+        let ids = self.plan.rules.matching(hook, topic);
+        self.number_of(hook, ids)
+            .unwrap_or_else(|| self.whole(hook))
+    }
+
+    /// The rules of a hook that have to see a subscription.
+    pub(crate) fn matching_filter(&mut self, hook: Hook, filter: &TopicFilter) -> Rc<Set> {
+        let ids = self.plan.rules.matching_filter(hook, filter);
+        self.set_of(hook, ids)
+    }
+
+    /// As [`Sets::matching_filter`], by number.
+    pub(crate) fn number_of_filter(&mut self, hook: Hook, filter: &TopicFilter) -> RuleSet {
+        let ids = self.plan.rules.matching_filter(hook, filter);
+        if let Some(number) = self.number_of(hook, ids.clone()) {
             return number;
         }
-        if self.sets.len() >= MAX_SETS {
-            return self.whole(hook);
-        }
-        self.intern(ids).1
+        // Nobody asks filters of subscriptions again, so this one stays.
+        self.intern(hook, ids).1
     }
 
-    /// The rules of a hook behind rule `done` that match a topic: what is left
-    /// to run when a rule has changed the topic.
-    pub(crate) fn left(&mut self, hook: Hook, topic: TopicName<'_>, done: RuleId) -> Rc<Set> {
-        let ids = self.matching_rules(hook, topic, Some(done));
-        let known = self.known(&ids).and_then(|number| self.get(number));
-        match known {
-            Some(set) => Rc::clone(set),
-            None if self.sets.len() >= MAX_SETS => Rc::new(Set::of(&self.rules, &ids, false)),
-            None => self.intern(ids).0,
+    /// A set of just these rules.
+    pub(crate) fn set_of(&mut self, hook: Hook, ids: Vec<RuleId>) -> Rc<Set> {
+        match self
+            .number_of(hook, ids.clone())
+            .map(|number| self.get(number))
+        {
+            Some(Some(set)) => Rc::clone(set),
+            _ => Rc::new(Set::of(&self.plan, &self.lanes, hook, &ids, false)),
         }
     }
 
-    fn matching_rules(
-        &self,
-        hook: Hook,
-        topic: TopicName<'_>,
-        done: Option<RuleId>,
-    ) -> Vec<RuleId> {
-        let matches = |id: &RuleId| {
-            let rule = self.rules.get(*id);
-            done.is_none_or(|done| *id > done)
-                && rule.is_some_and(|rule| rule.filter.matches(topic))
-        };
-        self.rules.chain(hook).filter(matches).collect()
-    }
-
-    fn known(&self, ids: &[RuleId]) -> Option<RuleSet> {
+    /// None beyond the bound.
+    fn number_of(&mut self, hook: Hook, ids: Vec<RuleId>) -> Option<RuleSet> {
         if ids.is_empty() {
             return Some(RuleSet::NONE);
         }
-        self.numbers.get(ids).map(|number| RuleSet(*number))
+        if let Some(number) = self.numbers.get(&*ids) {
+            return Some(RuleSet(*number));
+        }
+        (self.sets.len() < MAX_SETS).then(|| self.intern(hook, ids).1)
     }
 
-    fn intern(&mut self, ids: Vec<RuleId>) -> (Rc<Set>, RuleSet) {
-        let set = Rc::new(Set::of(&self.rules, &ids, false));
+    fn intern(&mut self, hook: Hook, ids: Vec<RuleId>) -> (Rc<Set>, RuleSet) {
+        let set = Rc::new(Set::of(&self.plan, &self.lanes, hook, &ids, false));
         self.sets.push(Rc::clone(&set));
         let number = last_number(&self.sets);
         self.numbers.insert(ids.into(), number);
@@ -203,35 +224,51 @@ fn last_number(sets: &[Rc<Set>]) -> u32 {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use hookwire_broker::MessageId;
-    use hookwire_mqtt::{QoS, TopicFilter};
+    use hookwire_broker::{Message, MessageId, Ticket};
+    use hookwire_mqtt::QoS;
     use hookwire_settings::OnError;
 
     use super::*;
     use crate::interest::Interest;
-    use crate::stats::RuleCounters;
+    use crate::plan::Rules;
+    use crate::subject::Publish;
 
     fn rule(module: usize, filter: &str, stores: bool, interest: &[&str]) -> PlannedRule {
         let words: Vec<String> = interest.iter().map(|&word| word.to_owned()).collect();
         PlannedRule {
-            name: String::new(),
+            name: "".into(),
             module,
+            number: 0,
             action: String::new(),
             hook: Hook::MessagePublish,
             filter: TopicFilter::new(filter).unwrap(),
             interest: Interest::read(&words).unwrap(),
             stores,
             on_error: OnError::Deny,
-            counters: RuleCounters::default(),
+            retry_for: std::time::Duration::ZERO,
+            counters: Arc::default(),
+            breaker: Arc::default(),
         }
+    }
+
+    fn plan(rules: Vec<PlannedRule>) -> Arc<Plan> {
+        Arc::new(Plan {
+            number: 1,
+            modules: Vec::new(),
+            rules: Rules::new(rules),
+        })
+    }
+
+    fn sets(plan: &Arc<Plan>) -> Sets {
+        Sets::new(Arc::clone(plan), Rc::default())
     }
 
     fn topic(name: &str) -> TopicName<'_> {
         TopicName::new(name).unwrap()
     }
 
-    fn message(name: &str, qos: QoS) -> Message {
-        Message {
+    fn message(name: &str, qos: QoS) -> Subject {
+        let message = Message {
             id: MessageId::MIN,
             topic: name.into(),
             payload: Bytes::from_static(b"x"),
@@ -242,7 +279,16 @@ mod tests {
             expires_at_ms: Message::NEVER,
             properties: Bytes::new(),
             hops: 0,
-        }
+        };
+        Subject::Publish(Publish {
+            ticket: Ticket {
+                key: 0,
+                sequence: 0,
+            },
+            message: Arc::new(message),
+            replaced: false,
+            is_seen: false,
+        })
     }
 
     fn steps(set: &Set) -> Vec<(usize, Vec<RuleId>)> {
@@ -253,27 +299,23 @@ mod tests {
     }
 
     #[test]
-    fn storing_rules_run_last_and_share_a_call() {
-        let rules = Rules::new(vec![
+    fn storing_rules_run_last_and_neighbours_share_a_call() {
+        let plan = plan(vec![
             rule(0, "#", true, &[]),
             rule(1, "#", false, &[]),
             rule(0, "#", true, &[]),
             rule(1, "#", false, &[]),
         ]);
-        let mut sets = Sets::new(Arc::new(rules));
+        let mut sets = sets(&plan);
         let number = sets.matching(Hook::MessagePublish, topic("a"));
         let set = sets.get(number).unwrap();
-        assert_eq!(
-            steps(set),
-            [(1, vec![0]), (1, vec![1]), (0, vec![2, 3])],
-            "rules that may change the message have a call of their own"
-        );
+        assert_eq!(steps(set), [(1, vec![0, 1]), (0, vec![2, 3])]);
     }
 
     #[test]
     fn topics_with_the_same_rules_share_a_set() {
-        let rules = Rules::new(vec![rule(0, "a/#", true, &[]), rule(0, "+/b", true, &[])]);
-        let mut sets = Sets::new(Arc::new(rules));
+        let plan = plan(vec![rule(0, "a/#", true, &[]), rule(0, "+/b", true, &[])]);
+        let mut sets = sets(&plan);
         let mut of = |name| sets.matching(Hook::MessagePublish, topic(name));
         assert_eq!(of("a/c"), of("a/d/e"));
         assert_ne!(of("a/b"), of("a/c"));
@@ -283,15 +325,14 @@ mod tests {
 
     #[test]
     fn steps_that_need_not_see_a_message_are_passed_over() {
-        let rules = Rules::new(vec![
+        let plan = plan(vec![
             rule(0, "#", false, &["retain"]),
             rule(1, "#", false, &["qos>0"]),
         ]);
-        let rules = Arc::new(rules);
-        let mut sets = Sets::new(Arc::clone(&rules));
+        let mut sets = sets(&plan);
         let number = sets.matching(Hook::MessagePublish, topic("a"));
         let set = sets.get(number).unwrap();
-        let next = |from, qos| set.next_step(&rules, from, &message("a", qos));
+        let next = |from, qos| set.next_step(from, &message("a", qos));
         assert_eq!(next(0, QoS::AtLeastOnce), Some(1));
         assert_eq!(next(2, QoS::AtLeastOnce), None);
         assert_eq!(next(0, QoS::AtMostOnce), None);
@@ -301,9 +342,12 @@ mod tests {
     fn beyond_the_bound_filters_are_asked_each_time() {
         // Fourteen levels that match or not: more combinations than sets.
         let levels = |level: usize| "+/".repeat(level) + "x/" + &"+/".repeat(13 - level) + "end";
-        let rules = (0..14).map(|level| rule(0, &levels(level), true, &[]));
-        let rules = Arc::new(Rules::new(rules.collect()));
-        let mut sets = Sets::new(Arc::clone(&rules));
+        let plan = plan(
+            (0..14)
+                .map(|level| rule(0, &levels(level), true, &[]))
+                .collect(),
+        );
+        let mut sets = sets(&plan);
         let name = |bits: u32| {
             let level = |level: u32| if bits >> level & 1 == 1 { "x/" } else { "y/" };
             (0..14).map(level).collect::<String>() + "end"
@@ -313,34 +357,36 @@ mod tests {
             let number = sets.matching(Hook::MessagePublish, topic(&name));
             let set = Rc::clone(sets.get(number).unwrap());
             let message = message(&name, QoS::AtMostOnce);
-            let runs = rules
+            let runs = plan
+                .rules
                 .chain(Hook::MessagePublish)
                 .filter(|id| set.steps.iter().any(|step| step.rules.contains(id)))
-                .filter_map(|id| rules.get(id))
-                .filter(|rule| set.runs(rule, MessageKind::from(&message), &message));
+                .filter_map(|id| plan.rules.get(id))
+                .filter(|rule| set.runs(rule, &message));
             assert_eq!(runs.count(), bits.count_ones() as usize, "{name}");
-            assert_eq!(
-                set.next_step(&rules, 0, &message).is_some(),
-                bits != 0,
-                "{name}"
-            );
+            assert_eq!(set.next_step(0, &message).is_some(), bits != 0, "{name}");
         }
         assert_eq!(sets.sets.len(), MAX_SETS);
     }
 
     #[test]
-    fn what_is_left_after_a_change_of_topic() {
-        let rules = Rules::new(vec![
-            rule(0, "a", false, &[]),
-            rule(0, "b", false, &[]),
-            rule(1, "b", true, &[]),
-        ]);
-        let mut sets = Sets::new(Arc::new(rules));
-        let left = |sets: &mut Sets, name, done| {
-            steps(&sets.left(Hook::MessagePublish, topic(name), done))
+    fn who_decides_about_a_subscription_sees_what_overlaps() {
+        let on = |hook, filter| PlannedRule {
+            hook,
+            ..rule(0, filter, false, &[])
         };
-        assert_eq!(left(&mut sets, "b", 0), [(0, vec![1]), (1, vec![2])]);
-        assert_eq!(left(&mut sets, "b", 1), [(1, vec![2])]);
-        assert_eq!(left(&mut sets, "a", 0), []);
+        let plan = plan(vec![
+            on(Hook::ClientSubscribe, "secret/#"),
+            on(Hook::SessionSubscribed, "secret/#"),
+        ]);
+        let mut sets = sets(&plan);
+        let mut count = |hook, filter: &str| {
+            let filter = TopicFilter::new(filter).unwrap();
+            sets.matching_filter(hook, &filter).steps.len()
+        };
+        assert_eq!(count(Hook::ClientSubscribe, "#"), 1);
+        assert_eq!(count(Hook::ClientSubscribe, "public/#"), 0);
+        assert_eq!(count(Hook::SessionSubscribed, "#"), 0);
+        assert_eq!(count(Hook::SessionSubscribed, "$share/g/secret/+"), 1);
     }
 }

@@ -2,8 +2,11 @@
 //! the counters once a batch.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
-/// What one rule has done since the plan was bound.
+use hookwire_broker::Hook;
+
+/// What one rule has done since the broker started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleStats {
     /// Name of the rule.
@@ -12,12 +15,31 @@ pub struct RuleStats {
     pub module: String,
     /// Its action.
     pub action: String,
+    /// Its hook.
+    pub hook: Hook,
     /// Calls into the guest that it was part of.
     pub calls: u64,
     /// Events it ran on.
     pub events: u64,
     /// Events on which it failed.
     pub errors: u64,
+    /// Events on which it brought its module down.
+    pub lost: u64,
+    /// Whether it is held back for that.
+    pub breaker_is_open: bool,
+    /// How long calls took that it was part of.
+    pub latency: Histogram,
+    /// Events in one such call.
+    pub batch: Histogram,
+}
+
+/// How often values were up to a bound and above the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Histogram {
+    /// Upper bounds and counts, ascending; the last bound is the highest.
+    pub buckets: Vec<(u64, u64)>,
+    /// Sum of the values.
+    pub sum: u64,
 }
 
 /// What one module has done since the plan was bound.
@@ -25,6 +47,10 @@ pub struct RuleStats {
 pub struct ModuleStats {
     /// Name of the module.
     pub module: String,
+    /// How often it or its rules have changed.
+    pub generation: u64,
+    /// Hash of its component.
+    pub hash: String,
     /// Batches handed over.
     pub handle_calls: u64,
     /// Events in them.
@@ -39,26 +65,79 @@ pub struct ModuleStats {
     pub max_batch_seen: u64,
 }
 
+/// Powers of two that are told apart: up to 2^23, which is 8 s in microseconds.
+const POWERS: usize = 24;
+
 #[derive(Debug, Default)]
 pub(crate) struct RuleCounters {
     calls: AtomicU64,
     events: AtomicU64,
     errors: AtomicU64,
+    lost: AtomicU64,
+    latency_us: Powers,
+    batch: Powers,
+}
+
+/// Counts by power of two.
+#[derive(Debug, Default)]
+struct Powers {
+    counts: [AtomicU64; POWERS],
+    sum: AtomicU64,
+}
+
+impl Powers {
+    fn count(&self, value: u64) {
+        let power = usize::try_from(value.max(1).next_power_of_two().trailing_zeros());
+        let place = power.unwrap_or(usize::MAX).min(POWERS - 1);
+        if let Some(count) = self.counts.get(place) {
+            count.fetch_add(1, Relaxed);
+        }
+        self.sum.fetch_add(value, Relaxed);
+    }
+
+    fn read(&self) -> Histogram {
+        let counts = self.counts.iter().enumerate();
+        Histogram {
+            buckets: counts
+                .map(|(power, count)| (1 << power, count.load(Relaxed)))
+                .collect(),
+            sum: self.sum.load(Relaxed),
+        }
+    }
 }
 
 impl RuleCounters {
-    pub(crate) fn ran(&self, events: usize) {
+    pub(crate) fn ran(&self, events: usize, took: Duration) {
         self.calls.fetch_add(1, Relaxed);
         self.events.fetch_add(events as u64, Relaxed);
+        self.batch.count(events as u64);
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.latency_us.count(took);
     }
 
     pub(crate) fn failed(&self) {
         self.errors.fetch_add(1, Relaxed);
     }
 
-    /// Calls, events, errors.
-    pub(crate) fn read(&self) -> [u64; 3] {
-        [&self.calls, &self.events, &self.errors].map(|counter| counter.load(Relaxed))
+    pub(crate) fn lost(&self) {
+        self.lost.fetch_add(1, Relaxed);
+    }
+
+    /// What is counted; names are the caller's to fill in.
+    pub(crate) fn read(&self) -> RuleStats {
+        RuleStats {
+            rule: String::new(),
+            module: String::new(),
+            action: String::new(),
+            hook: Hook::MessagePublish,
+            calls: self.calls.load(Relaxed),
+            events: self.events.load(Relaxed),
+            errors: self.errors.load(Relaxed),
+            lost: self.lost.load(Relaxed),
+            breaker_is_open: false,
+            latency: self.latency_us.read(),
+            batch: self.batch.read(),
+        }
     }
 }
 
@@ -89,9 +168,12 @@ impl ModuleCounters {
         self.failed_starts.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn read(&self, module: &str) -> ModuleStats {
+    /// What is counted; names are the caller's to fill in.
+    pub(crate) fn read(&self) -> ModuleStats {
         ModuleStats {
-            module: module.to_owned(),
+            module: String::new(),
+            generation: 0,
+            hash: String::new(),
             handle_calls: self.handle_calls.load(Relaxed),
             events: self.events.load(Relaxed),
             traps: self.traps.load(Relaxed),

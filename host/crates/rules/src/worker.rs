@@ -1,39 +1,52 @@
-//! The rules of one worker: its lanes, the publishes in them, and the verdicts
-//! on their way back. Shared by the core's port and the lanes' tasks, all on
-//! one thread.
+//! The rules of one worker: its lanes, what is in them, and the verdicts and
+//! answers on their way back. Shared by the core's port and the lanes' tasks,
+//! all on one thread.
 
 use std::cell::{Cell, RefCell};
 use std::collections::hash_map::Entry;
-use std::hash::Hasher;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use hookwire_broker::{Decided, Refusal, Verdict};
+use hookwire_broker::{Answered, BrokerCall, Decided, Hook, Refusal, RuleSet, Verdict};
+use hookwire_driver::{Fault, FaultKind};
 use hookwire_mqtt::{ReasonCode, TopicName};
-use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::answer;
 use crate::chain::Chains;
-use crate::lane::{BatchBounds, ClientHash, Item, Lane, Pressure, Publish, Subject};
-use crate::manifest::Hook;
-use crate::plan::Plan;
+use crate::class::Class;
+use crate::host::fault;
+use crate::house::House;
+use crate::lane::{Item, Lane, Pressure, Replay};
+use crate::lane_group::Lanes;
+use crate::plan::{Plan, RuleId};
 use crate::sets::{Set, Sets};
+use crate::subject::{Asked, ClientHash, Publish, Subject, client_hash};
 
 pub(crate) struct Worker {
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) sets: RefCell<Sets>,
+    pub(crate) house: Arc<House>,
+    current: RefCell<Current>,
     chains: RefCell<Chains>,
-    /// By module, then by place.
-    lanes: Vec<Vec<Rc<Lane>>>,
-    pressure: Rc<Pressure>,
+    pub(crate) pressure: Rc<Pressure>,
     decided: RefCell<Vec<Decided>>,
+    answers: RefCell<Vec<Answered>>,
+    calls: RefCell<Vec<BrokerCall>>,
     waker: RefCell<Option<Waker>>,
-    /// Publishes whose verdict was not taken, and events that did not run.
+    /// Publishes and questions whose answer was not taken, and events that did
+    /// not run.
     outstanding: Cell<usize>,
     waiting: RefCell<Waiting>,
 }
 
-/// Clients with `client.*` events that did not run. The last of a connection
+/// The plan that new events run by.
+struct Current {
+    plan: Arc<Plan>,
+    lanes: Rc<Lanes>,
+    sets: Sets,
+}
+
+/// Clients with events about them that did not run. The last of a connection
 /// comes behind everything else of it, so nothing else has to be counted.
 #[derive(Default)]
 struct Waiting {
@@ -60,47 +73,75 @@ impl Waiting {
     }
 }
 
-/// What became of a publish in one step.
+/// What became of a subject in one step.
 pub(crate) enum StepEnd {
     /// It goes on, as it is in the item.
     GoesOn,
-    /// It goes on under another topic.
-    TopicChanged,
-    /// It goes no further.
+    /// It was changed: the rules behind this one are looked for again.
+    Changed(RuleId),
+    /// The publish goes no further.
     Ended(Verdict),
+    /// The question is answered.
+    Answered(hookwire_broker::Answer),
+    /// The event, run again from disk, failed again.
+    Lost(Fault),
 }
 
 impl Worker {
-    pub(crate) fn new(plan: Arc<Plan>) -> Self {
-        let pressure = Rc::new(Pressure::default());
-        let lanes = plan.modules.iter().map(|module| {
-            let lane = |_| Rc::new(Lane::new(module.max_queued_events, Rc::clone(&pressure)));
-            (0..module.lanes).map(lane).collect()
-        });
+    pub(crate) fn new(plan: Arc<Plan>, house: Arc<House>) -> Self {
+        let lanes = Rc::new(Lanes::new());
         Self {
-            lanes: lanes.collect(),
-            sets: RefCell::new(Sets::new(Arc::clone(&plan.rules))),
+            house,
+            current: RefCell::new(Current {
+                sets: Sets::new(Arc::clone(&plan), Rc::clone(&lanes)),
+                plan,
+                lanes,
+            }),
             chains: RefCell::default(),
-            pressure,
+            pressure: Rc::default(),
             decided: RefCell::default(),
+            answers: RefCell::default(),
+            calls: RefCell::default(),
             waker: RefCell::default(),
             outstanding: Cell::default(),
             waiting: RefCell::default(),
-            plan,
         }
     }
 
-    /// Every lane, with the number of its module.
-    pub(crate) fn lanes(&self) -> impl Iterator<Item = (usize, &Rc<Lane>)> {
-        let of_modules = self.lanes.iter().enumerate();
-        of_modules.flat_map(|(module, lanes)| lanes.iter().map(move |lane| (module, lane)))
+    /// New events run by this plan, in these lanes.
+    pub(crate) fn adopt(&self, plan: Arc<Plan>, lanes: Rc<Lanes>) {
+        self.current.replace(Current {
+            sets: Sets::new(Arc::clone(&plan), Rc::clone(&lanes)),
+            plan,
+            lanes,
+        });
     }
 
-    fn lane(&self, module: usize, client: ClientHash) -> &Lane {
-        let lanes = &self.lanes[module];
-        // The upper half of the hash, because workers are chosen by hash too.
-        let place = ((client >> 32) * lanes.len() as u64) >> 32;
-        &lanes[place as usize]
+    pub(crate) fn current_lanes(&self) -> Rc<Lanes> {
+        Rc::clone(&self.current.borrow().lanes)
+    }
+
+    pub(crate) fn with_sets<T>(&self, ask: impl FnOnce(&mut Sets) -> T) -> T {
+        ask(&mut self.current.borrow_mut().sets)
+    }
+
+    pub(crate) fn set(&self, set: RuleSet) -> Option<Rc<Set>> {
+        self.current.borrow().sets.get(set).map(Rc::clone)
+    }
+
+    /// Every lane that new events go to.
+    fn lanes(&self) -> Vec<Rc<Lane>> {
+        let lanes = self.current_lanes();
+        let groups = lanes.iter().flatten().flatten();
+        groups
+            .flat_map(|group| group.lanes.iter().map(Rc::clone))
+            .collect()
+    }
+
+    fn lane_of(set: &Set, step: usize, client: ClientHash) -> Option<&Rc<Lane>> {
+        let module = set.steps.get(step)?.module;
+        let group = set.lanes.get(module)?.get(Class::of(set.hook).index())?;
+        group.as_ref()?.of(client)
     }
 
     pub(crate) fn has_room(&self, clientid: &str) -> bool {
@@ -108,7 +149,9 @@ impl Worker {
             return true;
         }
         let client = client_hash(clientid);
-        (0..self.lanes.len()).all(|module| self.lane(module, client).has_room())
+        let current = self.current.borrow();
+        let mut groups = current.lanes.iter().flatten().flatten();
+        groups.all(|group| group.of(client).is_none_or(|lane| lane.has_room()))
     }
 
     pub(crate) fn may_connect(&self, clientid: &str) -> bool {
@@ -124,17 +167,29 @@ impl Worker {
 
     /// Answers the publishes of a ticket key that no rule has seen, unrun.
     pub(crate) fn abandon(&self, key: u64) {
-        let mut unseen = Vec::new();
+        let mut removed = Vec::new();
         let is_meant = |publish: &Publish| publish.ticket.key == key && !publish.is_seen;
         let mut has_room_again = false;
-        for (_, lane) in self.lanes() {
-            has_room_again |= lane.remove(is_meant, &mut unseen);
+        let lanes = self.lanes();
+        for lane in &lanes {
+            has_room_again |= lane.remove(is_meant, &mut removed);
+        }
+        let mut unseen = Vec::new();
+        let mut chains = self.chains.borrow_mut();
+        let mut ends_chains = false;
+        for (publish, chain) in removed {
+            if let Some(chain) = chain {
+                chains.end(chain);
+                ends_chains = true;
+            }
+            unseen.push(publish);
         }
         let waiting = unseen.len();
-        self.chains.borrow_mut().remove(is_meant, &mut unseen);
-        if unseen.len() > waiting {
+        chains.remove(is_meant, &mut unseen);
+        drop(chains);
+        if ends_chains || unseen.len() > waiting {
             // Their places in the lanes are void.
-            for (_, lane) in self.lanes() {
+            for lane in &lanes {
                 lane.notify();
             }
         }
@@ -157,27 +212,34 @@ impl Worker {
     pub(crate) fn submit_publish(&self, publish: Publish, set: Rc<Set>) {
         let client = client_hash(&publish.message.sender);
         self.outstanding.set(self.outstanding.get() + 1);
-        if !self.enter(publish, set, 0, client) {
+        if !self.enter(publish, set, client) {
             self.wake_core();
         }
     }
 
-    /// Puts a publish into the lanes it has to visit, from step `from` on.
-    /// `false`: into none, and it is decided.
-    fn enter(&self, publish: Publish, set: Rc<Set>, from: usize, client: ClientHash) -> bool {
-        let rules = &self.plan.rules;
-        let Some(first) = set.next_step(rules, from, &publish.message) else {
+    /// Puts a publish into the lanes it has to visit. `false`: into none, and it
+    /// is decided.
+    fn enter(&self, publish: Publish, set: Rc<Set>, client: ClientHash) -> bool {
+        let subject = Subject::Publish(publish);
+        let first = set.next_step(0, &subject);
+        let Subject::Publish(publish) = subject else {
+            return false;
+        };
+        let lane = first.and_then(|first| Some((first, Self::lane_of(&set, first, client)?)));
+        let Some((first, lane)) = lane else {
             self.finish(publish, None);
             return false;
         };
-        let module = set.steps[first].module;
+        let lane = Rc::clone(lane);
         if first + 1 == set.steps.len() {
-            self.lane(module, client).push(Item {
+            lane.push(Item {
                 client,
                 subject: Subject::Publish(publish),
                 set,
                 step: first,
                 chain: None,
+                rest: None,
+                replay: None,
             });
             return true;
         }
@@ -185,43 +247,65 @@ impl Worker {
             .chains
             .borrow_mut()
             .begin(publish, Rc::clone(&set), first);
-        for (number, step) in set.steps.iter().enumerate().skip(first) {
-            self.lane(step.module, client)
-                .reserve(client, begun.at(number));
+        for number in first..set.steps.len() {
+            if let Some(lane) = Self::lane_of(&set, number, client) {
+                lane.reserve(client, begun.at(number));
+            }
         }
-        self.lane(module, client).notify();
+        lane.notify();
         true
     }
 
-    /// Takes a publish on after one of its steps has run.
-    pub(crate) fn step_ended(&self, item: Item, end: StepEnd) {
+    /// Takes a subject on after one of its steps has run.
+    pub(crate) fn step_ended(&self, mut item: Item, end: StepEnd) {
+        if let Some(replay) = item.replay.take() {
+            let fared = match end {
+                StepEnd::Lost(fault) => Err(fault),
+                _ => Ok(()),
+            };
+            // Who asked may be gone.
+            return drop(replay.send(fared));
+        }
+        match item.subject {
+            Subject::Publish(_) => self.publish_step_ended(item, end),
+            Subject::Asked(_) => self.question_step_ended(item, end),
+            _ => {
+                let outstanding = self.outstanding.get();
+                self.outstanding.set(outstanding.saturating_sub(1));
+                if is_about_client(&item.subject) && self.waiting.borrow_mut().end(item.client) {
+                    self.wake_core();
+                }
+            }
+        }
+    }
+
+    fn publish_step_ended(&self, item: Item, end: StepEnd) {
         let Item {
             client,
-            subject,
+            mut subject,
             set,
             step,
             chain,
+            ..
         } = item;
-        let Subject::Publish(mut publish) = subject else {
-            self.outstanding
-                .set(self.outstanding.get().saturating_sub(1));
-            if matches!(subject, Subject::Client(_)) && self.waiting.borrow_mut().end(client) {
-                self.wake_core();
-            }
-            return;
-        };
-        publish.is_seen = true;
-        let rules = &self.plan.rules;
+        if let Subject::Publish(publish) = &mut subject {
+            publish.is_seen = true;
+        }
         let next = match &end {
-            StepEnd::GoesOn => set.next_step(rules, step + 1, &publish.message),
-            StepEnd::TopicChanged | StepEnd::Ended(_) => None,
+            StepEnd::GoesOn => set.next_step(step + 1, &subject),
+            _ => None,
+        };
+        let Subject::Publish(publish) = subject else {
+            return;
         };
         // Steps that are passed over hold others up in their lanes until they
         // are looked at, so those lanes are told as well.
         if let Some(entry) = chain {
             let passed = next.map_or(set.steps.len(), |next| next + 1);
-            for step in set.steps.iter().take(passed).skip(step + 1) {
-                self.lane(step.module, client).notify();
+            for step in step + 1..passed {
+                if let Some(lane) = Self::lane_of(&set, step, client) {
+                    lane.notify();
+                }
             }
             if let Some(next) = next {
                 return self.chains.borrow_mut().go_on(entry, publish, next);
@@ -230,20 +314,28 @@ impl Worker {
         }
         match end {
             StepEnd::Ended(verdict) => self.finish(publish, Some(verdict)),
-            StepEnd::GoesOn => self.finish(publish, None),
-            StepEnd::TopicChanged => {
-                let done = set.steps[step].rules.last().copied().unwrap_or_default();
-                match TopicName::new(&publish.message.topic) {
-                    Ok(topic) => {
-                        let left = self
-                            .sets
-                            .borrow_mut()
-                            .left(Hook::MessagePublish, topic, done);
-                        self.enter(publish, left, 0, client);
-                    }
-                    Err(_) => self.finish(publish, None),
-                }
+            StepEnd::GoesOn | StepEnd::Answered(_) | StepEnd::Lost(_) => {
+                self.finish(publish, None);
             }
+            StepEnd::Changed(done) => match TopicName::new(&publish.message.topic) {
+                Ok(topic) => {
+                    let ids = set.plan.rules.matching(Hook::MessagePublish, topic);
+                    let left = self.set_behind(&set, ids, done);
+                    self.enter(publish, left, client);
+                }
+                Err(_) => self.finish(publish, None),
+            },
+        }
+    }
+
+    /// The rules of `ids` behind rule `done`, of the same plan as `set`.
+    fn set_behind(&self, set: &Set, mut ids: Vec<RuleId>, done: RuleId) -> Rc<Set> {
+        ids.retain(|id| *id > done);
+        let mut current = self.current.borrow_mut();
+        if Arc::ptr_eq(&set.plan, &current.plan) {
+            current.sets.set_of(set.hook, ids)
+        } else {
+            Rc::new(Set::of(&set.plan, &set.lanes, set.hook, &ids, false))
         }
     }
 
@@ -261,46 +353,129 @@ impl Worker {
         });
     }
 
+    /// Puts a question to the rules of a set, one step after the other.
+    pub(crate) fn ask(&self, asked: Asked, set: Rc<Set>) {
+        self.outstanding.set(self.outstanding.get() + 1);
+        if !self.put(Box::new(asked), set, 0) {
+            self.wake_core();
+        }
+    }
+
+    /// `false`: there is no step to put it to, and it is answered.
+    fn put(&self, asked: Box<Asked>, set: Rc<Set>, from: usize) -> bool {
+        let subject = Subject::Asked(asked);
+        let client = client_hash(subject.clientid());
+        let step = set.next_step(from, &subject);
+        let lane =
+            step.and_then(|step| Some((step, Rc::clone(Self::lane_of(&set, step, client)?))));
+        match (lane, subject) {
+            (Some((step, lane)), subject) => {
+                lane.push(Item {
+                    client,
+                    subject,
+                    set,
+                    step,
+                    chain: None,
+                    rest: None,
+                    replay: None,
+                });
+                true
+            }
+            (None, Subject::Asked(asked)) => {
+                let ticket = asked.ticket;
+                let answer = answer::at_the_end(*asked);
+                self.answers.borrow_mut().push(Answered { ticket, answer });
+                false
+            }
+            (None, _) => false,
+        }
+    }
+
+    fn question_step_ended(&self, item: Item, end: StepEnd) {
+        let Item {
+            subject, set, step, ..
+        } = item;
+        let Subject::Asked(asked) = subject else {
+            return;
+        };
+        match end {
+            StepEnd::GoesOn | StepEnd::Ended(_) | StepEnd::Lost(_) => {
+                self.put(asked, set, step + 1);
+            }
+            StepEnd::Changed(done) => {
+                let ids = answer::matching(&set.plan.rules, set.hook, &asked.question);
+                let left = self.set_behind(&set, ids, done);
+                self.put(asked, left, 0);
+            }
+            StepEnd::Answered(answer) => {
+                let ticket = asked.ticket;
+                self.answers.borrow_mut().push(Answered { ticket, answer });
+            }
+        }
+    }
+
     /// Runs the steps of a set over an event that nothing waits for. Every
     /// module gets it at once, so that it keeps its place among the events of
     /// its client in each.
-    pub(crate) fn submit_event(
-        &self,
-        clientid: &str,
-        set: &Rc<Set>,
-        subject: impl Fn() -> Subject,
-    ) {
-        let client = client_hash(clientid);
+    pub(crate) fn submit_event(&self, set: &Rc<Set>, subject: &Subject) {
+        let client = client_hash(subject.clientid());
         let mut from = 0;
-        loop {
-            let subject = subject();
-            let next = match &subject {
-                Subject::Acked { message, .. } => set.next_step(&self.plan.rules, from, message),
-                Subject::Client(_) | Subject::Publish(_) => {
-                    Some(from).filter(|step| *step < set.steps.len())
-                }
-            };
-            let Some(step) = next else {
-                return;
+        while let Some(step) = set.next_step(from, subject) {
+            from = step + 1;
+            let Some(lane) = Self::lane_of(set, step, client) else {
+                continue;
             };
             self.outstanding.set(self.outstanding.get() + 1);
-            if matches!(subject, Subject::Client(_)) {
+            if is_about_client(subject) {
                 self.waiting.borrow_mut().begin(client);
             }
-            self.lane(set.steps[step].module, client).push(Item {
+            lane.push(Item {
                 client,
-                subject,
+                subject: subject.clone(),
                 set: Rc::clone(set),
                 step,
                 chain: None,
+                rest: None,
+                replay: None,
             });
-            from = step + 1;
+        }
+    }
+
+    /// Runs one rule of the current plan over an event from disk.
+    pub(crate) fn run_again(&self, rule: &str, subject: Subject, replay: Replay) {
+        let gone = |replay: Replay, message: String| {
+            let fault = fault(FaultKind::Unavailable, "rule", message);
+            drop(replay.send(Err(fault)));
+        };
+        let mut current = self.current.borrow_mut();
+        let hook = subject.hook();
+        let found = current.plan.rules.chain(hook).find(|id| {
+            let named = current.plan.rules.get(*id);
+            named.is_some_and(|named| &*named.name == rule)
+        });
+        let Some(id) = found else {
+            let message = format!("there is no rule {rule:?} on {}", hook.name());
+            return gone(replay, message);
+        };
+        let set = current.sets.set_of(hook, vec![id]);
+        let client = client_hash(subject.clientid());
+        match Self::lane_of(&set, 0, client).map(Rc::clone) {
+            Some(lane) => lane.push(Item {
+                client,
+                subject,
+                set,
+                step: 0,
+                chain: None,
+                rest: None,
+                replay: Some(replay),
+            }),
+            None => gone(replay, format!("the module of rule {rule:?} has no lane")),
         }
     }
 
     /// Fills `items` for a lane's next batch.
-    pub(crate) fn take(&self, lane: &Lane, bounds: BatchBounds, items: &mut Vec<Item>) {
-        if lane.take(&mut self.chains.borrow_mut(), bounds, items) {
+    pub(crate) fn take(&self, lane: &Lane, items: &mut Vec<Item>) {
+        if lane.take(&mut self.chains.borrow_mut(), items) {
             self.wake_core();
         }
     }
@@ -313,8 +488,28 @@ impl Worker {
         decided.append(&mut ready);
     }
 
-    pub(crate) fn has_decided(&self) -> bool {
+    pub(crate) fn take_answers(&self, answers: &mut Vec<Answered>) {
+        let mut ready = self.answers.borrow_mut();
+        let outstanding = self.outstanding.get();
+        self.outstanding
+            .set(outstanding.saturating_sub(ready.len()));
+        answers.append(&mut ready);
+    }
+
+    pub(crate) fn put_down(&self, calls: impl Iterator<Item = BrokerCall>) {
+        self.calls.borrow_mut().extend(calls);
+        self.wake_core();
+    }
+
+    pub(crate) fn take_calls(&self, calls: &mut Vec<BrokerCall>) {
+        calls.append(&mut self.calls.borrow_mut());
+    }
+
+    /// Whether there is something for the core to take.
+    pub(crate) fn has_results(&self) -> bool {
         !self.decided.borrow().is_empty()
+            || !self.answers.borrow().is_empty()
+            || !self.calls.borrow().is_empty()
     }
 
     pub(crate) fn wake_core(&self) {
@@ -328,12 +523,10 @@ impl Worker {
     }
 
     pub(crate) fn outstanding(&self) -> usize {
-        self.outstanding.get()
+        self.outstanding.get() + self.calls.borrow().len()
     }
 }
 
-fn client_hash(clientid: &str) -> ClientHash {
-    let mut hasher = FxHasher::default();
-    hasher.write(clientid.as_bytes());
-    hasher.finish()
+fn is_about_client(subject: &Subject) -> bool {
+    matches!(subject, Subject::Client(_) | Subject::Subscription(_))
 }

@@ -191,8 +191,13 @@ pub struct Module {
     pub name: Located<String>,
     /// A component file.
     pub path: Option<PathBuf>,
-    /// Interfaces granted beside the pools of its rules: `clock`.
+    /// Whether it is loaded when the broker starts; `hookwire ctl modules load`
+    /// loads it later.
+    pub loaded: bool,
+    /// What it is granted beside the pools of its rules: `clock`, ...
     pub grants: Vec<Located<String>>,
+    /// Hosts that it may send HTTP requests to, `NAME` or `NAME:PORT`.
+    pub http_hosts: Vec<Located<String>>,
     /// Instances on each worker for events and publishes.
     pub lanes: usize,
     /// Events handed over in one call at most.
@@ -203,6 +208,8 @@ pub struct Module {
     pub deadline: Duration,
     /// Linear memory of one instance, in bytes.
     pub max_memory_bytes: usize,
+    /// Keys and values that it may keep, in bytes.
+    pub max_key_value_bytes: usize,
 }
 
 /// What a failed call of a rule means for the message or client.
@@ -212,6 +219,11 @@ pub enum OnError {
     Deny,
     /// Counted and logged; the message goes on.
     Continue,
+    /// Tried again for as long as `retry_for` says; then as `Deny`, or as
+    /// `Continue` where nothing can be denied.
+    Retry,
+    /// Written down on disk, to be run later; the message goes on.
+    Spool,
 }
 
 /// A JSON-like value of a rule option.
@@ -244,8 +256,11 @@ pub struct Rule {
     pub topic: Located<String>,
     /// The one pool it is granted.
     pub pool: Option<Located<String>>,
-    /// `None`: deny on message.publish, continue elsewhere.
+    /// `None`: deny where something can be denied, continue elsewhere.
     pub on_error: Option<OnError>,
+    /// How long a call is tried again that failed and may succeed later.
+    /// `None`: the module's deadline; five minutes for [`OnError::Retry`].
+    pub retry_for: Option<Duration>,
     /// Options, as the action declares them.
     pub options: Vec<(Located<String>, OptionValue)>,
 }

@@ -13,8 +13,20 @@ use crate::nearest::hint;
 use crate::source::Source;
 use crate::value::{self, Wrong};
 
-/// Interfaces that a module may be granted beside the pools of its rules.
-const GRANTS: &[&str] = &["clock"];
+/// What a module may be granted beside the pools of its rules.
+const GRANTS: &[&str] = &[
+    "clock",
+    "random",
+    "key-value",
+    "passwords",
+    "http",
+    "broker.publish",
+    "broker.deliver",
+    "broker.subscribe",
+    "broker.unsubscribe",
+    "broker.disconnect",
+    "broker.lookup",
+];
 
 /// The block's name, and the module unless what is wrong with it decides which
 /// component it is or what that may use. Other wrong values have their default,
@@ -37,7 +49,9 @@ pub(crate) fn read(
     let before = keys.source().problem_count();
     let module = Module {
         path: keys.located("path", value::path).map(|path| path.value),
+        loaded: keys.or("loaded", true, value::boolean),
         grants: keys.or("grants", Vec::new(), grants),
+        http_hosts: keys.or("http_hosts", Vec::new(), hosts),
         lanes,
         max_batch,
         max_queued_events,
@@ -46,6 +60,11 @@ pub(crate) fn read(
             "max_memory_bytes",
             64 * 1024 * 1024,
             64 * 1024..=4 * 1024 * 1024 * 1024,
+        ),
+        max_key_value_bytes: keys.bytes(
+            "max_key_value_bytes",
+            16 * 1024 * 1024,
+            0..=4 * 1024 * 1024 * 1024,
         ),
         name: name.clone(),
     };
@@ -74,4 +93,27 @@ fn grants(source: &Source<'_>, value: &Expression) -> Result<Vec<Located<String>
         });
     }
     Ok(granted)
+}
+
+/// Hosts, each `NAME` or `NAME:PORT`.
+fn hosts(source: &Source<'_>, value: &Expression) -> Result<Vec<Located<String>>, Wrong> {
+    let Expression::Array(list) = value else {
+        return Err("expected a list, such as [\"api.example.com\"]".to_owned());
+    };
+    let mut hosts = Vec::new();
+    for entry in list {
+        let host = value::text(source, entry)?;
+        let (name, port) = host.rsplit_once(':').unwrap_or((&host, "443"));
+        let is_host = !name.is_empty() && !name.contains(['/', ' ', '@', '*', ':']);
+        if !is_host || port.parse::<u16>().is_err() {
+            return Err(format!(
+                "\"{host}\" is no host: write \"api.example.com\", or \"api.example.com:8443\""
+            ));
+        }
+        hosts.push(Located {
+            value: host.to_ascii_lowercase(),
+            at: source.at(entry.span()),
+        });
+    }
+    Ok(hosts)
 }

@@ -1,5 +1,7 @@
 //! `rule NAME`
 
+use std::time::Duration;
+
 use hcl_edit::Span;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::Block;
@@ -13,11 +15,56 @@ use crate::value::{self, Wrong};
 
 /// The hooks that rules can be bound to.
 const HOOKS: &[&str] = &[
+    "client.connect",
+    "client.authenticate",
+    "client.authorize",
+    "session.created",
+    "session.resumed",
+    "client.connack",
     "client.connected",
-    "client.disconnected",
+    "client.subscribe",
+    "session.subscribed",
+    "client.unsubscribe",
+    "session.unsubscribed",
     "message.publish",
+    "message.deliver",
+    "message.delivered",
     "message.acked",
+    "message.dropped",
+    "session.discarded",
+    "session.takenover",
+    "client.disconnected",
+    "session.terminated",
 ];
+
+/// Those that have a topic, or a filter that stands for topics.
+const HOOKS_WITH_TOPIC: &[&str] = &[
+    "client.authorize",
+    "client.subscribe",
+    "session.subscribed",
+    "client.unsubscribe",
+    "session.unsubscribed",
+    "message.publish",
+    "message.deliver",
+    "message.delivered",
+    "message.acked",
+    "message.dropped",
+];
+
+/// Those that the broker waits for, so that something can be denied.
+const DECISIONS: &[&str] = &[
+    "client.connect",
+    "client.authenticate",
+    "client.authorize",
+    "session.created",
+    "client.subscribe",
+    "client.unsubscribe",
+    "message.publish",
+    "message.deliver",
+    "message.delivered",
+];
+
+const MAX_RETRY: Duration = Duration::from_secs(24 * 3600);
 
 /// What a rule can refer to: the names of the file's blocks.
 pub(crate) struct Defined {
@@ -57,6 +104,9 @@ pub(crate) fn read(
     let topic = keys.located("topic", value::some_text);
     let pool = keys.located("pool", value::some_text);
     let on_error = keys.located("on_error", on_error);
+    let retry_for = keys
+        .located("retry_for", value::duration(Duration::ZERO..=MAX_RETRY))
+        .map(|retry_for| retry_for.value);
     let options = options(&mut keys);
     if let Some(hook) = &hook {
         check_hook(&mut keys, &hook.value, topic.as_ref(), on_error.as_ref());
@@ -83,6 +133,7 @@ pub(crate) fn read(
             }),
             pool,
             on_error: on_error.map(|on_error| on_error.value),
+            retry_for,
             options,
         }),
         _ => None,
@@ -104,7 +155,12 @@ fn on_error(source: &Source<'_>, value: &Expression) -> Result<OnError, Wrong> {
     match value::text(source, value)?.as_str() {
         "deny" => Ok(OnError::Deny),
         "continue" => Ok(OnError::Continue),
-        other => Err(format!("\"{other}\" is neither \"deny\" nor \"continue\"")),
+        "retry" => Ok(OnError::Retry),
+        "spool" => Ok(OnError::Spool),
+        other => {
+            let hint = hint(other, ["deny", "continue", "retry", "spool"]);
+            Err(format!("\"{other}\" is no way to go on; {hint}"))
+        }
     }
 }
 
@@ -115,14 +171,24 @@ fn check_hook(
     topic: Option<&Located<String>>,
     on_error: Option<&Located<OnError>>,
 ) {
-    if let Some(topic) = topic.filter(|_| hook.starts_with("client.")) {
+    if let Some(topic) = topic.filter(|_| !HOOKS_WITH_TOPIC.contains(&hook)) {
         let message = format!("topic: {hook} has no topic");
         keys.report(topic.at.clone(), &message);
     }
     let denies = on_error.filter(|on_error| on_error.value == OnError::Deny);
-    if let Some(on_error) = denies.filter(|_| hook != "message.publish") {
+    if let Some(on_error) = denies.filter(|_| !DECISIONS.contains(&hook)) {
         let message =
             format!("on_error: {hook} has happened when its rules run, and cannot be denied");
+        keys.report(on_error.at.clone(), &message);
+    }
+    let spools = on_error.filter(|on_error| on_error.value == OnError::Spool);
+    if let Some(on_error) =
+        spools.filter(|_| hook != "message.publish" && DECISIONS.contains(&hook))
+    {
+        let message = format!(
+            "on_error: {hook} is answered at once, and cannot be run later: write \"deny\", \
+             \"continue\" or \"retry\""
+        );
         keys.report(on_error.at.clone(), &message);
     }
 }

@@ -279,7 +279,7 @@ rule "r" {
   module   = "audti"
   action   = ""
   pool     = "man"
-  on_error = "retry"
+  on_error = "rety"
 }
 rule "s" {
   hook     = "client.connected"
@@ -304,7 +304,7 @@ rule "s" {
             "x.hcl:13: rule \"r\": module: no module is called \"audti\"; did you mean \"audit\"?",
             "x.hcl:14: rule \"r\": action: is empty",
             "x.hcl:15: rule \"r\": pool: no pool is called \"man\"; did you mean \"main\"?",
-            "x.hcl:16: rule \"r\": on_error: \"retry\" is neither \"deny\" nor \"continue\"",
+            "x.hcl:16: rule \"r\": on_error: \"rety\" is no way to go on; did you mean \"retry\"?",
             "x.hcl:23: rule \"s\": topic: client.connected has no topic",
             "x.hcl:24: rule \"s\": on_error: client.connected has happened when its rules run, and cannot be denied",
             "x.hcl:26: rule \"s\": options: nothing: expected text, a number, true, false, or a list of these, found null",

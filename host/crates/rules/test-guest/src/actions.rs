@@ -81,6 +81,7 @@ fn denial() -> Denial {
     Denial {
         reason_code: 0x87,
         reason: "on purpose".to_owned(),
+        extras: Vec::new(),
     }
 }
 
@@ -91,6 +92,7 @@ fn unchanged() -> Replacement {
         qos: None,
         retain: None,
         user_properties: None,
+        extras: Vec::new(),
     }
 }
 

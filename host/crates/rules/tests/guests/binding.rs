@@ -180,10 +180,12 @@ fn what_a_module_refuses_has_the_place_of_its_rule() {
 #[test]
 fn rules_of_a_module_that_did_not_load_are_passed_over() {
     let settings: Settings = settings(SOUND);
-    let plan = Plan::bind(runtime(), &settings, &HashMap::new(), &HashMap::new());
+    let plan = Plan::bind(runtime(), &settings, &HashMap::new(), &HashMap::new(), None);
     let plan = plan.unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert!(plan.stats().is_empty() && plan.module_stats().is_empty());
-    let error = WorkerRules::new(plan, 3).err().unwrap();
+    let error = WorkerRules::new(plan, 3, hookwire_rules::House::without_store())
+        .err()
+        .unwrap();
     assert_eq!(
         error.to_string(),
         "worker 3 has no async runtime to run lanes on"
@@ -211,7 +213,7 @@ fn a_store_asked_while_rules_are_given_is_not_there_when_they_are_checked() {
 fn a_pool_that_was_not_opened_is_a_problem() {
     let settings = settings(SOUND);
     let modules = crate::rig::modules();
-    let problems = Plan::bind(runtime(), &settings, modules, &HashMap::new()).err();
+    let problems = Plan::bind(runtime(), &settings, modules, &HashMap::new(), None).err();
     let said: Vec<String> = problems.unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(
         said,

@@ -1,6 +1,6 @@
 //! Publishes that pass through several modules.
 
-use hookwire_broker::{ClientHook, Verdict};
+use hookwire_broker::{Hook, Verdict};
 
 use crate::rig::{MODULE, Rig, rule_of, with_rules};
 use crate::store::unavailable;
@@ -145,10 +145,10 @@ fn nothing_of_a_client_overtakes_its_publish_in_a_later_module() {
         rig.other_store.close();
         rig.publish("c", "slow/1", "");
         rig.publish("c", "quick/2", "");
-        rig.client_event(ClientHook::Disconnected, "c");
+        rig.client_event(Hook::ClientDisconnected, "c");
         // Others are not held up.
         rig.publish("d", "quick/3", "");
-        rig.client_event(ClientHook::Disconnected, "d");
+        rig.client_event(Hook::ClientDisconnected, "d");
         rig.wait_for("the other client's events are stored", |rig| {
             rig.store.rows().len() == 2 && !rig.decided_so_far().is_empty()
         })

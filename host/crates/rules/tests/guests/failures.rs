@@ -1,6 +1,6 @@
 //! Guests that trap, and instances that take their place.
 
-use hookwire_broker::{ClientHook, Verdict};
+use hookwire_broker::{Hook, Verdict};
 use hookwire_mqtt::ReasonCode;
 
 use crate::message_log::logged;
@@ -75,7 +75,7 @@ fn on_error_settles_each_message_of_a_lost_batch() {
     with_rules(&blocks(&rules), async |mut rig: Rig| {
         rig.publish("warm", "goes-on", "");
         rig.verdicts().await;
-        rig.client_event(ClientHook::Connected, "d");
+        rig.client_event(Hook::ClientConnected, "d");
         rig.publish("d", "denied", "");
         rig.publish("c", "boom", "boom");
         rig.publish("e", "goes-on", "");
@@ -145,7 +145,7 @@ fn failures_of_event_rules_are_logged_and_counted() {
         with_rules(&blocks(&rules), async |mut rig: Rig| {
             rig.store.fail_with(Some(crate::store::unavailable()));
             for client in 0..100 {
-                rig.client_event(ClientHook::Connected, &client.to_string());
+                rig.client_event(Hook::ClientConnected, &client.to_string());
             }
             rig.all_ran().await;
             assert_eq!(rig.rule_stats("up").errors, 100);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use hookwire_broker::{ClientHook, Hooks, Verdict};
+use hookwire_broker::{Hook, Hooks, Verdict};
 
 use crate::rig::{MODULE, Rig, rule, with_rules};
 
@@ -37,10 +37,10 @@ fn events_of_a_client_stay_in_order_over_many_batches_and_lanes() {
         for round in 0..30 {
             for client in &clients {
                 // A client that comes and goes within one batch.
-                rig.client_event(ClientHook::Connected, client);
+                rig.client_event(Hook::ClientConnected, client);
                 rig.publish(client, &format!("t/{round}"), "a");
                 rig.publish(client, &format!("t/{round}"), "b");
-                rig.client_event(ClientHook::Disconnected, client);
+                rig.client_event(Hook::ClientDisconnected, client);
             }
             // Lets lanes take some of it while more comes.
             tokio::task::yield_now().await;
@@ -85,7 +85,7 @@ fn what_waits_becomes_one_batch_and_one_store_call_a_rule() {
         rig.verdicts().await;
         for client in 0..20 {
             rig.publish(&format!("c{client}"), "t", "");
-            rig.client_event(ClientHook::Disconnected, &format!("d{client}"));
+            rig.client_event(Hook::ClientDisconnected, &format!("d{client}"));
         }
         rig.verdicts().await;
         rig.all_ran().await;
@@ -214,7 +214,7 @@ fn a_client_with_events_under_way_may_not_connect_yet() {
     with_rules(&blocks(&[], &store_all()), async |mut rig: Rig| {
         assert!(rig.rules.may_connect("c"));
         rig.store.close();
-        rig.client_event(ClientHook::Disconnected, "c");
+        rig.client_event(Hook::ClientDisconnected, "c");
         rig.publish("p", "t", "");
         assert!(!rig.rules.may_connect("c"));
         for client in ["p", "other"] {

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hookwire_broker::{
-    ClientEvent, ClientHook, ClientInfo, Decided, Hooks, IdGenerator, Message, RuleSet, Ticket,
+    ClientEvent, ClientInfo, Decided, Event, Hook, Hooks, IdGenerator, Message, RuleSet, Ticket,
     Verdict,
 };
-use hookwire_mqtt::{QoS, TopicName};
+use hookwire_mqtt::{QoS, ReasonCode, TopicName};
 use hookwire_rules::{
-    LoadedModule, ModuleStats, Plan, PoolHandle, RuleStats, Runtime, WorkerRules,
+    House, LoadedModule, ModuleStats, Plan, PoolHandle, RuleStats, Runtime, WorkerRules,
 };
 use hookwire_settings::{Problem, Settings};
 
@@ -112,7 +112,7 @@ pub(crate) fn problems(settings: &Settings) -> Vec<String> {
     };
     let modules = &MODULES.1;
     let pools = pools(&Stores::new());
-    let bound = Plan::bind(runtime(), settings, modules, &pools);
+    let bound = Plan::bind(runtime(), settings, modules, &pools, None);
     let bound = said(bound.err().unwrap_or_default());
     let checked = Plan::check(runtime(), settings, modules);
     assert_eq!(said(checked.err().unwrap_or_default()), bound);
@@ -155,7 +155,7 @@ pub(crate) struct Rig {
 pub(crate) fn with_rules<F: Future<Output = ()>>(blocks: &str, test: impl FnOnce(Rig) -> F) {
     let settings = settings(blocks);
     let stores = Stores::new();
-    let plan = Plan::bind(runtime(), &settings, &MODULES.1, &pools(&stores))
+    let plan = Plan::bind(runtime(), &settings, &MODULES.1, &pools(&stores), None)
         .unwrap_or_else(|problems| panic!("{problems:#?}"));
     let worker = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -164,7 +164,7 @@ pub(crate) fn with_rules<F: Future<Output = ()>>(blocks: &str, test: impl FnOnce
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&worker, async {
         let rig = Rig {
-            rules: WorkerRules::new(Arc::clone(&plan), 0).unwrap(),
+            rules: WorkerRules::new(Arc::clone(&plan), 0, House::without_store()).unwrap(),
             store: stores.memory,
             other_store: stores.other,
             plan,
@@ -214,24 +214,27 @@ impl Rig {
     }
 
     pub(crate) fn matching(&mut self, topic: &str) -> RuleSet {
-        self.rules.match_publish(TopicName::new(topic).unwrap())
+        self.rules
+            .match_topic(Hook::MessagePublish, TopicName::new(topic).unwrap())
     }
 
-    pub(crate) fn client_event(&mut self, hook: ClientHook, clientid: &str) {
+    pub(crate) fn client_event(&mut self, hook: Hook, clientid: &str) {
         let client = Arc::new(ClientInfo {
             clientid: clientid.into(),
             username: Some("user".into()),
+            connection: None,
         });
         let reason = match hook {
-            ClientHook::Connected => "",
-            ClientHook::Disconnected => "normal",
+            Hook::ClientDisconnected => "normal",
+            _ => "",
         };
-        self.rules.submit_client(ClientEvent {
+        self.rules.submit_event(Event::Client(ClientEvent {
             hook,
             client,
+            reason_code: ReasonCode::Success,
             reason,
             at_ms: 2_000,
-        });
+        }));
     }
 
     /// Waits until something holds, letting the lanes run.

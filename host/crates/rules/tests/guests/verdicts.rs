@@ -1,6 +1,6 @@
 //! From what an action answers to what the core is told.
 
-use hookwire_broker::{ClientHook, Hooks, PublishFacts, RuleSet, Verdict};
+use hookwire_broker::{Hook, Hooks, PublishFacts, RuleSet, Verdict};
 use hookwire_mqtt::{QoS, ReasonCode};
 
 use crate::rig::{MODULE, Rig, rule, with_rules};
@@ -131,7 +131,7 @@ fn a_verdict_on_an_event_is_counted_as_an_error() {
         rule("r", "client.connected", "rename_badly", "")
     );
     with_rules(&blocks, async |mut rig: Rig| {
-        rig.client_event(ClientHook::Connected, "c");
+        rig.client_event(Hook::ClientConnected, "c");
         rig.all_ran().await;
         assert_eq!(rig.rule_stats("r").errors, 1);
     });
@@ -156,7 +156,7 @@ fn rules_are_asked_only_for_what_they_want_to_see() {
         assert!(!wants(&rig, true, 0));
         assert!(!wants(&rig, false, 1));
         assert_eq!(rig.matching("b"), RuleSet::NONE);
-        assert!(!rig.rules.wants_client(ClientHook::Connected));
+        assert!(!rig.rules.wants(Hook::ClientConnected));
     });
 }
 
@@ -221,18 +221,19 @@ fn the_guest_sees_clients_and_deliveries() {
         &rule("acked", "message.acked", "store", store),
     ];
     with_rules(&blocks.concat(), async |mut rig: Rig| {
-        assert!(rig.rules.wants_client(ClientHook::Connected));
-        rig.client_event(ClientHook::Connected, "c");
+        assert!(rig.rules.wants_client(Hook::ClientConnected));
+        rig.client_event(Hook::ClientConnected, "c");
         let message = rig.message("sender", "a", "x");
         let topic = hookwire_mqtt::TopicName::new("a").unwrap();
-        let set = rig.rules.match_acked(topic);
+        let set = rig.rules.match_topic(Hook::MessageAcked, topic);
         let client = std::sync::Arc::new(hookwire_broker::ClientInfo {
             clientid: "c".into(),
             username: None,
+            connection: None,
         });
         rig.rules
             .submit_acked(set, &client, std::sync::Arc::new(message));
-        rig.client_event(ClientHook::Disconnected, "c");
+        rig.client_event(Hook::ClientDisconnected, "c");
         assert_eq!(rig.rules.outstanding(), 3);
         rig.all_ran().await;
         let rows = rig.store.rows().into_iter();

@@ -1,0 +1,186 @@
+//! `hookwire:host/http`: requests to the hosts that a module's block names.
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use hookwire_bindings::fault::to_guest;
+use hookwire_bindings::wit::hookwire::host::http::{Host as HttpHost, Request, Response};
+use hookwire_bindings::wit::hookwire::types::faults::Fault as GuestFault;
+use hookwire_driver::{Fault, FaultKind};
+use tokio::sync::Semaphore;
+use ureq::Agent;
+use ureq::http::Uri;
+
+use crate::host::{Host, fault};
+
+/// Bytes of a body, either way.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Requests under way at once, over all modules: each has a thread.
+const MAX_REQUESTS: usize = 64;
+
+static PLACES: Semaphore = Semaphore::const_new(MAX_REQUESTS);
+
+/// Keeps connections between requests.
+static AGENT: LazyLock<Agent> = LazyLock::new(|| {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .user_agent(concat!("hookwire/", env!("CARGO_PKG_VERSION")))
+        .build();
+    config.new_agent()
+});
+
+impl HttpHost for Host {
+    async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, GuestFault>> {
+        self.check_may_call("http.send")?;
+        if let Err(refused) = check(&request, &self.access.http_hosts) {
+            return Ok(Err(to_guest(refused)));
+        }
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let asked = request.timeout_ms.map(Duration::from_millis);
+        let limit = asked.map_or(left, |asked| asked.min(left));
+        Ok(sent(request, limit).await.map_err(to_guest))
+    }
+}
+
+/// Whether the request may be sent at all.
+fn check(request: &Request, hosts: &[String]) -> Result<(), Fault> {
+    let invalid = |what: String| Err(fault(FaultKind::Invalid, "http", what));
+    let uri: Uri = match request.url.parse() {
+        Ok(uri) => uri,
+        Err(error) => return invalid(format!("the URL cannot be read: {error}")),
+    };
+    let default_port = match uri.scheme_str() {
+        Some("https") => 443,
+        Some("http") => 80,
+        _ => return invalid("the URL begins with neither https:// nor http://".to_owned()),
+    };
+    if request.body.len() > MAX_BODY_BYTES {
+        return invalid(format!(
+            "the body has {} bytes, 1 MiB at most",
+            request.body.len()
+        ));
+    }
+    if uri
+        .authority()
+        .is_some_and(|host| host.as_str().contains('@'))
+    {
+        return invalid("a URL holds no password: send a header".to_owned());
+    }
+    let name = uri.host().unwrap_or_default().to_ascii_lowercase();
+    let port = uri.port_u16().unwrap_or(default_port);
+    let is_named = hosts.iter().any(|host| match host.rsplit_once(':') {
+        Some((host, named)) => host == name && named.parse() == Ok(port),
+        None => *host == name && port == default_port,
+    });
+    if is_named {
+        return Ok(());
+    }
+    let message = format!("http_hosts does not name {name}:{port}");
+    Err(fault(FaultKind::Denied, "http", message))
+}
+
+async fn sent(request: Request, limit: Duration) -> Result<Response, Fault> {
+    let late = || {
+        fault(
+            FaultKind::Unknown,
+            "http",
+            format!("no answer within {limit:?}"),
+        )
+    };
+    let waited = tokio::time::timeout(limit, async {
+        let Ok(place) = PLACES.acquire().await else {
+            return Err(late());
+        };
+        let done = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            exchange(request, limit)
+        });
+        done.await
+            .unwrap_or_else(|_| Err(fault(FaultKind::Other, "http", "the request failed")))
+    });
+    waited.await.unwrap_or_else(|_| Err(late()))
+}
+
+fn exchange(request: Request, limit: Duration) -> Result<Response, Fault> {
+    let mut built = ureq::http::Request::builder()
+        .method(request.method.as_str())
+        .uri(&request.url);
+    for (name, value) in &request.headers {
+        built = built.header(name, value);
+    }
+    let built = built
+        .body(request.body)
+        .map_err(|error| fault(FaultKind::Invalid, "http", error.to_string()))?;
+    let built = AGENT
+        .configure_request(built)
+        .timeout_global(Some(limit))
+        .allow_non_standard_methods(true)
+        .build();
+    let answer = AGENT.run(built).map_err(|error| {
+        let kind = match error {
+            ureq::Error::Timeout(_) => FaultKind::Unknown,
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => FaultKind::Invalid,
+            _ => FaultKind::Unavailable,
+        };
+        fault(kind, "http", error.to_string())
+    })?;
+    let (parts, mut body) = answer.into_parts();
+    let header = |(name, value): (&ureq::http::HeaderName, &ureq::http::HeaderValue)| {
+        (
+            name.as_str().to_owned(),
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        )
+    };
+    let mut bytes = Vec::new();
+    let one_more = u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX) + 1;
+    std::io::Read::read_to_end(
+        &mut std::io::Read::take(body.as_reader(), one_more),
+        &mut bytes,
+    )
+    .map_err(|error| fault(FaultKind::Unknown, "http", error.to_string()))?;
+    let truncated = bytes.len() > MAX_BODY_BYTES;
+    bytes.truncate(MAX_BODY_BYTES);
+    Ok(Response {
+        status: parts.status.as_u16(),
+        headers: parts.headers.iter().map(header).collect(),
+        body: bytes,
+        truncated,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_named_hosts_are_asked() {
+        let check = |url: &str, expected: Result<(), FaultKind>| {
+            let request = Request {
+                method: "GET".to_owned(),
+                url: url.to_owned(),
+                headers: Vec::new(),
+                body: Vec::new(),
+                timeout_ms: None,
+            };
+            let hosts = ["api.example.com".to_owned(), "127.0.0.1:8080".to_owned()];
+            let checked = super::check(&request, &hosts).map_err(|fault| fault.kind);
+            assert_eq!(checked, expected, "{url}");
+        };
+        check("https://api.example.com/a?b", Ok(()));
+        check("https://API.example.com:443/", Ok(()));
+        check("http://api.example.com/", Ok(()));
+        check("https://api.example.com:8443/", Err(FaultKind::Denied));
+        check("http://127.0.0.1:8080/", Ok(()));
+        check("http://127.0.0.1/", Err(FaultKind::Denied));
+        check("https://evil.example.com/", Err(FaultKind::Denied));
+        check(
+            "https://api.example.com@evil.example.com/",
+            Err(FaultKind::Invalid),
+        );
+        check("file:///etc/passwd", Err(FaultKind::Invalid));
+        check("nonsense", Err(FaultKind::Invalid));
+    }
+}

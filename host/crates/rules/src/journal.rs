@@ -1,0 +1,222 @@
+//! What stores answered while a batch ran: so that a part of it that has to run
+//! again does not store twice.
+//!
+//! A row is known by pool, statement and values. In a batch that comes to its
+//! end none of this matters; after a trap the events run again, and a row that
+//! was answered then has its answer now. A call that a store did not answer is
+//! made again: at least once, as ever.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use foldhash::quality::RandomState;
+use hookwire_driver::{BatchResult, FailedRow, Fault, Row, Value};
+
+/// The store calls of one batch, over all runs of it.
+#[derive(Default)]
+pub(crate) struct Journal {
+    hasher: RandomState,
+    /// Answers of runs that came to nothing, by row.
+    known: HashMap<RowKey, Vec<RowAnswer>>,
+    /// Answers that this run was given out of those.
+    taken: Vec<(RowKey, RowAnswer)>,
+    /// Answers of stores in this run.
+    fresh: Vec<(RowKey, RowAnswer)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct RowKey(u64);
+
+/// None: stored.
+type RowAnswer = Option<Fault>;
+
+/// What is to be asked of the store, and what need not be.
+pub(crate) struct Split {
+    keys: Vec<RowKey>,
+    /// By row: its answer, if it is known.
+    answers: Vec<Option<RowAnswer>>,
+    /// Rows that the store has to be asked about.
+    pub(crate) rows: Vec<Row>,
+}
+
+impl Journal {
+    /// Forgets everything: a new batch begins.
+    pub(crate) fn clear(&mut self) {
+        self.known.clear();
+        self.taken.clear();
+        self.fresh.clear();
+    }
+
+    /// The run came to its end: its answers are not needed again.
+    pub(crate) fn run_ended(&mut self) {
+        self.taken.clear();
+        self.fresh.clear();
+    }
+
+    /// The run came to nothing: what it was answered is kept for the next.
+    pub(crate) fn run_was_lost(&mut self) {
+        let answers = self.taken.drain(..).chain(self.fresh.drain(..));
+        for (key, answer) in answers {
+            self.known.entry(key).or_default().push(answer);
+        }
+    }
+
+    /// Takes the rows out of a call whose answers are known.
+    pub(crate) fn split(&mut self, pool: &str, statement: &str, rows: Vec<Row>) -> Split {
+        let mut prefix = self.hasher.build_hasher();
+        (pool, statement).hash(&mut prefix);
+        let prefix = prefix.finish();
+        let mut split = Split {
+            keys: Vec::with_capacity(rows.len()),
+            answers: Vec::new(),
+            rows: Vec::new(),
+        };
+        split
+            .keys
+            .extend(rows.iter().map(|row| self.key(prefix, row)));
+        if self.known.is_empty() {
+            split.rows = rows;
+            return split;
+        }
+        for (key, row) in split.keys.iter().zip(rows) {
+            let known = self.known.get_mut(key).and_then(Vec::pop);
+            if let Some(answer) = &known {
+                self.taken.push((*key, answer.clone()));
+            } else {
+                split.rows.push(row);
+            }
+            split.answers.push(known);
+        }
+        split
+    }
+
+    /// Notes what the store answered, and answers for the whole call.
+    pub(crate) fn join(&mut self, split: Split, result: BatchResult) -> BatchResult {
+        let Split { keys, answers, .. } = split;
+        let mut failed = result.failed.into_iter().peekable();
+        let mut asked = 0;
+        let mut joined = BatchResult {
+            failed: Vec::new(),
+            rows_affected: result.rows_affected,
+        };
+        for (row, key) in keys.into_iter().enumerate() {
+            let known = answers.get(row).cloned().flatten();
+            let answer = match known {
+                Some(answer) => {
+                    joined.rows_affected += u64::from(answer.is_none());
+                    answer
+                }
+                None => {
+                    let answer = failed
+                        .next_if(|failed| failed.row == asked)
+                        .map(|failed| failed.fault);
+                    asked += 1;
+                    self.fresh.push((key, answer.clone()));
+                    answer
+                }
+            };
+            joined
+                .failed
+                .extend(answer.map(|fault| FailedRow { row, fault }));
+        }
+        joined
+    }
+
+    fn key(&self, prefix: u64, row: &Row) -> RowKey {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u64(prefix);
+        for value in row {
+            std::mem::discriminant(value).hash(&mut hasher);
+            match value {
+                Value::Null => {}
+                Value::Boolean(value) => value.hash(&mut hasher),
+                Value::Integer(value) => value.hash(&mut hasher),
+                Value::Float(value) => value.to_bits().hash(&mut hasher),
+                Value::Text(value) => value.hash(&mut hasher),
+                Value::Blob(value) => value.hash(&mut hasher),
+            }
+        }
+        RowKey(hasher.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hookwire_driver::FaultKind;
+
+    use super::*;
+
+    fn rows(texts: &[&str]) -> Vec<Row> {
+        let row = |text: &&str| vec![Value::Text((*text).to_owned())];
+        texts.iter().map(row).collect()
+    }
+
+    fn fault() -> Fault {
+        Fault {
+            kind: FaultKind::Refused,
+            code: "x".to_owned(),
+            message: String::new(),
+            retryable: false,
+        }
+    }
+
+    /// One call in which the store refuses row number `refused` of those it is
+    /// asked about; what it was asked, and which rows the guest sees failed.
+    fn call(journal: &mut Journal, texts: &[&str], refused: Option<usize>) -> (usize, Vec<usize>) {
+        let split = journal.split("p", "INSERT", rows(texts));
+        let asked = split.rows.len();
+        let failed = refused.map(|row| FailedRow {
+            row,
+            fault: fault(),
+        });
+        let result = BatchResult {
+            rows_affected: (asked - usize::from(failed.is_some())) as u64,
+            failed: failed.into_iter().collect(),
+        };
+        let joined = journal.join(split, result);
+        assert_eq!(
+            joined.rows_affected as usize + joined.failed.len(),
+            texts.len()
+        );
+        (
+            asked,
+            joined.failed.iter().map(|failed| failed.row).collect(),
+        )
+    }
+
+    #[test]
+    fn rows_of_a_lost_run_have_their_answers() {
+        let mut journal = Journal::default();
+        assert_eq!(call(&mut journal, &["a", "b", "c"], Some(1)), (3, vec![1]));
+        journal.run_was_lost();
+        assert_eq!(call(&mut journal, &["a", "b"], None), (0, vec![1]));
+        journal.run_was_lost();
+        assert_eq!(
+            call(&mut journal, &["b", "a", "d"], None),
+            (1, vec![0]),
+            "what was taken in a lost run is known again"
+        );
+        journal.run_ended();
+        assert_eq!(call(&mut journal, &["a", "c"], None), (1, vec![]));
+    }
+
+    #[test]
+    fn equal_rows_are_answered_one_by_one() {
+        let mut journal = Journal::default();
+        assert_eq!(call(&mut journal, &["a", "a"], None), (2, vec![]));
+        journal.run_was_lost();
+        assert_eq!(call(&mut journal, &["a", "a", "a"], None), (1, vec![]));
+        journal.run_ended();
+        assert_eq!(call(&mut journal, &["a"], None), (1, vec![]));
+    }
+
+    #[test]
+    fn another_statement_is_another_row() {
+        let mut journal = Journal::default();
+        call(&mut journal, &["a"], None);
+        journal.run_was_lost();
+        assert_eq!(journal.split("p", "DELETE", rows(&["a"])).rows.len(), 1);
+        assert_eq!(journal.split("q", "INSERT", rows(&["a"])).rows.len(), 1);
+        assert_eq!(journal.split("p", "INSERT", rows(&["a"])).rows.len(), 0);
+    }
+}

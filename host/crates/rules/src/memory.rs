@@ -1,0 +1,371 @@
+//! What a module keeps in the memory of this node: keys with values, and
+//! figures. Shared by its instances on all workers, and kept over a reload.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use hookwire_driver::{Fault, FaultKind};
+
+use crate::host::fault;
+
+/// Longest key, in bytes.
+const MAX_KEY_BYTES: usize = 1024;
+/// Longest value, in bytes.
+const MAX_VALUE_BYTES: usize = 64 * 1024;
+/// What an entry takes beside its key and value, about.
+const ENTRY_BYTES: usize = 96;
+/// Writes after which what is past its time is swept out.
+const SWEEP_EVERY: u32 = 1024;
+/// Figures that a module may have.
+const MAX_METRICS: usize = 256;
+const MAX_METRIC_NAME: usize = 64;
+/// Buckets of a histogram: powers of two from 2^-20 to 2^19, and beyond.
+const BUCKETS: usize = 41;
+const FIRST_POWER: i32 = -20;
+
+/// The keys, values and figures of one module.
+#[derive(Debug, Default)]
+pub(crate) struct ModuleMemory {
+    entries: Mutex<Entries>,
+    metrics: Mutex<Metrics>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    by_key: HashMap<String, Entry>,
+    bytes: usize,
+    max_bytes: usize,
+    writes: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    value: Value,
+    until: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Value {
+    Bytes(Vec<u8>),
+    Number(i64),
+}
+
+/// One figure of a module.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Metric {
+    /// Only grows.
+    Counter(u64),
+    /// Goes up and down.
+    Gauge(f64),
+    /// Values counted by power of two, and their sum.
+    Histogram {
+        /// Counts: element n has the values up to 2^(n - 20), above the one
+        /// before; the last has all beyond.
+        buckets: Vec<u64>,
+        /// Sum of the values.
+        sum: f64,
+    },
+}
+
+#[derive(Debug, Default)]
+struct Metrics {
+    by_name: HashMap<String, Metric>,
+    left_out: u64,
+}
+
+impl ModuleMemory {
+    /// Bounds what is kept from now on.
+    pub(crate) fn set_bound(&self, max_bytes: usize) {
+        self.entries().max_bytes = max_bytes;
+    }
+
+    pub(crate) fn get(&self, key: &str, now: Instant) -> Option<Vec<u8>> {
+        let entries = self.entries();
+        let entry = entries.by_key.get(key).filter(|entry| entry.is_kept(now))?;
+        Some(match &entry.value {
+            Value::Bytes(bytes) => bytes.clone(),
+            Value::Number(number) => number.to_string().into_bytes(),
+        })
+    }
+
+    pub(crate) fn set(
+        &self,
+        key: String,
+        value: Vec<u8>,
+        ttl: Option<Duration>,
+        now: Instant,
+    ) -> Result<(), Fault> {
+        if value.len() > MAX_VALUE_BYTES {
+            let message = format!("a value has {} bytes, 65536 at most", value.len());
+            return Err(fault(FaultKind::Invalid, "value", message));
+        }
+        let until = ttl.and_then(|ttl| now.checked_add(ttl));
+        let value = Value::Bytes(value);
+        self.entries().put(key, Entry { value, until }, now)
+    }
+
+    pub(crate) fn delete(&self, key: &str, now: Instant) -> bool {
+        let removed = self.entries().remove(key);
+        removed.is_some_and(|entry| entry.is_kept(now))
+    }
+
+    pub(crate) fn increment(
+        &self,
+        key: String,
+        by: i64,
+        ttl: Option<Duration>,
+        now: Instant,
+    ) -> Result<i64, Fault> {
+        let mut entries = self.entries();
+        if let Some(entry) = entries
+            .by_key
+            .get_mut(&key)
+            .filter(|entry| entry.is_kept(now))
+        {
+            let Value::Number(number) = &mut entry.value else {
+                let message = format!("the value of {key:?} is no number");
+                return Err(fault(FaultKind::Invalid, "value", message));
+            };
+            *number = number.saturating_add(by);
+            return Ok(*number);
+        }
+        let until = ttl.and_then(|ttl| now.checked_add(ttl));
+        let value = Value::Number(by);
+        entries.put(key, Entry { value, until }, now)?;
+        Ok(by)
+    }
+
+    /// Changes a figure, which begins with `fresh`. One of another kind by the
+    /// same name, and one too many, are left out.
+    fn change(&self, name: &str, fresh: impl FnOnce() -> Metric, change: impl FnOnce(&mut Metric)) {
+        let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(metric) = metrics.by_name.get_mut(name) {
+            return change(metric);
+        }
+        let is_name = !name.is_empty()
+            && name.len() <= MAX_METRIC_NAME
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !is_name || metrics.by_name.len() >= MAX_METRICS {
+            metrics.left_out += 1;
+            return;
+        }
+        let metric = metrics.by_name.entry(name.to_owned()).or_insert_with(fresh);
+        change(metric);
+    }
+
+    pub(crate) fn add(&self, name: &str, by: u64) {
+        self.change(
+            name,
+            || Metric::Counter(0),
+            |metric| {
+                if let Metric::Counter(counter) = metric {
+                    *counter = counter.saturating_add(by);
+                }
+            },
+        );
+    }
+
+    pub(crate) fn set_gauge(&self, name: &str, value: f64) {
+        self.change(
+            name,
+            || Metric::Gauge(0.0),
+            |metric| {
+                if let Metric::Gauge(gauge) = metric {
+                    *gauge = value;
+                }
+            },
+        );
+    }
+
+    pub(crate) fn observe(&self, name: &str, value: f64) {
+        let fresh = || Metric::Histogram {
+            buckets: vec![0; BUCKETS],
+            sum: 0.0,
+        };
+        self.change(name, fresh, |metric| {
+            if let Metric::Histogram { buckets, sum } = metric {
+                if let Some(bucket) = buckets.get_mut(bucket_of(value)) {
+                    *bucket += 1;
+                }
+                *sum += if value.is_finite() { value } else { 0.0 };
+            }
+        });
+    }
+
+    /// The figures by name, and how many changes were left out.
+    pub(crate) fn figures(&self) -> (Vec<(String, Metric)>, u64) {
+        let metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut figures: Vec<_> = metrics
+            .by_name
+            .iter()
+            .map(|(name, metric)| (name.clone(), metric.clone()))
+            .collect();
+        figures.sort_by(|left, right| left.0.cmp(&right.0));
+        (figures, metrics.left_out)
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Upper bound of a histogram's bucket.
+#[must_use]
+pub fn bucket_bound(bucket: usize) -> f64 {
+    let power = i32::try_from(bucket)
+        .unwrap_or(i32::MAX)
+        .saturating_add(FIRST_POWER);
+    if bucket + 1 >= BUCKETS {
+        f64::INFINITY
+    } else {
+        2_f64.powi(power)
+    }
+}
+
+fn bucket_of(value: f64) -> usize {
+    (0..BUCKETS)
+        .find(|bucket| value <= bucket_bound(*bucket))
+        .unwrap_or(BUCKETS - 1)
+}
+
+impl Entries {
+    fn put(&mut self, key: String, entry: Entry, now: Instant) -> Result<(), Fault> {
+        if key.len() > MAX_KEY_BYTES {
+            let message = format!("a key has {} bytes, 1024 at most", key.len());
+            return Err(fault(FaultKind::Invalid, "key", message));
+        }
+        self.writes = self.writes.wrapping_add(1);
+        if self.writes.is_multiple_of(SWEEP_EVERY) {
+            self.sweep(now);
+        }
+        let before = self.by_key.get(&key).map_or(0, |old| old.bytes(&key));
+        let after = entry.bytes(&key);
+        if self.bytes - before + after > self.max_bytes {
+            self.sweep(now);
+        }
+        let before = self.by_key.get(&key).map_or(0, |old| old.bytes(&key));
+        if self.bytes - before + after > self.max_bytes {
+            let message = format!(
+                "the keys and values of this module have max_key_value_bytes = {}",
+                self.max_bytes
+            );
+            return Err(fault(FaultKind::Saturated, "key-value", message));
+        }
+        self.bytes = self.bytes - before + after;
+        self.by_key.insert(key, entry);
+        Ok(())
+    }
+
+    fn remove(&mut self, key: &str) -> Option<Entry> {
+        let entry = self.by_key.remove(key)?;
+        self.bytes -= entry.bytes(key);
+        Some(entry)
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        let mut freed = 0;
+        self.by_key.retain(|key, entry| {
+            let is_kept = entry.is_kept(now);
+            freed += if is_kept { 0 } else { entry.bytes(key) };
+            is_kept
+        });
+        self.bytes -= freed;
+    }
+}
+
+impl Entry {
+    fn is_kept(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    fn bytes(&self, key: &str) -> usize {
+        let value = match &self.value {
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Number(_) => 8,
+        };
+        key.len() + value + ENTRY_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory(max_bytes: usize) -> ModuleMemory {
+        let memory = ModuleMemory::default();
+        memory.set_bound(max_bytes);
+        memory
+    }
+
+    #[test]
+    fn values_are_gone_after_their_time() {
+        let memory = memory(10_000);
+        let now = Instant::now();
+        let ttl = Some(Duration::from_millis(10));
+        memory.set("a".to_owned(), b"1".to_vec(), ttl, now).unwrap();
+        assert_eq!(memory.get("a", now), Some(b"1".to_vec()));
+        let later = now + Duration::from_millis(10);
+        assert_eq!(memory.get("a", later), None);
+        assert!(!memory.delete("a", later));
+    }
+
+    #[test]
+    fn what_is_past_its_time_makes_room() {
+        let memory = memory(2 * (ENTRY_BYTES + 10));
+        let now = Instant::now();
+        let ttl = Some(Duration::from_millis(10));
+        let put = |key: &str, ttl, now| memory.set(key.to_owned(), vec![0; 8], ttl, now);
+        put("a", ttl, now).unwrap();
+        put("b", None, now).unwrap();
+        assert_eq!(put("c", None, now).unwrap_err().kind, FaultKind::Saturated);
+        put("b", None, now).expect("a value takes the place of the one before");
+        put("c", None, now + Duration::from_millis(10)).unwrap();
+    }
+
+    #[test]
+    fn numbers_are_added_to() {
+        let memory = memory(10_000);
+        let now = Instant::now();
+        let ttl = Some(Duration::from_millis(10));
+        let add = |by, now| memory.increment("n".to_owned(), by, ttl, now).unwrap();
+        assert_eq!(add(2, now), 2);
+        assert_eq!(add(3, now + Duration::from_millis(9)), 5);
+        assert_eq!(add(1, now + Duration::from_millis(10)), 1, "it began anew");
+        assert_eq!(memory.get("n", now), Some(b"1".to_vec()));
+        memory
+            .set("t".to_owned(), b"x".to_vec(), None, now)
+            .unwrap();
+        let odd = memory.increment("t".to_owned(), 1, None, now).unwrap_err();
+        assert_eq!(odd.kind, FaultKind::Invalid);
+    }
+
+    #[test]
+    fn figures_have_a_bound_and_a_kind() {
+        let memory = memory(0);
+        memory.add("seen", 2);
+        memory.add("seen", 3);
+        memory.set_gauge("seen", 1.0);
+        memory.set_gauge("level", 1.5);
+        memory.observe("took_seconds", 0.75);
+        memory.observe("took_seconds", f64::NAN);
+        memory.add("not a name", 1);
+        for number in 0..MAX_METRICS {
+            memory.add(&format!("n{number}"), 1);
+        }
+        let (figures, left_out) = memory.figures();
+        assert_eq!(figures.len(), MAX_METRICS);
+        assert_eq!(left_out, 1 + 3);
+        let figure = |name: &str| figures.iter().find(|(known, _)| known == name);
+        assert_eq!(figure("seen").unwrap().1, Metric::Counter(5));
+        assert_eq!(figure("level").unwrap().1, Metric::Gauge(1.5));
+        let Metric::Histogram { buckets, sum } = &figure("took_seconds").unwrap().1 else {
+            panic!("it is a histogram");
+        };
+        assert_eq!(*sum, 0.75);
+        assert_eq!((buckets[20], buckets[BUCKETS - 1]), (1, 1));
+        assert_eq!(bucket_bound(20), 1.0);
+    }
+}
