@@ -1,6 +1,7 @@
 //! The core stepped event by event, with several workers.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod arriving;
 mod authentication;
 mod delayed;
 mod endings;
@@ -20,7 +21,7 @@ mod world;
 
 use std::sync::Arc;
 
-use hookwire_broker::{ClientHook, Flow, Message, Refusal, Verdict};
+use hookwire_broker::{Flow, Hook, Message, Refusal, Verdict};
 use hookwire_mqtt::ProtocolVersion::{V5, V31, V311};
 use hookwire_mqtt::{
     AckKind, Connect, Disconnect, Packet, PacketId, ProtocolVersion, QoS, ReasonCode, TopicFilter,
