@@ -1,11 +1,16 @@
 //! The core stepped event by event, with several workers.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod access;
 mod arriving;
 mod authentication;
+mod calls;
 mod delayed;
+mod delivering;
+mod drops;
 mod endings;
 mod exactly_once;
+mod filters;
 mod hostile;
 mod order;
 mod pressure;
