@@ -153,10 +153,10 @@ impl<H: Hooks> Shard<H> {
         destinations.workers.retain(|worker| *worker != self.worker);
         let text = self.topics.topic_text(topic.as_str());
         let mut entry = TopicEntry::new(text, stamp);
-        entry.access_rules = self.hooks.match_topic(Hook::ClientAuthorize, topic);
-        entry.publish_rules = self.hooks.match_topic(Hook::MessagePublish, topic);
-        entry.deliver_rules = self.hooks.match_topic(Hook::MessageDeliver, topic);
-        entry.acked_rules = self.hooks.match_topic(Hook::MessageAcked, topic);
+        entry.access_rules = self.rules_of(Hook::ClientAuthorize, topic);
+        entry.publish_rules = self.rules_of(Hook::MessagePublish, topic);
+        entry.deliver_rules = self.rules_of(Hook::MessageDeliver, topic);
+        entry.acked_rules = self.rules_of(Hook::MessageAcked, topic);
         entry.remote = destinations.workers;
         entry.groups = destinations.groups;
         let mut matching = Vec::new();
@@ -164,5 +164,13 @@ impl<H: Hooks> Shard<H> {
             .matches(topic, |subscriber| matching.push(*subscriber));
         entry.set_local(matching);
         self.topics.insert(entry)
+    }
+
+    fn rules_of(&mut self, hook: Hook, topic: TopicName<'_>) -> RuleSet {
+        if self.hooks.wants(hook) {
+            self.hooks.match_topic(hook, topic)
+        } else {
+            RuleSet::NONE
+        }
     }
 }

@@ -6,7 +6,6 @@ use hookwire_mqtt::{ReasonCode, SubAck, Subscribe, SubscribeFilter, UnsubAck, Un
 
 use super::ConnectionKey;
 use super::filters::{FilterInquiry, Ruling};
-use super::grant::wanted;
 use crate::hooks::{Hook, Hooks, SubscriptionInfo};
 use crate::session::SessionKey;
 use crate::shard::Shard;
@@ -22,54 +21,27 @@ impl<H: Hooks> Shard<H> {
         key: ConnectionKey,
         subscribe: &Subscribe,
     ) -> bool {
-        let Some((session, is_v5, denies_unlisted)) = self.live(key).and_then(|connection| {
-            let is_v5 = connection.version.is_v5();
-            Some((connection.session?, is_v5, connection.denies_unlisted))
-        }) else {
+        let Some((session, is_v5)) = self
+            .live(key)
+            .and_then(|connection| Some((connection.session?, connection.version.is_v5())))
+        else {
             return true;
         };
         let id_is_in_use = is_v5
             && self
                 .session(session)
                 .is_some_and(|session| session.received.contains(&subscribe.packet_id));
-        let has_rules = denies_unlisted
-            || self.hooks.wants(Hook::ClientAuthorize)
-            || self.hooks.wants(Hook::ClientSubscribe);
-        let mut rulings = Vec::new();
-        if has_rules && !id_is_in_use {
-            let packet = (
-                Hook::ClientSubscribe,
-                subscribe.packet_id,
-                subscribe.filters.len(),
-            );
-            let decided = self.rulings(now, key, packet, |shard| {
-                let of = |requested| shard.asked(session, subscribe, requested);
-                let asked = subscribe.filters.iter().map(of).collect();
-                let properties = &subscribe.user_properties;
-                FilterInquiry::new(packet.0, packet.1, properties, asked)
-            });
-            match decided {
-                Some(decided) => rulings = decided,
-                None => return self.live(key).is_none(),
-            }
-            if self.live(key).is_none() {
-                return true;
-            }
-        }
-        let mut rulings = rulings.into_iter();
-        let mut reasons = Vec::with_capacity(subscribe.filters.len());
-        for requested in &subscribe.filters {
-            let reason = match rulings.next().unwrap_or(Ruling::AsAsked) {
-                _ if id_is_in_use => ReasonCode::PacketIdentifierInUse,
-                Ruling::Refused(reason) => reason,
-                Ruling::Replaced(other) => self.grant(now, session, other),
-                Ruling::AsAsked => {
-                    let asked = self.asked(session, subscribe, requested);
-                    self.grant(now, session, asked)
+        let reasons = if id_is_in_use {
+            vec![ReasonCode::PacketIdentifierInUse; subscribe.filters.len()]
+        } else {
+            match self.subscription_rulings(now, key, session, subscribe) {
+                Some(rulings) if self.live(key).is_some() => {
+                    self.grant_all(now, session, subscribe, rulings)
                 }
-            };
-            reasons.push(reason);
-        }
+                // One of the rules closed the connection.
+                _ => return self.live(key).is_none(),
+            }
+        };
         let ack = SubAck {
             packet_id: subscribe.packet_id,
             reasons,
@@ -81,26 +53,49 @@ impl<H: Hooks> Shard<H> {
         true
     }
 
-    /// What a client asks for with one filter.
-    fn asked(
-        &self,
+    /// What rules decide about each filter, no more than there are rules; none
+    /// while they are asked.
+    fn subscription_rulings(
+        &mut self,
+        now: Now,
+        key: ConnectionKey,
         session: SessionKey,
         subscribe: &Subscribe,
-        requested: &SubscribeFilter,
-    ) -> SubscriptionInfo {
-        let known = wanted(&requested.filter).ok().is_some_and(|wanted| {
-            let session = self.session(session);
-            session.is_some_and(|found| found.subscriptions.contains_key(&wanted.subscription))
-        });
-        SubscriptionInfo {
-            filter: Arc::from(requested.filter.as_str()),
-            qos: requested.qos,
-            no_local: requested.no_local,
-            retain_as_published: requested.retain_as_published,
-            retain_handling: requested.retain_handling as u8,
-            identifier: subscribe.subscription_identifier,
-            is_new: !known,
+    ) -> Option<Vec<Ruling>> {
+        let hook = Hook::ClientSubscribe;
+        let denies_unlisted = self
+            .connection(key)
+            .is_some_and(|connection| connection.denies_unlisted);
+        if !denies_unlisted && !self.hooks.wants(Hook::ClientAuthorize) && !self.hooks.wants(hook) {
+            return Some(Vec::new());
         }
+        let (id, filters) = (subscribe.packet_id, subscribe.filters.len());
+        self.rulings(now, key, (hook, id, filters), |shard| {
+            let asked = subscribe.filters.iter().map(|requested| SubscriptionInfo {
+                is_new: shard.subscription(session, &requested.filter).is_new,
+                ..info_of(subscribe, requested)
+            });
+            FilterInquiry::new(hook, id, &subscribe.user_properties, asked.collect())
+        })
+    }
+
+    fn grant_all(
+        &mut self,
+        now: Now,
+        session: SessionKey,
+        subscribe: &Subscribe,
+        rulings: Vec<Ruling>,
+    ) -> Vec<ReasonCode> {
+        let mut rulings = rulings.into_iter();
+        let mut reasons = Vec::with_capacity(subscribe.filters.len());
+        for requested in &subscribe.filters {
+            reasons.push(match rulings.next().unwrap_or(Ruling::AsAsked) {
+                Ruling::AsAsked => self.grant(now, session, info_of(subscribe, requested)),
+                Ruling::Replaced(other) => self.grant(now, session, other),
+                Ruling::Refused(reason) => reason,
+            });
+        }
+        reasons
     }
 
     /// Gives up what rules let the client give up. False: they are asked, and the
@@ -115,24 +110,18 @@ impl<H: Hooks> Shard<H> {
             return true;
         };
         let mut rulings = Vec::new();
-        if self.hooks.wants(Hook::ClientUnsubscribe) {
-            let packet = (
-                Hook::ClientUnsubscribe,
-                unsubscribe.packet_id,
-                unsubscribe.filters.len(),
-            );
-            let decided = self.rulings(now, key, packet, |shard| {
+        let hook = Hook::ClientUnsubscribe;
+        if self.hooks.wants(hook) {
+            let (id, filters) = (unsubscribe.packet_id, unsubscribe.filters.len());
+            let decided = self.rulings(now, key, (hook, id, filters), |shard| {
                 let of = |text: &String| shard.subscription(session, text);
                 let asked = unsubscribe.filters.iter().map(of).collect();
-                let properties = &unsubscribe.user_properties;
-                FilterInquiry::new(packet.0, packet.1, properties, asked)
+                FilterInquiry::new(hook, id, &unsubscribe.user_properties, asked)
             });
             match decided {
-                Some(decided) => rulings = decided,
-                None => return self.live(key).is_none(),
-            }
-            if self.live(key).is_none() {
-                return true;
+                Some(decided) if self.live(key).is_some() => rulings = decided,
+                // One of the rules closed the connection.
+                _ => return self.live(key).is_none(),
             }
         }
         let mut rulings = rulings.into_iter();
@@ -151,5 +140,18 @@ impl<H: Hooks> Shard<H> {
         };
         self.append_packet(key, |version, out| ack.encode(version, out));
         true
+    }
+}
+
+/// What a client asks for with one filter.
+fn info_of(subscribe: &Subscribe, requested: &SubscribeFilter) -> SubscriptionInfo {
+    SubscriptionInfo {
+        filter: Arc::from(requested.filter.as_str()),
+        qos: requested.qos,
+        no_local: requested.no_local,
+        retain_as_published: requested.retain_as_published,
+        retain_handling: requested.retain_handling as u8,
+        identifier: subscribe.subscription_identifier,
+        is_new: true,
     }
 }

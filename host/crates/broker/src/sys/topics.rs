@@ -118,6 +118,7 @@ fn of_emqx(report: &Report<'_>, told: &mut Vec<(String, String)>) {
         ("delivery/dropped/no_member", counters.dropped_no_member),
         ("delivery/dropped/expired", counters.deliveries_expired),
         ("delivery/dropped/too_large", counters.deliveries_too_large),
+        ("delivery/dropped/rule", counters.deliveries_dropped_by_rule),
         ("client/connected", counters.connections_accepted),
         ("client/refused", counters.connections_refused),
         ("session/takenover", counters.takeovers),

@@ -12,6 +12,7 @@ mod endings;
 mod exactly_once;
 mod filters;
 mod hostile;
+mod late_answers;
 mod order;
 mod pressure;
 mod properties;
