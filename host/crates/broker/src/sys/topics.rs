@@ -102,7 +102,7 @@ fn of_emqx(report: &Report<'_>, told: &mut Vec<(String, String)>) {
     for (end, value) in stats {
         tell(&format!("stats/{end}"), &value);
     }
-    let metrics: [(&str, u64); 20] = [
+    let metrics: [(&str, u64); 21] = [
         ("bytes/received", counters.bytes_received),
         ("bytes/sent", counters.bytes_sent),
         ("packets/received", counters.packets_received),
