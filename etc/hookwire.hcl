@@ -15,6 +15,10 @@ listener "tcp" "default" {
   connect_timeout = "10s"
   # Connections still to be greeted at once; more of them wait to be accepted.
   max_greeting = 1024
+  # Whether clients may connect whom no rule of client.authenticate knows.
+  allow_unknown_clients = true
+  # Whether they may publish and subscribe where no rule of client.authorize speaks of it.
+  allow_unlisted_access = true
 }
 
 mqtt {
@@ -28,8 +32,13 @@ mqtt {
   max_session_expiry_s = 604800
   # Numbers instead of topics, in both directions; each side keeps a table of them.
   max_topic_aliases = 64
-  # A client that does not finish its authentication must not hold its place for long.
+  # A client whose rules are not through with it must not hold its place for long.
   authentication_timeout = "10s"
+  # Answers of client.authorize kept for each connection, until rules change; 0 keeps none.
+  max_kept_access = 256
+  # A denied publish before MQTT 5 cannot be told: "ignore" acknowledges and drops it,
+  # "disconnect" closes the client.
+  deny_action = "ignore"
   # MQTT 3.1 allows 23 characters; real devices have more.
   short_client_ids_in_mqtt31 = false
   # Told to MQTT 5 clients that ask, as a prefix for their response topics.

@@ -10,8 +10,8 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, anyhow};
 use hookwire_broker::{
-    IdGenerator, Limits, Node, QueueOverflow, RetainedMessages, RouteTable, Shard, ShardSetup,
-    SharedStrategy, WorkerId,
+    DenyAction, IdGenerator, Limits, ListenerInfo, Node, QueueOverflow, RetainedMessages,
+    RouteTable, Shard, ShardSetup, SharedStrategy, WorkerId,
 };
 use hookwire_driver_sqlite::{SqliteOptions, SqlitePool};
 use hookwire_net::{
@@ -127,7 +127,13 @@ async fn bind_listeners(settings: &Settings) -> Result<Vec<(Listener, String)>> 
     let mut listeners = Vec::new();
     for listener in &settings.listeners {
         let bound = Listener::bind(ListenerSettings {
-            name: listener.name.clone(),
+            info: Arc::new(ListenerInfo {
+                name: listener.name.clone(),
+                tls: false,
+                mount_point: None,
+                denies_unknown_clients: !listener.allow_unknown_clients,
+                denies_unlisted_access: !listener.allow_unlisted_access,
+            }),
             address: listener.address,
             connect_timeout: listener.connect_timeout,
             max_greeting: listener.max_greeting,
@@ -307,6 +313,11 @@ fn limits(mqtt: &Mqtt) -> Limits {
         max_topic_aliases: mqtt.max_topic_aliases,
         authentication_ms: u64::try_from(mqtt.authentication_timeout.as_millis())
             .unwrap_or(u64::MAX),
+        max_kept_access: mqtt.max_kept_access,
+        deny_action: match mqtt.deny_action {
+            hookwire_settings::DenyAction::Ignore => DenyAction::Ignore,
+            hookwire_settings::DenyAction::Disconnect => DenyAction::Disconnect,
+        },
         max_delayed_messages: mqtt.max_delayed_messages,
         max_delayed_bytes: mqtt.max_delayed_bytes,
         check_payload_format: mqtt.check_payload_format,

@@ -34,9 +34,9 @@ counters! {
     connections_accepted,
     /// CONNECTs answered with a refusal.
     connections_refused,
-    /// Clients that a rule did not authenticate.
+    /// Clients that rules, or their listener, did not let in.
     authentications_denied,
-    /// Connections refused because their authentication did not end.
+    /// Connections refused because what rules decide of them did not end.
     authentication_timeouts,
     /// Connections closed because their client id connected again.
     takeovers,
@@ -67,6 +67,17 @@ counters! {
     /// Publishes that a rule refused, dropped or failed, or that named a topic
     /// nobody may publish to.
     publishes_refused,
+    /// Publishes and wills that the client was not allowed.
+    publishes_denied,
+    /// Filters of SUBSCRIBE that were refused by rules, or by the listener.
+    subscriptions_denied,
+    /// Answers of `client.authorize` rules that were found kept.
+    access_kept,
+    /// Messages that rules published, or an administrator.
+    own_publishes,
+    /// Those of them that were dropped: not a topic, one of the broker's own, too
+    /// many at once, or too many that follow from one another.
+    own_publishes_dropped,
     /// Messages held back under `$delayed`.
     messages_delayed,
     /// Messages not retained because there were too many.
@@ -86,6 +97,8 @@ counters! {
     deliveries_expired,
     /// Deliveries not made because the receiver takes no packet of that size.
     deliveries_too_large,
+    /// Deliveries not made because a rule dropped them.
+    deliveries_dropped_by_rule,
     /// Acknowledgements of packet identifiers that are not in use.
     acknowledgements_unknown,
     /// Times a client was not read because of a bound.

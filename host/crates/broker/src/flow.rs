@@ -10,7 +10,7 @@ use crate::shard::Shard;
 /// What a connection that is not read waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Obstacle {
-    /// Its CONNACK, its own verdicts, or its own output to be written.
+    /// Its CONNACK, its own verdicts and answers, or its own output to be written.
     Itself,
     /// Another worker's credits.
     Link,
@@ -32,8 +32,15 @@ impl<H: Hooks> Shard<H> {
             // These are answered with nothing.
             Packet::PubAck(_) | Packet::PubComp(_) | Packet::Disconnect(_) => false,
             Packet::PubRec(_) => self.has_full_output(key),
-            _ => self.stopping || self.has_full_output(key),
+            _ => self.stopping || self.has_full_output(key) || self.is_asked(key),
         }
+    }
+
+    /// Whether rules are asked about the packet that this connection sent last.
+    fn is_asked(&self, key: ConnectionKey) -> bool {
+        self.connection(key)
+            .and_then(|connection| connection.inquiry.as_ref())
+            .is_some_and(|inquiry| inquiry.is_open())
     }
 
     fn has_full_output(&self, key: ConnectionKey) -> bool {
@@ -122,7 +129,11 @@ impl<H: Hooks> Shard<H> {
             Some(Obstacle::Stop)
         } else if link_is_full {
             Some(Obstacle::Link)
-        } else if connection.pipeline.len() >= usize::from(self.limits.receive_maximum)
+        } else if connection
+            .inquiry
+            .as_ref()
+            .is_some_and(|inquiry| inquiry.is_open())
+            || connection.pipeline.len() >= usize::from(self.limits.receive_maximum)
             || connection.output.len() > self.limits.max_output_bytes
         {
             Some(Obstacle::Itself)

@@ -71,7 +71,7 @@ impl<H: Hooks> Shard<H> {
             holdings.shared_subscriptions +=
                 shared.filter(|filter| filter.shared().is_some()).count();
             holdings.inflight += session.inflight.len();
-            holdings.queued += session.queue.len() + session.backlog.len();
+            holdings.queued += session.waiting();
             holdings.queued_bytes += session.queue.bytes();
             holdings.received += session.received.len();
             holdings.wills += usize::from(session.will.is_some());

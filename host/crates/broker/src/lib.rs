@@ -6,9 +6,12 @@
 //! no I/O, waits for nothing, reads no clock, and shares nothing with other
 //! shards but the [`RouteTable`]; so a test steps several of them in any order.
 
+mod calls;
+mod commands;
 mod connection;
 mod counters;
 mod delayed;
+mod drops;
 mod faults;
 mod filter_index;
 mod flow;
@@ -24,6 +27,7 @@ mod output;
 mod own_publish;
 mod retained;
 mod routes;
+mod routing;
 mod session;
 mod shard;
 mod sharing;
@@ -37,7 +41,7 @@ mod transit;
 mod wheel;
 mod writing;
 
-pub use connection::{CloseReason, ConnectionKey};
+pub use connection::{CloseReason, ConnectionKey, Origin};
 pub use counters::Counters;
 pub use faults::Fault;
 pub use filter_index::FilterIndex;
@@ -52,7 +56,7 @@ pub use hooks::{
 };
 pub use id::IdGenerator;
 pub use inspect::Holdings;
-pub use limits::{Limits, QueueOverflow};
+pub use limits::{DenyAction, Limits, QueueOverflow};
 pub use link::{Mail, WorkerId, worker_of};
 pub use message::{Message, MessageId, NoMessageId};
 pub use output::Output;

@@ -3,15 +3,24 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use hookwire_mqtt::{QoS, ReasonCode, Will};
+use hookwire_mqtt::{QoS, Will};
 
 use crate::connection::{CloseReason, ConnectionKey, Farewell, Stage, close_packet};
 use crate::faults::Fault;
-use crate::hooks::{ClientEvent, Event, Hook, Hooks};
+use crate::hooks::{Hook, Hooks};
 use crate::session::{PendingWill, SessionKey};
 use crate::shard::Shard;
 use crate::sys::Presence;
 use crate::time::Now;
+
+/// Why a session ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Its client begins anew.
+    Discarded,
+    /// Its time is over, or its connection's, for this reason.
+    Terminated(&'static str),
+}
 
 impl<H: Hooks> Shard<H> {
     /// Ends the service of a connection: its will, its session or its place in
@@ -29,10 +38,15 @@ impl<H: Hooks> Shard<H> {
         };
         match connection.stage {
             Stage::Live => {}
-            Stage::Arriving => return self.turn_away(key, farewell),
+            Stage::Arriving => return self.turn_away(now, key, farewell),
             Stage::Closing | Stage::Gone => return,
         }
         connection.stage = Stage::Closing;
+        connection.inquiry = None;
+        connection.access = None;
+        let said = farewell
+            .as_ref()
+            .map_or(connection.left_with, |farewell| farewell.reason);
         let will = connection.will.take().filter(|_| !reason.drops_will());
         let session = connection.session;
         let client = Arc::clone(&connection.client);
@@ -49,25 +63,20 @@ impl<H: Hooks> Shard<H> {
                 load.set_online(false);
             }
         }
+        if let Some(session) = session {
+            self.recall_deciding(now, session);
+        }
         if let Some(will) = will {
             self.leave_will(now, key, will, reason);
         }
+        self.tell_client_code(now, Hook::ClientDisconnected, &client, reason.word(), said);
         if let Some(session) = session {
-            self.detach(now, session);
+            self.detach(now, session, reason);
         }
         let presence = Presence::Disconnected {
             reason: reason.word(),
         };
         self.tell_presence(now, &client, presence);
-        if self.hooks.wants(Hook::ClientDisconnected) {
-            self.hooks.submit_event(Event::Client(ClientEvent {
-                hook: Hook::ClientDisconnected,
-                client: Arc::clone(&client),
-                reason_code: ReasonCode::Success,
-                reason: reason.word(),
-                at_ms: now.wall_ms,
-            }));
-        }
         if let Some(connection) = self.connection_mut(key)
             && !connection.pipeline.is_empty()
         {
@@ -96,13 +105,17 @@ impl<H: Hooks> Shard<H> {
     }
 
     /// The client is away: its session waits for it, or ends.
-    fn detach(&mut self, now: Now, key: SessionKey) {
+    fn detach(&mut self, now: Now, key: SessionKey, reason: CloseReason) {
         let Some(session) = self.session_mut(key) else {
             return;
         };
         let seconds = session.expiry_interval_s;
         if seconds == 0 {
-            return self.end_session(now, key);
+            let ending = match session.is_discarded {
+                true => Ending::Discarded,
+                false => Ending::Terminated(reason.word()),
+            };
+            return self.end_session(now, key, ending);
         }
         if seconds < u32::MAX {
             session.ends_at_ms = Some(now.mono_ms + u64::from(seconds) * 1_000);
@@ -112,7 +125,7 @@ impl<H: Hooks> Shard<H> {
     }
 
     /// Ends a session: nothing of it is left.
-    pub(crate) fn end_session(&mut self, now: Now, key: SessionKey) {
+    pub(crate) fn end_session(&mut self, now: Now, key: SessionKey, ending: Ending) {
         if self.session(key).is_none() {
             return;
         }
@@ -131,15 +144,25 @@ impl<H: Hooks> Shard<H> {
         for filter in filters {
             self.remove_subscription(&filter, key);
         }
+        match ending {
+            Ending::Discarded => {
+                self.tell_client(now, Hook::SessionDiscarded, &session.client, "");
+            }
+            Ending::Terminated(reason) => {
+                self.tell_client(now, Hook::SessionTerminated, &session.client, reason);
+            }
+        }
         if let Some(pending) = session.will.take() {
             self.publish_late_will(now, &session.client, pending.will);
         }
         if session.load.is_some() {
+            let returned = std::mem::take(&mut session.returned);
             let unacknowledged = session.inflight.into_deliveries();
             self.pass_on(
                 now,
                 unacknowledged.filter(|delivery| delivery.qos < QoS::ExactlyOnce),
             );
+            self.pass_on(now, returned);
             self.pass_on(now, std::iter::from_fn(|| session.queue.pop()));
         }
     }
@@ -160,7 +183,7 @@ impl<H: Hooks> Shard<H> {
         };
         if session.ends_at_ms.is_some_and(is_due) {
             self.counters.sessions_expired += 1;
-            return self.end_session(now, key);
+            return self.end_session(now, key, Ending::Terminated("expired"));
         }
         self.arm_session(key);
     }

@@ -28,8 +28,13 @@ pub struct Limits {
     pub max_session_expiry_s: u32,
     /// Topic aliases granted to a client, and used towards one that grants them.
     pub max_topic_aliases: u16,
-    /// How long authentication may take until CONNACK, in milliseconds.
+    /// How long what rules decide of a CONNECT may take, authentication included,
+    /// in milliseconds.
     pub authentication_ms: u64,
+    /// Answers of `client.authorize` rules kept for each connection; 0 keeps none.
+    pub max_kept_access: usize,
+    /// What happens to a client before MQTT 5 that publishes what it may not.
+    pub deny_action: DenyAction,
     /// Messages that may wait for their time under `$delayed`, on one worker.
     pub max_delayed_messages: usize,
     /// Bytes of those messages.
@@ -42,6 +47,17 @@ pub struct Limits {
     pub response_information: Option<String>,
     /// Where MQTT 5 clients are sent when the broker stops.
     pub server_reference: Option<String>,
+}
+
+/// What happens to a client that publishes what it may not, and that has no
+/// packet to be told with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DenyAction {
+    /// Its publish is acknowledged and dropped.
+    #[default]
+    Ignore,
+    /// It is closed.
+    Disconnect,
 }
 
 /// What happens to a message for a client whose queue is full.
@@ -71,6 +87,8 @@ impl Default for Limits {
             max_session_expiry_s: u32::MAX,
             max_topic_aliases: 64,
             authentication_ms: 10_000,
+            max_kept_access: 256,
+            deny_action: DenyAction::Ignore,
             max_delayed_messages: 100_000,
             max_delayed_bytes: 64 * 1024 * 1024,
             check_payload_format: false,

@@ -8,7 +8,9 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use crate::calls::call_bytes;
 use crate::group::Dispatch;
+use crate::hooks::BrokerCall;
 use crate::message::Message;
 
 /// Number of a worker of this node, from 0.
@@ -24,7 +26,7 @@ pub fn worker_of(client_id: &str, workers: usize) -> usize {
 }
 
 /// One piece of mail from shard to shard.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub enum Mail {
     /// A message that passed its rules, for the receiver's own subscribers.
     Publish(Arc<Message>),
@@ -33,7 +35,9 @@ pub enum Mail {
     Late(Arc<Message>),
     /// A message that passed its rules, for one member of a shared subscription.
     Shared(Arc<Message>, Dispatch),
-    /// The receiver of publishes of that many bytes has taken them.
+    /// What a rule wants of the receiver, where the client lives.
+    Call(BrokerCall),
+    /// The receiver of mail of that many bytes has taken it.
     Credit(usize),
 }
 
@@ -69,6 +73,11 @@ impl Link {
         self.outbox.push(Mail::Shared(message, dispatch));
     }
 
+    pub(crate) fn send_call(&mut self, call: BrokerCall) {
+        self.uncredited_bytes = self.uncredited_bytes.saturating_add(call_bytes(&call));
+        self.outbox.push(Mail::Call(call));
+    }
+
     fn count(&mut self, message: &Message) {
         self.uncredited_bytes = self.uncredited_bytes.saturating_add(message.held_bytes());
     }
@@ -81,8 +90,8 @@ impl Link {
         self.uncredited_bytes = self.uncredited_bytes.saturating_sub(bytes);
     }
 
-    pub(crate) fn took(&mut self, message: &Message) {
-        self.owed_bytes = self.owed_bytes.saturating_add(message.held_bytes());
+    pub(crate) fn took(&mut self, bytes: usize) {
+        self.owed_bytes = self.owed_bytes.saturating_add(bytes);
     }
 
     /// What is to be carried now; empty when nothing is worth a journey.

@@ -1,5 +1,5 @@
-//! What enters the top of the spine without a PUBLISH: wills, and what the
-//! broker itself has to say.
+//! What enters the top of the spine without a PUBLISH: wills, what rules and
+//! administrators publish, and what the broker itself has to say.
 
 use std::sync::Arc;
 
@@ -66,7 +66,14 @@ impl<H: Hooks> Shard<H> {
         self.free_if_done(key);
     }
 
-    fn publish_own(&mut self, now: Now, key: ConnectionKey, message: Message, delay_ms: u64) {
+    /// The top of the spine for a message without a PUBLISH.
+    pub(crate) fn publish_own(
+        &mut self,
+        now: Now,
+        key: ConnectionKey,
+        message: Message,
+        delay_ms: u64,
+    ) {
         let Ok(topic) = TopicName::new(&message.topic) else {
             return;
         };

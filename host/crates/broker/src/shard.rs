@@ -6,12 +6,13 @@ use foldhash::HashMap;
 use hookwire_mqtt::ReasonCode;
 use slab::Slab;
 
+use crate::calls::call_bytes;
 use crate::connection::{CloseReason, Connection, ConnectionKey, Farewell, Stage};
 use crate::counters::Counters;
 use crate::delayed::Delayed;
 use crate::faults::Planted;
 use crate::filter_index::FilterIndex;
-use crate::hooks::{Answered, Decided, Hooks, Ticket};
+use crate::hooks::{Answered, BrokerCall, Decided, Hooks, Ticket};
 use crate::id::IdGenerator;
 use crate::limits::Limits;
 use crate::link::{Link, Mail, WorkerId};
@@ -102,6 +103,11 @@ pub struct Shard<H> {
     pub(crate) buffers: Vec<Vec<u8>>,
     decided: Vec<Decided>,
     pub(crate) answers: Vec<Answered>,
+    pub(crate) calls: Vec<BrokerCall>,
+    /// Questions asked so far; see [`Shard::ask`].
+    pub(crate) asked: u64,
+    /// What publishes for rules and administrators, by the name it goes by.
+    pub(crate) senders: HashMap<Arc<str>, ConnectionKey>,
     /// Whether some connection waits for room in a lane.
     pub(crate) paused_for_room: bool,
     pub(crate) stopping: bool,
@@ -153,6 +159,9 @@ impl<H: Hooks> Shard<H> {
             buffers: Vec::new(),
             decided: Vec::new(),
             answers: Vec::new(),
+            calls: Vec::new(),
+            asked: 0,
+            senders: HashMap::default(),
             paused_for_room: false,
             stopping: false,
             output_is_pressing: false,
@@ -194,6 +203,10 @@ impl<H: Hooks> Shard<H> {
                     self.took_mail(from, &message);
                     self.deliver_shared_mail(now, &message, &dispatch);
                 }
+                Mail::Call(call) => {
+                    self.took_bytes(from, call_bytes(&call));
+                    self.carry_out_here(now, call);
+                }
                 Mail::Credit(bytes) => {
                     if let Some(link) = self.links.get_mut(usize::from(from)) {
                         link.credited(bytes);
@@ -209,13 +222,17 @@ impl<H: Hooks> Shard<H> {
     }
 
     fn took_mail(&mut self, from: WorkerId, message: &Message) {
+        self.took_bytes(from, message.held_bytes());
+    }
+
+    fn took_bytes(&mut self, from: WorkerId, bytes: usize) {
         if let Some(link) = self.links.get_mut(usize::from(from)) {
-            link.took(message);
+            link.took(bytes);
         }
     }
 
-    /// Takes what the hooks decided since the last call, releases publishes in
-    /// order, and reads again from clients that waited for room.
+    /// Takes what the hooks decided and answered since the last call, releases
+    /// publishes in order, does what rules want of the broker, and reads again from clients that waited for room.
     pub fn take_verdicts(&mut self, now: Now) {
         let mut decided = std::mem::take(&mut self.decided);
         self.hooks.take_decided(&mut decided);
@@ -224,6 +241,7 @@ impl<H: Hooks> Shard<H> {
         }
         self.decided = decided;
         self.take_answers(now);
+        self.take_calls(now);
         if self.paused_for_room {
             self.resume_all_free();
         }

@@ -39,7 +39,7 @@ impl<H: Hooks> Shard<H> {
             });
             let Some(member) = chosen else {
                 self.counters.dropped_no_member += 1;
-                return;
+                return self.dropped(now, None, transit, "no-member");
             };
             if member.worker == self.worker {
                 self.deliver_shared(now, group, member.session, transit, hops);
@@ -80,7 +80,7 @@ impl<H: Hooks> Shard<H> {
     ) {
         if transit.expires_at_ms <= now.wall_ms && !self.planted.is(Fault::ExpiredDelivered) {
             self.counters.deliveries_expired += 1;
-            return;
+            return self.dropped(now, Some(member), transit, "expired");
         }
         let granted = self.session(member).and_then(|session| {
             let is_away = session.connection.is_none();
@@ -92,6 +92,7 @@ impl<H: Hooks> Shard<H> {
         });
         match granted {
             Some(granted) => {
+                transit.deliver_rules = self.deliver_rules(transit.topic);
                 let terms = Terms::of(granted);
                 self.deliver_to(now, member, &terms, Some(group), transit, false);
                 // Choosing counted one; what is not kept is not to be counted.
@@ -100,7 +101,10 @@ impl<H: Hooks> Shard<H> {
                 }
             }
             None if hops < MAX_HOPS => self.dispatch(now, None, group, transit, hops + 1),
-            None => self.counters.dropped_no_member += 1,
+            None => {
+                self.counters.dropped_no_member += 1;
+                self.dropped(now, None, transit, "no-member");
+            }
         }
     }
 
@@ -124,11 +128,16 @@ impl<H: Hooks> Shard<H> {
         else {
             return;
         };
-        let waiting = session.queue.extract(|delivery| {
+        let has_others = |delivery: &Delivery| {
             let group = delivery.group.as_ref();
             group.is_some_and(|group| group.has_other_online(worker, key))
-        });
+        };
+        let (returned, kept) = session.returned.drain(..).partition(has_others);
+        session.returned = kept;
+        let returned: std::collections::VecDeque<Delivery> = returned;
+        let waiting = session.queue.extract(has_others);
         session.report_load();
+        self.pass_on(now, returned);
         self.pass_on(now, waiting);
     }
 }

@@ -1,10 +1,10 @@
 //! The spine: what happens to every message, in this order, wherever it came
 //! from: the rules decide, it is retained, matched, delivered, and acknowledged.
 //!
-//! Clients' publishes and wills enter at the top. Mail of other workers enters
-//! below the rules, at [`Shard::deliver_mail`], so that a rule sees a message once.
+//! Clients' publishes, wills, and what rules and administrators publish enter at
+//! the top. Mail of other workers enters below the rules, so that a rule sees a
+//! message once.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use hookwire_mqtt::{Publish, ReasonCode, TopicName};
@@ -12,13 +12,11 @@ use hookwire_mqtt::{Publish, ReasonCode, TopicName};
 use crate::connection::{CloseReason, ConnectionKey, Farewell, Pending, Receipt};
 use crate::delayed::{self, DELAYED_PREFIX};
 use crate::faults::Fault;
-use crate::hooks::{Hook, Hooks, PublishFacts, Refusal, RuleSet, Ticket, Verdict};
+use crate::hooks::{Hooks, PublishFacts, Refusal, RuleSet, Ticket, Verdict};
 use crate::message::Message;
-use crate::retained::Retained;
-use crate::session::SessionKey;
 use crate::shard::Shard;
 use crate::time::Now;
-use crate::topic_cache::{Stamp, Target, TopicEntry};
+use crate::topic_cache::TopicEntry;
 use crate::transit::Transit;
 
 /// A PUBLISH of a client, checked, with its topic found.
@@ -39,14 +37,16 @@ impl Incoming<'_> {
 
 impl<H: Hooks> Shard<H> {
     /// The top of the spine for a client's own publish, already checked.
-    pub(crate) fn publish(&mut self, now: Now, key: ConnectionKey, incoming: &Incoming<'_>) {
-        let publish = incoming.publish;
-        let (topic, delay_ms, refusal) = if incoming.is_plain() {
-            (incoming.topic, None, None)
-        } else {
-            self.destination(incoming)
-        };
-        let entry = self.topic_entry(topic);
+    /// Without a verdict the rules of its topic give one.
+    pub(crate) fn publish(
+        &mut self,
+        now: Now,
+        key: ConnectionKey,
+        publish: &Publish<'_>,
+        entry: &TopicEntry,
+        delay_ms: Option<u64>,
+        verdict: Option<Verdict>,
+    ) {
         let facts = PublishFacts {
             qos: publish.qos,
             retain: publish.retain,
@@ -70,14 +70,15 @@ impl<H: Hooks> Shard<H> {
             at_ms: now.wall_ms,
             expires_at_ms: Message::expiry(publish.properties, now.wall_ms),
             properties: &properties,
+            deliver_rules: RuleSet::NONE,
             kept: None,
         };
-        let is_simple = !wanted && delay_ms.is_none() && refusal.is_none();
+        let is_simple = !wanted && delay_ms.is_none() && verdict.is_none();
         if is_simple && connection.pipeline.is_empty() {
-            let is_matched = self.route(now, Some(key), &entry, &mut transit);
+            let is_matched = self.route(now, Some(key), entry, &mut transit);
             return self.acknowledge(key, receipt, taken(is_matched));
         }
-        let rules = (wanted && refusal.is_none()).then_some(entry.publish_rules);
+        let rules = (wanted && verdict.is_none()).then_some(entry.publish_rules);
         self.line_up(
             key,
             rules,
@@ -86,7 +87,7 @@ impl<H: Hooks> Shard<H> {
                 receipt,
                 delay_ms: delay_ms.unwrap_or_default(),
                 has_rules: wanted,
-                verdict: refusal.map(Verdict::Deny),
+                verdict,
             },
         );
         if rules.is_none() {
@@ -95,10 +96,13 @@ impl<H: Hooks> Shard<H> {
     }
 
     /// The topic to route to and the delay before it, or why it goes nowhere.
-    fn destination<'a>(
+    pub(crate) fn destination<'a>(
         &self,
         incoming: &Incoming<'a>,
     ) -> (TopicName<'a>, Option<u64>, Option<Refusal>) {
+        if incoming.is_plain() {
+            return (incoming.topic, None, None);
+        }
         let topic = incoming.topic;
         let refused = |reason, text: &str| {
             let text = text.to_owned();
@@ -203,13 +207,14 @@ impl<H: Hooks> Shard<H> {
             Verdict::Replace(message) => message,
             refused => {
                 self.counters.publishes_refused += 1;
-                return self.conclude_refused(now, key, receipt, refused);
+                return self.conclude_refused(now, key, pending, refused);
             }
         };
         if pending.delay_ms > 0 {
             if self.delay(now, pending.delay_ms, message) {
                 return self.acknowledge(key, receipt, ReasonCode::Success);
             }
+            self.dropped_message(now, None, taken_message, "denied");
             let text = "too many messages are delayed".to_owned();
             let reason = ReasonCode::QuotaExceeded;
             return self.refuse_publish(key, receipt, Refusal { reason, text });
@@ -223,9 +228,22 @@ impl<H: Hooks> Shard<H> {
         &mut self,
         now: Now,
         key: ConnectionKey,
-        receipt: Option<Receipt>,
+        pending: &Pending,
         verdict: Verdict,
     ) {
+        let receipt = pending.receipt;
+        if let Some(message) = &pending.message {
+            let is_sent_again = receipt.is_some()
+                && self
+                    .connection(key)
+                    .is_some_and(|connection| !connection.version.is_v5());
+            match verdict {
+                Verdict::Drop => self.dropped_message(now, None, message, "rule"),
+                Verdict::Failed { .. } if is_sent_again => {}
+                Verdict::Failed { .. } => self.dropped_message(now, None, message, "not-stored"),
+                _ => self.dropped_message(now, None, message, "denied"),
+            }
+        }
         match verdict {
             Verdict::Proceed | Verdict::Replace(_) | Verdict::Drop => {
                 self.acknowledge(key, receipt, ReasonCode::Success);
@@ -261,131 +279,6 @@ impl<H: Hooks> Shard<H> {
         self.forget_received(key, receipt);
         self.hooks.abandon(Self::ticket(key, 0).key);
         self.close(now, key, CloseReason::NotStored, None);
-    }
-
-    /// Routes a message that was kept for a while; whether anybody gets it.
-    pub(crate) fn route_message(
-        &mut self,
-        now: Now,
-        from: Option<ConnectionKey>,
-        message: &Arc<Message>,
-    ) -> bool {
-        let Ok(topic) = TopicName::new(&message.topic) else {
-            return false;
-        };
-        let entry = self.topic_entry(topic);
-        self.route(now, from, &entry, &mut Transit::of(message))
-    }
-
-    /// Hands a message that passed its rules to its receivers, here and
-    /// elsewhere; whether there are any.
-    fn route(
-        &mut self,
-        now: Now,
-        from: Option<ConnectionKey>,
-        entry: &TopicEntry,
-        transit: &mut Transit<'_>,
-    ) -> bool {
-        if transit.retain {
-            self.retain(transit);
-        }
-        for &worker in &entry.remote {
-            if let Some(link) = self.links.get_mut(usize::from(worker)) {
-                // What has no publisher any more was held back.
-                match from {
-                    Some(_) => link.send(transit.shared()),
-                    None => link.send_late(transit.shared()),
-                }
-            }
-            self.note_full_link(from, worker);
-        }
-        self.deliver(now, &entry.local, transit);
-        for group in &entry.groups {
-            self.dispatch(now, from, group, transit, 0);
-        }
-        !(entry.local.is_empty() && entry.remote.is_empty() && entry.groups.is_empty())
-    }
-
-    /// Holds the publisher back if the link to a worker is full.
-    pub(crate) fn note_full_link(&mut self, from: Option<ConnectionKey>, worker: u16) {
-        let link = self.links.get(usize::from(worker));
-        if link.is_some_and(crate::link::Link::is_full)
-            && let Some(connection) = from.and_then(|key| self.connection_mut(key))
-        {
-            connection.blocked_on = Some(worker);
-        }
-    }
-
-    /// Keeps the message for those who subscribe later, or, if it is empty,
-    /// forgets the one that was kept.
-    fn retain(&mut self, transit: &mut Transit<'_>) {
-        if transit.payload.is_empty() && self.planted.is(Fault::RetainedNotCleared) {
-            return;
-        }
-        match self.retained.set(transit.shared()) {
-            Retained::Stored | Retained::Cleared => {}
-            Retained::Full => {
-                self.counters.retained_refused += 1;
-                if self.counters.retained_refused.is_power_of_two() {
-                    let refused = self.counters.retained_refused;
-                    self.warnings.push(format!(
-                        "{refused} messages were not retained: there are as many as allowed"
-                    ));
-                }
-            }
-        }
-    }
-
-    /// The lower entrance: a message whose rules ran on another worker.
-    pub(crate) fn deliver_mail(&mut self, now: Now, message: &Arc<Message>, is_late: bool) {
-        if let Ok(topic) = TopicName::new(&message.topic) {
-            let entry = self.topic_entry(topic);
-            let mut transit = Transit::of(message);
-            if is_late || now.wall_ms >= self.recent_until_ms {
-                return self.deliver(now, &entry.local, &mut transit);
-            }
-            let is_early = |target: &Target| self.came_before(now, target.session, message);
-            if entry.local.iter().any(is_early) {
-                let mut left = entry.local.clone();
-                left.retain(|target| !self.came_before(now, target.session, message));
-                self.deliver(now, &left, &mut transit);
-            } else {
-                self.deliver(now, &entry.local, &mut transit);
-            }
-        }
-    }
-
-    /// Whether a session got the message, or a newer one of its publisher and
-    /// topic, when it subscribed.
-    fn came_before(&self, now: Now, session: SessionKey, message: &Message) -> bool {
-        self.session(session)
-            .is_some_and(|session| session.recent.covers(message, now.wall_ms))
-    }
-
-    /// The topic's rules and receivers, from the cache if they are still true.
-    pub(crate) fn topic_entry(&mut self, topic: TopicName<'_>) -> Rc<TopicEntry> {
-        let mut stamp = Stamp {
-            routes: self.routes.generation(),
-            subscriptions: self.subscriptions_generation,
-            rules: self.hooks.generation(),
-        };
-        if let Some(entry) = self.topics.get(topic.as_str(), stamp) {
-            return entry;
-        }
-        let mut destinations = self.routes.destinations(topic);
-        stamp.routes = destinations.generation;
-        destinations.workers.retain(|worker| *worker != self.worker);
-        let text = self.topics.topic_text(topic.as_str());
-        let mut entry = TopicEntry::new(text, stamp);
-        entry.publish_rules = self.hooks.match_topic(Hook::MessagePublish, topic);
-        entry.acked_rules = self.hooks.match_topic(Hook::MessageAcked, topic);
-        entry.remote = destinations.workers;
-        entry.groups = destinations.groups;
-        let mut matching = Vec::new();
-        self.subscriptions
-            .matches(topic, |subscriber| matching.push(*subscriber));
-        entry.set_local(matching);
-        self.topics.insert(entry)
     }
 }
 

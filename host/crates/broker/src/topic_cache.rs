@@ -17,7 +17,10 @@ use crate::shard::Subscriber;
 pub(crate) struct TopicEntry {
     pub(crate) topic: Arc<str>,
     stamp: Stamp,
+    /// Those that say who may publish to it.
+    pub(crate) access_rules: RuleSet,
     pub(crate) publish_rules: RuleSet,
+    pub(crate) deliver_rules: RuleSet,
     pub(crate) acked_rules: RuleSet,
     /// Sessions of this worker, each once.
     pub(crate) local: Vec<Target>,
@@ -92,7 +95,9 @@ impl TopicEntry {
         Self {
             topic,
             stamp,
+            access_rules: RuleSet::NONE,
             publish_rules: RuleSet::NONE,
+            deliver_rules: RuleSet::NONE,
             acked_rules: RuleSet::NONE,
             local: Vec::new(),
             remote: Vec::new(),

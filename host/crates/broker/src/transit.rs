@@ -7,6 +7,7 @@ use hookwire_mqtt::{
     PacketId, ProtocolVersion, PublishHeader, QoS, encode_publish, encode_publish_head, publish_len,
 };
 
+use crate::hooks::RuleSet;
 use crate::message::{Message, MessageId};
 use crate::output::Output;
 
@@ -23,6 +24,8 @@ pub(crate) struct Transit<'a> {
     pub(crate) expires_at_ms: u64,
     /// Encoded MQTT 5 properties that travel on.
     pub(crate) properties: &'a [u8],
+    /// The rules of `message.deliver` that see it.
+    pub(crate) deliver_rules: RuleSet,
     pub(crate) kept: Option<Arc<Message>>,
 }
 
@@ -38,6 +41,7 @@ impl<'a> Transit<'a> {
             at_ms: message.at_ms,
             expires_at_ms: message.expires_at_ms,
             properties: &message.properties,
+            deliver_rules: RuleSet::NONE,
             kept: Some(Arc::clone(message)),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
-use hookwire_broker::{Mail, WorkerId};
+use hookwire_broker::{Command, Mail, Origin, WorkerId};
 use hookwire_mqtt::Connect;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(crate) struct Greeted {
     pub(crate) socket: std::net::TcpStream,
     pub(crate) connect: Connect,
-    pub(crate) id_was_assigned: bool,
+    pub(crate) origin: Origin,
     /// Bytes read behind CONNECT.
     pub(crate) rest: Vec<u8>,
     /// Its place among the connections being greeted, free again when it is taken.
@@ -27,6 +27,7 @@ pub(crate) enum Delivery {
         from: WorkerId,
         mail: Vec<Mail>,
     },
+    Command(Command),
     /// Read no client any more, settle, close all, and end.
     Stop {
         deadline: std::time::Instant,
@@ -51,6 +52,12 @@ impl WorkerHandle {
     /// are closed, then hooks drained; what is not done by `deadline` is left.
     pub fn stop(&self, deadline: std::time::Instant) {
         self.push(Delivery::Stop { deadline });
+    }
+
+    /// Asks the worker for something; an answer comes through the command's reply.
+    /// After its end there is none.
+    pub fn command(&self, command: Command) {
+        self.push(Delivery::Command(command));
     }
 
     pub(crate) fn push(&self, delivery: Delivery) {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookwire_broker::IdGenerator;
+use hookwire_broker::{IdGenerator, ListenerInfo, Origin};
 use hookwire_mqtt::{Connect, ProtocolVersion};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -18,8 +18,8 @@ use crate::inbox::{Delivery, Greeted, WorkerHandle};
 /// What a listener is told.
 #[derive(Debug, Clone)]
 pub struct ListenerSettings {
-    /// Its name, for the log.
-    pub name: String,
+    /// What holds for all its clients; its name is in the log too.
+    pub info: Arc<ListenerInfo>,
     /// Where it listens; port 0 takes any free one.
     pub address: SocketAddr,
     /// How long a connection may take until its CONNECT is whole.
@@ -80,11 +80,12 @@ impl Listener {
                 Some(_) = greetings.join_next() => continue,
                 accepted = self.accept(&places) => accepted,
             };
-            let Some((stream, place)) = accepted else {
+            let Some((stream, peer, place)) = accepted else {
                 continue;
             };
             let assigned = ids.next(clock.now().wall_ms).to_string();
-            let task = Arrival {
+            let task = Newcomer {
+                peer,
                 settings: self.settings.clone(),
                 workers: Arc::clone(&workers),
                 counters: counters.clone(),
@@ -96,12 +97,15 @@ impl Listener {
         greetings.shutdown().await;
     }
 
-    async fn accept(&self, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    async fn accept(
+        &self,
+        places: &Arc<Semaphore>,
+    ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
         let place = Arc::clone(places).acquire_owned().await.ok()?;
         match self.socket.accept().await {
-            Ok((stream, _)) => Some((stream, place)),
+            Ok((stream, peer)) => Some((stream, peer, place)),
             Err(error) => {
-                tracing::error!(listener = self.settings.name, %error, "accept failed");
+                tracing::error!(listener = self.settings.info.name, %error, "accept failed");
                 tokio::time::sleep(ACCEPT_BACKOFF).await;
                 None
             }
@@ -110,7 +114,8 @@ impl Listener {
 }
 
 /// One connection between accept and its worker.
-struct Arrival {
+struct Newcomer {
+    peer: SocketAddr,
     settings: ListenerSettings,
     workers: Arc<[WorkerHandle]>,
     counters: GreetingCounters,
@@ -119,7 +124,7 @@ struct Arrival {
     assigned: String,
 }
 
-impl Arrival {
+impl Newcomer {
     async fn greet(self, stream: TcpStream) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -146,7 +151,12 @@ impl Arrival {
             handle.push(Delivery::Greeted(Box::new(Greeted {
                 socket,
                 connect,
-                id_was_assigned,
+                origin: Origin {
+                    listener: Arc::clone(&self.settings.info),
+                    peer: Some(self.peer),
+                    certificate: None,
+                    id_was_assigned,
+                },
                 rest,
                 place: self.place,
             })));

@@ -155,6 +155,7 @@ impl<H: Hooks> Worker<H> {
             match delivery {
                 Delivery::Greeted(greeted) => self.greeted.push(*greeted),
                 Delivery::Mail { from, mail } => self.shard.receive(now, from, mail),
+                Delivery::Command(command) => self.shard.command(now, command),
                 Delivery::Stop { deadline } => {
                     self.stop = Some(deadline);
                     if let Some(waker) = self.stopper.take() {
@@ -186,7 +187,7 @@ impl<H: Hooks> Worker<H> {
         let Greeted {
             socket,
             connect,
-            id_was_assigned,
+            origin,
             rest,
             place,
         } = greeted;
@@ -204,7 +205,7 @@ impl<H: Hooks> Worker<H> {
             self.hear_out(now, old);
         }
         let version = connect.version;
-        let key = self.shard.connect(now, connect, id_was_assigned);
+        let key = self.shard.connect(now, connect, origin);
         self.sockets.insert(Socket::new(key, stream, version, rest));
         Some(key)
     }

@@ -20,7 +20,7 @@ mod source;
 mod value;
 
 pub use model::{
-    At, Listener, Located, Module, Mqtt, OnError, OptionValue, Pool, PoolKind, Problem,
+    At, DenyAction, Listener, Located, Module, Mqtt, OnError, OptionValue, Pool, PoolKind, Problem,
     QueueOverflow, Rule, Settings, SharedStrategy, SqlitePool,
 };
 pub use nearest::{hint, nearest};

@@ -27,12 +27,16 @@ pub(crate) fn read(
         Duration::from_millis(1)..=Duration::from_secs(3600),
     );
     let max_greeting = keys.count("max_greeting", 1024, 1..=1_000_000);
+    let allow_unknown_clients = keys.or("allow_unknown_clients", true, value::boolean);
+    let allow_unlisted_access = keys.or("allow_unlisted_access", true, value::boolean);
     keys.finish();
     let listener = address.map(|address| Listener {
         name: name.value.clone(),
         address: address.value,
         connect_timeout,
         max_greeting,
+        allow_unknown_clients,
+        allow_unlisted_access,
     });
     Some((name, listener))
 }

@@ -60,6 +60,10 @@ pub struct Listener {
     pub connect_timeout: Duration,
     /// Connections that may be in that state at once; more wait to be accepted.
     pub max_greeting: usize,
+    /// Whether a client may connect whom no rule of `client.authenticate` knows.
+    pub allow_unknown_clients: bool,
+    /// Whether a client may do what no rule of `client.authorize` speaks of.
+    pub allow_unlisted_access: bool,
 }
 
 /// The `mqtt` block.
@@ -91,8 +95,12 @@ pub struct Mqtt {
     pub max_session_expiry_s: u32,
     /// Topic aliases granted to a client and used towards one that grants them.
     pub max_topic_aliases: u16,
-    /// How long a client may take to authenticate.
+    /// How long what rules decide of a CONNECT may take, authentication included.
     pub authentication_timeout: Duration,
+    /// Answers of `client.authorize` rules kept for each connection; 0 keeps none.
+    pub max_kept_access: usize,
+    /// What happens to a client before MQTT 5 that publishes what it may not.
+    pub deny_action: DenyAction,
     /// Retained messages.
     pub max_retained_messages: usize,
     /// Bytes of those messages.
@@ -113,6 +121,16 @@ pub struct Mqtt {
     pub server_reference: Option<String>,
     /// Seconds between the messages under `$SYS`; 0 sends none.
     pub sys_interval_s: u16,
+}
+
+/// What happens to a client that publishes what it may not, and has no packet to
+/// be told with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DenyAction {
+    /// Its publish is acknowledged and dropped.
+    Ignore,
+    /// It is closed.
+    Disconnect,
 }
 
 /// What happens to a message for a client whose queue is full.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hcl_edit::structure::Block;
 
 use crate::keys::Keys;
-use crate::model::{Mqtt, QueueOverflow, SharedStrategy};
+use crate::model::{DenyAction, Mqtt, QueueOverflow, SharedStrategy};
 use crate::source::Source;
 use crate::{block, value};
 
@@ -17,6 +17,11 @@ const OVERFLOWS: &[(&str, QueueOverflow)] = &[
     ("drop_newest", QueueOverflow::DropNewest),
     ("drop_oldest", QueueOverflow::DropOldest),
     ("disconnect", QueueOverflow::Disconnect),
+];
+
+const DENY_ACTIONS: &[(&str, DenyAction)] = &[
+    ("ignore", DenyAction::Ignore),
+    ("disconnect", DenyAction::Disconnect),
 ];
 
 const STRATEGIES: &[(&str, SharedStrategy)] = &[
@@ -43,6 +48,8 @@ impl Default for Mqtt {
             max_session_expiry_s: 7 * 24 * 60 * 60,
             max_topic_aliases: 64,
             authentication_timeout: Duration::from_secs(10),
+            max_kept_access: 256,
+            deny_action: DenyAction::Ignore,
             max_retained_messages: 1_000_000,
             max_retained_bytes: 256 * 1024 * 1024,
             max_delayed_messages: 100_000,
@@ -92,6 +99,9 @@ fn connections(keys: &mut Keys<'_, '_, '_>, mqtt: &mut Mqtt) {
         mqtt.authentication_timeout,
         Duration::from_millis(1)..=Duration::from_secs(3600),
     );
+    mqtt.max_kept_access = keys.count("max_kept_access", mqtt.max_kept_access, 0..=65_536);
+    let action = value::choice(DENY_ACTIONS);
+    mqtt.deny_action = keys.or("deny_action", mqtt.deny_action, action);
     mqtt.short_client_ids_in_mqtt31 = keys.or(
         "short_client_ids_in_mqtt31",
         mqtt.short_client_ids_in_mqtt31,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookwire_settings::{Mqtt, QueueOverflow, Settings, SharedStrategy};
+use hookwire_settings::{DenyAction, Mqtt, QueueOverflow, Settings, SharedStrategy};
 
 fn read(keys: &str) -> Result<Mqtt, Vec<String>> {
     let text = format!("listener tcp l {{\n  address = \"127.0.0.1:0\"\n}}\nmqtt {{\n{keys}\n}}\n");
@@ -21,6 +21,8 @@ queue_qos0 = true
 max_session_expiry_s = 4294967295
 max_topic_aliases = 0
 authentication_timeout = "3s"
+max_kept_access = 7
+deny_action = "disconnect"
 max_retained_messages = 0
 max_retained_bytes = "3MiB"
 max_delayed_messages = 4
@@ -39,6 +41,8 @@ sys_interval_s = 0"#,
         max_session_expiry_s: u32::MAX,
         max_topic_aliases: 0,
         authentication_timeout: Duration::from_secs(3),
+        max_kept_access: 7,
+        deny_action: DenyAction::Disconnect,
         max_retained_messages: 0,
         max_retained_bytes: 3 * 1024 * 1024,
         max_delayed_messages: 4,
@@ -85,6 +89,10 @@ fn what_a_key_cannot_be_is_told_with_what_it_can() {
     check(
         "authentication_timeout = \"0s\"",
         "authentication_timeout: \"0s\" is out of range: 1ms to 1h",
+    );
+    check(
+        "deny_action = \"close\"",
+        "deny_action: \"close\" is not one of its words; there is ignore, disconnect",
     );
     check(
         "response_information = \"\"",

@@ -12,6 +12,8 @@ listener "tcp" "open" {
   address         = "[::1]:0"
   connect_timeout = "500ms"
   max_greeting    = 7
+  allow_unknown_clients = false
+  allow_unlisted_access = false
 }
 listener tcp inner {
   address = "127.0.0.1:1883"
@@ -85,6 +87,8 @@ fn every_key_is_read() {
     assert_eq!(open.address.to_string(), "[::1]:0");
     assert_eq!(open.connect_timeout, Duration::from_millis(500));
     assert_eq!(open.max_greeting, 7);
+    assert!(!open.allow_unknown_clients && !open.allow_unlisted_access);
+    assert!(inner.allow_unknown_clients && inner.allow_unlisted_access);
     assert_eq!(inner.name, "inner");
 
     let mqtt = &settings.mqtt;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use hookwire_broker::{
-    Authenticated, Authentication, AuthenticationOutcome, AuthenticationStep, ClientEvent,
-    ClientHook, ClientInfo, Decided, Hooks, Message, PublishFacts, Refusal, RuleSet, Ticket,
+    Answered, Authentication, AuthenticationOutcome, AuthenticationStep, BrokerCall, ClientInfo,
+    Decided, Denial, Event, Hook, Hooks, Message, PublishFacts, Question, Refusal, RuleSet, Ticket,
     Verdict, WorkerId,
 };
 use hookwire_mqtt::{ReasonCode, TopicFilter, TopicName};
@@ -97,13 +97,13 @@ fn other(stamp: Stamp, message: &Message) -> Arc<Message> {
 /// Answers one step of an authentication.
 pub(super) fn authenticate(step: &Authentication) -> AuthenticationOutcome {
     if step.client.clientid.starts_with("refused") {
-        return AuthenticationOutcome::Deny {
+        return AuthenticationOutcome::Deny(Denial {
             refusal: Refusal {
                 reason: ReasonCode::NotAuthorized,
                 text: "the rules of the simulation say so".to_owned(),
             },
             server_reference: None,
-        };
+        });
     }
     let data = Some(b"challenge".to_vec());
     match step.step {
@@ -120,7 +120,7 @@ pub(super) fn authenticate(step: &Authentication) -> AuthenticationOutcome {
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     pub(super) decided: Vec<Decided>,
-    pub(super) authenticated: Vec<Authenticated>,
+    pub(super) answered: Vec<Answered>,
 }
 
 /// The hooks of one worker.
@@ -145,8 +145,35 @@ impl Hooks for ScriptedHooks {
         0
     }
 
-    fn match_publish(&mut self, topic: TopicName<'_>) -> RuleSet {
-        matching(Some(&self.desk.borrow().publish_filter), topic)
+    fn wants(&self, hook: Hook) -> bool {
+        let desk = self.desk.borrow();
+        match hook {
+            Hook::ClientAuthenticate => desk.checks_passwords || desk.method.is_some(),
+            Hook::MessageAcked => desk.acked_filter.is_some(),
+            hook => hook == Hook::MessagePublish || !hook.is_decision(),
+        }
+    }
+
+    fn match_topic(&mut self, hook: Hook, topic: TopicName<'_>) -> RuleSet {
+        let desk = self.desk.borrow();
+        match hook {
+            Hook::MessagePublish => matching(Some(&desk.publish_filter), topic),
+            Hook::MessageAcked => matching(desk.acked_filter.as_ref(), topic),
+            Hook::MessageDropped => RULES,
+            _ => RuleSet::NONE,
+        }
+    }
+
+    fn match_filter(&mut self, _: Hook, _: &TopicFilter) -> RuleSet {
+        RuleSet::NONE
+    }
+
+    fn match_client(&mut self, hook: Hook) -> RuleSet {
+        if self.wants(hook) {
+            RULES
+        } else {
+            RuleSet::NONE
+        }
     }
 
     fn wants_publish(&self, set: RuleSet, _: PublishFacts) -> bool {
@@ -158,38 +185,22 @@ impl Hooks for ScriptedHooks {
         desk.publishes.push_back((self.worker, ticket, message));
     }
 
-    fn wants_acked(&self) -> bool {
-        self.desk.borrow().acked_filter.is_some()
-    }
-
-    fn match_acked(&mut self, topic: TopicName<'_>) -> RuleSet {
-        matching(self.desk.borrow().acked_filter.as_ref(), topic)
-    }
-
     fn submit_acked(&mut self, _: RuleSet, _: &Arc<ClientInfo>, _: Arc<Message>) {}
 
-    fn wants_client(&self, _: ClientHook) -> bool {
-        true
-    }
+    fn submit_event(&mut self, _: Event) {}
 
-    fn submit_client(&mut self, _: ClientEvent) {}
-
-    fn wants_authentication(&self, method: Option<&str>) -> bool {
-        let desk = self.desk.borrow();
-        match method {
-            None => desk.checks_passwords,
-            method => method == desk.method.as_deref(),
+    fn ask(&mut self, _: RuleSet, ticket: Ticket, question: Question) {
+        if let Question::Authenticate(step) = question {
+            let mut desk = self.desk.borrow_mut();
+            desk.authentications.push_back((self.worker, ticket, step));
         }
     }
 
-    fn submit_authentication(&mut self, ticket: Ticket, step: Authentication) {
-        let mut desk = self.desk.borrow_mut();
-        desk.authentications.push_back((self.worker, ticket, step));
+    fn take_answers(&mut self, answers: &mut Vec<Answered>) {
+        answers.append(&mut self.answers.borrow_mut().answered);
     }
 
-    fn take_authenticated(&mut self, answers: &mut Vec<Authenticated>) {
-        answers.append(&mut self.answers.borrow_mut().authenticated);
-    }
+    fn take_calls(&mut self, _: &mut Vec<BrokerCall>) {}
 
     fn has_room(&self, _: &str) -> bool {
         !self.desk.borrow().full[usize::from(self.worker)]

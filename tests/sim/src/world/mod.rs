@@ -14,9 +14,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hookwire_broker::{
-    Authenticated, ConnectionKey, Counters, Decided, Flow, Holdings, IdGenerator, Limits, Mail,
-    Now, QueueOverflow, RetainedMessages, RouteTable, Shard, ShardSetup, SharedStrategy, Verdict,
-    WorkerId, worker_of,
+    Answer, Answered, ConnectionKey, Counters, Decided, Flow, Holdings, IdGenerator, Limits, Mail,
+    Now, Origin, QueueOverflow, RetainedMessages, RouteTable, Shard, ShardSetup, SharedStrategy,
+    Verdict, WorkerId, worker_of,
 };
 use hookwire_mqtt::{Connect, TopicFilter, decode, decode_connect};
 
@@ -123,7 +123,9 @@ impl World {
             dirty: BTreeSet::new(),
             active: BTreeSet::new(),
             waiting: BTreeSet::new(),
-            links: vec![vec![VecDeque::new(); count]; count],
+            links: (0..count)
+                .map(|_| (0..count).map(|_| VecDeque::new()).collect())
+                .collect(),
             max_packet_bytes: bounds.max_packet_bytes as usize,
             tick_ms: setup.tick_ms,
             ticked_ms: now.mono_ms,
@@ -274,7 +276,11 @@ impl World {
         }
         self.assigned += u32::from(is_assigned);
         let version = connect.version;
-        let key = self.shards[worker].connect(self.now, connect, is_assigned);
+        let origin = Origin {
+            id_was_assigned: is_assigned,
+            ..Origin::default()
+        };
+        let key = self.shards[worker].connect(self.now, connect, origin);
         self.sockets[no].greet(worker, key, version, used);
         let by_key = &mut self.by_key[worker];
         if by_key.len() <= key.index() {
@@ -360,9 +366,9 @@ impl World {
             return false;
         };
         let worker = usize::from(worker);
-        let outcome = authenticate(&step);
-        let answer = Authenticated { ticket, outcome };
-        self.answers[worker].borrow_mut().authenticated.push(answer);
+        let answer = Answer::Authenticate(authenticate(&step));
+        let answered = Answered { ticket, answer };
+        self.answers[worker].borrow_mut().answered.push(answered);
         self.shards[worker].take_verdicts(self.now);
         self.pump(worker);
         true

@@ -1,16 +1,20 @@
-//! From CONNECT to CONNACK: authentication, the end of earlier connections of
-//! the client, and the session, found or made.
+//! From CONNECT to the door: what rules are asked before a client is let in, one
+//! after the other, then the end of earlier connections of its id.
 
 use std::sync::Arc;
 
-use hookwire_mqtt::{ConnAck, ConnAckProperties, Connect, Packet, ReasonCode};
+use hookwire_mqtt::{Connect, Packet, ReasonCode, TopicName};
 
+use super::access::Leave;
 use super::inbound::Breach;
-use super::{AliasesOut, CloseReason, ConnectionKey, Farewell, Stage};
-use crate::hooks::{ClientEvent, ClientInfo, Event, Hook, Hooks};
-use crate::session::{Session, SessionKey};
+use super::refuse::taken_over;
+use super::{CloseReason, ConnectionKey, Farewell};
+use crate::delayed;
+use crate::hooks::{
+    Access, Answer, AuthenticationStep, ClientEvent, ClientInfo, Denial, Event, Hook, Hooks,
+    Operation, Question, Restored, RuleSet,
+};
 use crate::shard::{Flow, Shard};
-use crate::sys::Presence;
 use crate::time::Now;
 
 /// A CONNECT that is not answered yet.
@@ -22,6 +26,25 @@ pub(crate) struct Arrival {
     pub(crate) deadline_ms: u64,
     /// What an enhanced authentication ended with, for CONNACK.
     pub(crate) authentication_data: Option<Vec<u8>>,
+    /// How far it is.
+    pub(crate) step: Step,
+    /// Number of the question whose answer it waits for.
+    pub(crate) awaits: Option<u64>,
+}
+
+/// What stands between CONNECT and CONNACK, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// `client.connect`
+    Connect,
+    /// `client.authenticate`, in one or more exchanges.
+    Authenticate,
+    /// `client.authorize` for the will.
+    Will,
+    /// Earlier connections of the client end, and their publishes are settled.
+    Admit,
+    /// `session.created`, if there is none to go on with.
+    Session,
 }
 
 impl<H: Hooks> Shard<H> {
@@ -57,284 +80,234 @@ impl<H: Hooks> Shard<H> {
         self.open_or_close(key)
     }
 
-    /// The client is who it says: earlier connections of its id end, and once
-    /// their publishes are settled it is served.
-    pub(super) fn admit(&mut self, now: Now, key: ConnectionKey) {
-        let Some(client) = self
-            .connection(key)
-            .map(|connection| Arc::clone(&connection.client))
+    /// Begins a step of an arrival. Where there is nobody to ask, the next follows.
+    pub(super) fn arrive(&mut self, now: Now, key: ConnectionKey, step: Step) {
+        let Some(connection) = self.connection_mut(key) else {
+            return;
+        };
+        let Some(arrival) = &mut connection.arrival else {
+            return;
+        };
+        arrival.step = step;
+        let client = Arc::clone(&connection.client);
+        match step {
+            Step::Connect => {
+                let rules = self.hooks.match_client(Hook::ClientConnect);
+                if rules == RuleSet::NONE {
+                    return self.arrive(now, key, Step::Authenticate);
+                }
+                self.ask_arriving(key, rules, Question::Connect(client));
+            }
+            Step::Authenticate => {
+                let rules = self.hooks.match_client(Hook::ClientAuthenticate);
+                if rules == RuleSet::NONE {
+                    return self.unauthenticated(now, key);
+                }
+                self.submit_authentication(key, AuthenticationStep::Connect, None);
+            }
+            Step::Will => self.authorize_will(now, key, client),
+            Step::Admit => self.admit(now, key, &client),
+            Step::Session => {
+                let rules = self.hooks.match_client(Hook::SessionCreated);
+                if rules == RuleSet::NONE {
+                    return self.welcome(now, key, Restored::default());
+                }
+                self.ask_arriving(key, rules, Question::CreateSession(client));
+            }
+        }
+    }
+
+    /// Asks about a connection that arrives, and waits until its deadline at most.
+    pub(super) fn ask_arriving(&mut self, key: ConnectionKey, rules: RuleSet, question: Question) {
+        let number = self.ask(key, rules, question);
+        let Some(connection) = self.connection_mut(key) else {
+            return;
+        };
+        let is_armed = connection.armed_ms.is_some();
+        let Some(arrival) = &mut connection.arrival else {
+            return;
+        };
+        arrival.awaits = Some(number);
+        let deadline_ms = arrival.deadline_ms;
+        if !is_armed {
+            self.arm_connection(deadline_ms, key);
+        }
+    }
+
+    /// An answer about a connection that arrives, if it is the one awaited.
+    pub(super) fn arrival_answered(
+        &mut self,
+        now: Now,
+        key: ConnectionKey,
+        number: u64,
+        answer: Answer,
+    ) {
+        let Some(arrival) = self
+            .connection_mut(key)
+            .filter(|connection| connection.is_open())
+            .and_then(|connection| connection.arrival.as_mut())
+            .filter(|arrival| arrival.awaits == Some(number))
         else {
             return;
         };
+        arrival.awaits = None;
+        match (arrival.step, answer) {
+            (Step::Connect, Answer::Connect(None)) => self.arrive(now, key, Step::Authenticate),
+            (Step::Connect, Answer::Connect(Some(denial)))
+            | (Step::Session, Answer::CreateSession(Err(denial))) => self.deny(now, key, denial),
+            (Step::Authenticate, Answer::Authenticate(outcome)) => {
+                self.authenticated(now, key, outcome);
+            }
+            (Step::Will, Answer::Authorize(authorization)) => {
+                let leave = self.leave_of(key, authorization);
+                self.will_decided(now, key, leave);
+            }
+            (Step::Session, Answer::CreateSession(Ok(restored))) => {
+                self.welcome(now, key, restored);
+            }
+            // An answer to something else is none.
+            _ => {
+                let text = "the rules gave no answer";
+                let farewell = Farewell::new(ReasonCode::UnspecifiedError, text);
+                self.close(now, key, CloseReason::Refused, Some(farewell));
+            }
+        }
+    }
+
+    fn authorize_will(&mut self, now: Now, key: ConnectionKey, client: Arc<ClientInfo>) {
+        let will = self
+            .connection(key)
+            .and_then(|connection| connection.arrival.as_ref())
+            .and_then(|arrival| arrival.connect.will.as_ref());
+        let Some(will) = will else {
+            return self.arrive(now, key, Step::Admit);
+        };
+        let (qos, retain) = (will.qos, will.retain);
+        // A will that is held back goes to the topic behind the delay.
+        let topic = match delayed::parse(&will.topic) {
+            Ok((topic, _)) => topic.as_str(),
+            Err(delayed::NotDelayed) => &will.topic,
+        };
+        let topic: Arc<str> = Arc::from(topic);
+        let rules = match TopicName::new(&topic) {
+            Ok(name) => self.hooks.match_topic(Hook::ClientAuthorize, name),
+            Err(_) => RuleSet::NONE,
+        };
+        if rules == RuleSet::NONE {
+            let leave = self.default_leave(key);
+            return self.will_decided(now, key, leave);
+        }
+        let access = Access {
+            client,
+            operation: Operation::PublishWill,
+            topic,
+            qos,
+            retain,
+        };
+        self.ask_arriving(key, rules, Question::Authorize(access));
+    }
+
+    fn will_decided(&mut self, now: Now, key: ConnectionKey, leave: Leave) {
+        match leave {
+            Leave::Granted => self.arrive(now, key, Step::Admit),
+            Leave::Refused(refusal) | Leave::Disconnect(refusal) => {
+                self.counters.publishes_denied += 1;
+                let denial = Denial {
+                    refusal,
+                    server_reference: None,
+                };
+                self.deny(now, key, denial);
+            }
+        }
+    }
+
+    /// The client may come in: earlier connections of its id end, and once their
+    /// publishes are settled it is served.
+    fn admit(&mut self, now: Now, key: ConnectionKey, client: &Arc<ClientInfo>) {
         let clientid = Arc::clone(&client.clientid);
         if let Some(other) = self.arriving.insert(clientid, key)
             && other != key
         {
             self.close(now, other, CloseReason::TakenOver, Some(taken_over()));
         }
-        self.take_over(now, &client);
+        self.take_over(now, key, client);
         self.begin_if_alone(now, &client.clientid);
     }
 
-    /// Serves the connection that arrives with this client id, unless publishes
-    /// of an earlier one are still with the rules: the order of a client's
-    /// publishes holds over its connections.
+    /// Goes on with the connection that arrives with this client id, unless
+    /// publishes of an earlier one are still with the rules: the order of a
+    /// client's publishes holds over its connections.
     pub(crate) fn begin_if_alone(&mut self, now: Now, clientid: &str) {
-        if !self.leaving.contains_key(clientid)
-            && let Some(key) = self.arriving.remove(clientid)
-        {
+        if self.leaving.contains_key(clientid) {
+            return;
+        }
+        let waits = self.arriving.get(clientid).copied().filter(|&key| {
+            let arrival = self
+                .connection(key)
+                .and_then(|found| found.arrival.as_ref());
+            arrival.is_some_and(|arrival| arrival.step == Step::Admit)
+        });
+        if let Some(key) = waits {
             self.begin(now, key);
         }
     }
 
-    /// Finds or makes the session, and answers CONNECT.
-    fn begin(&mut self, now: Now, key: ConnectionKey) {
-        let Some(connection) = self.connection_mut(key) else {
+    /// Closes the connection that has this client id already [MQTT-3.1.4-3].
+    fn take_over(&mut self, now: Now, by: ConnectionKey, client: &ClientInfo) {
+        let clean_start = self
+            .connection(by)
+            .and_then(|connection| connection.arrival.as_ref())
+            .is_some_and(|arrival| arrival.connect.clean_start);
+        let Some(&session_key) = self.clients.get(&client.clientid) else {
             return;
         };
-        let Some(arrival) = connection.arrival.take() else {
+        let Some(session) = self.session_mut(session_key) else {
             return;
         };
-        let client = Arc::clone(&connection.client);
-        let method = connection
-            .authentication
-            .as_ref()
-            .map(|enhanced| enhanced.method.to_string());
-        let Arrival {
-            mut connect,
-            id_was_assigned,
-            authentication_data,
-            ..
-        } = *arrival;
-        let will = connect.will.take();
-        let (session, session_present) = self.session_for(now, key, &client, &connect);
-        let keep_alive_s = self.keep_alive_s(&connect);
-        let mut granted = self.granted(&connect, keep_alive_s);
-        granted.assigned_client_id = id_was_assigned.then(|| connect.client_id.clone());
-        granted.authentication_method = method;
-        granted.authentication_data = authentication_data;
-        let aliases = connect
-            .topic_alias_maximum
-            .min(self.limits.max_topic_aliases);
-        let Some(connection) = self.connection_mut(key) else {
+        let Some(old) = session.connection else {
             return;
         };
-        connection.stage = Stage::Live;
-        connection.session = Some(session);
-        connection.will = will;
-        connection.aliases_out = AliasesOut::up_to(aliases);
-        connection.keep_alive_ms = u64::from(keep_alive_s) * 1_500;
-        connection.last_seen_ms = now.mono_ms;
-        let mut ack = ConnAck {
-            session_present,
-            reason: ReasonCode::Success,
-            properties: granted,
-        };
-        let takes = connection.maximum_packet_bytes;
-        self.append_packet(key, |version, out| {
-            let before = out.len();
-            ack.encode(version, out);
-            if out.len() - before > takes {
-                // What the client can do without, or will be told when it matters.
-                ack.properties.topic_alias_maximum = None;
-                ack.properties.response_information = None;
-                ack.properties.receive_maximum = None;
-                ack.properties.maximum_packet_bytes = None;
-                out.truncate(before);
-                ack.encode(version, out);
-            }
-        });
-        if keep_alive_s > 0 {
-            self.arm_connection(now.mono_ms + u64::from(keep_alive_s) * 1_500, key);
+        // If it ends with its connection, the new one's clean start ends it.
+        session.is_discarded = clean_start;
+        let is_passed_on = !clean_start && session.expiry_interval_s > 0;
+        let former = Arc::clone(&session.client);
+        self.counters.takeovers += 1;
+        if is_passed_on {
+            self.tell_client(now, Hook::SessionTakenover, &former, "");
         }
-        self.counters.connections_accepted += 1;
-        let presence = Presence::Connected {
-            version: connect.version,
-            keep_alive_s,
-            clean_start: connect.clean_start,
-        };
-        self.tell_presence(now, &client, presence);
-        if self.hooks.wants(Hook::ClientConnected) {
+        self.close(now, old, CloseReason::TakenOver, Some(taken_over()));
+        if let Some(session) = self.session_mut(session_key) {
+            session.is_discarded = false;
+        }
+    }
+
+    /// Tells rules of something that happened to a client.
+    pub(crate) fn tell_client(
+        &mut self,
+        now: Now,
+        hook: Hook,
+        client: &Arc<ClientInfo>,
+        reason: &'static str,
+    ) {
+        self.tell_client_code(now, hook, client, reason, ReasonCode::Success);
+    }
+
+    pub(crate) fn tell_client_code(
+        &mut self,
+        now: Now,
+        hook: Hook,
+        client: &Arc<ClientInfo>,
+        reason: &'static str,
+        reason_code: ReasonCode,
+    ) {
+        if self.hooks.wants(hook) {
             self.hooks.submit_event(Event::Client(ClientEvent {
-                hook: Hook::ClientConnected,
-                client,
-                reason_code: ReasonCode::Success,
-                reason: "",
+                hook,
+                client: Arc::clone(client),
+                reason_code,
+                reason,
                 at_ms: now.wall_ms,
             }));
         }
-        if session_present {
-            self.resend_releases(session, key);
-            self.send_waiting(now, session);
-        }
-        self.resume_if_free(key);
     }
-
-    /// The session of a client that connects, and whether it was there before.
-    fn session_for(
-        &mut self,
-        now: Now,
-        key: ConnectionKey,
-        client: &Arc<ClientInfo>,
-        connect: &Connect,
-    ) -> (SessionKey, bool) {
-        let window = connect.receive_maximum.min(self.limits.max_inflight);
-        let expiry_interval_s = self.session_expiry_s(connect);
-        let mut known = self.clients.get(&client.clientid).copied();
-        if connect.clean_start
-            && let Some(old) = known.take()
-        {
-            // It ends here, and takes its will with it [MQTT-3.1.2-4].
-            self.end_session(now, old);
-        }
-        let is_known = known.is_some();
-        let session_key = known.unwrap_or_else(|| {
-            let session = Session::new(Arc::clone(client), key, window);
-            let made = self.insert_session(session);
-            self.clients.insert(Arc::clone(&client.clientid), made);
-            made
-        });
-        let lifts_window = self.planted.is(crate::Fault::WindowExceeded);
-        if let Some(session) = self.session_mut(session_key) {
-            session.client = Arc::clone(client);
-            session.connection = Some(key);
-            session.expiry_interval_s = expiry_interval_s;
-            session.ends_at_ms = None;
-            // The client is back in time [MQTT-3.1.3-9].
-            session.will = None;
-            session.inflight.resume(window);
-            if lifts_window {
-                session.inflight.lift_window();
-            }
-            if let Some(load) = &session.load {
-                load.set_online(true);
-            }
-        }
-        (session_key, is_known)
-    }
-
-    fn session_expiry_s(&self, connect: &Connect) -> u32 {
-        connect
-            .session_expiry_interval_s
-            .min(self.limits.max_session_expiry_s)
-    }
-
-    /// What this server grants and lacks, for MQTT 5 clients.
-    fn granted(&self, connect: &Connect, keep_alive_s: u16) -> ConnAckProperties {
-        let expiry = self.session_expiry_s(connect);
-        let aliases = self.limits.max_topic_aliases;
-        let information = self.limits.response_information.as_ref();
-        ConnAckProperties {
-            session_expiry_interval_s: (expiry != connect.session_expiry_interval_s)
-                .then_some(expiry),
-            receive_maximum: Some(self.limits.receive_maximum),
-            maximum_packet_bytes: Some(self.limits.max_packet_bytes),
-            topic_alias_maximum: (aliases > 0).then_some(aliases),
-            server_keep_alive_s: (keep_alive_s != connect.keep_alive_s).then_some(keep_alive_s),
-            response_information: information
-                .filter(|_| connect.request_response_information)
-                .cloned(),
-            ..ConnAckProperties::default()
-        }
-    }
-
-    fn keep_alive_s(&self, connect: &Connect) -> u16 {
-        let max = self.limits.max_keep_alive_s;
-        let asked = connect.keep_alive_s;
-        if connect.version.is_v5() && max > 0 && (asked == 0 || asked > max) {
-            max
-        } else {
-            asked
-        }
-    }
-
-    /// Closes the connection that has this client id already [MQTT-3.1.4-3].
-    fn take_over(&mut self, now: Now, client: &ClientInfo) {
-        let Some(&session) = self.clients.get(&client.clientid) else {
-            return;
-        };
-        let Some(old) = self
-            .session_mut(session)
-            .and_then(|session| session.connection)
-        else {
-            return;
-        };
-        self.counters.takeovers += 1;
-        self.close(now, old, CloseReason::TakenOver, Some(taken_over()));
-    }
-
-    /// Refuses a connection that has no CONNACK yet.
-    pub(super) fn refuse(&mut self, key: ConnectionKey, farewell: Farewell) {
-        self.counters.connections_refused += 1;
-        self.touch(key);
-        let Some(connection) = self.connection_mut(key) else {
-            return;
-        };
-        connection.stage = Stage::Closing;
-        connection.arrival = None;
-        self.counters.packets_sent += 1;
-        let Some(connection) = self.connection_mut(key) else {
-            return;
-        };
-        let mut ack = ConnAck::refusal(sayable(farewell.reason));
-        ack.properties.server_reference = farewell.server_reference;
-        connection.append_explained(farewell.text, |text, version, out| {
-            ack.properties.reason_string = text;
-            ack.encode(version, out);
-        });
-    }
-
-    /// Ends a connection that was not served yet: with CONNACK where something
-    /// is to be said, because DISCONNECT may only follow one [MQTT-3.14.0-1].
-    pub(crate) fn turn_away(&mut self, key: ConnectionKey, farewell: Option<Farewell>) {
-        let Some(connection) = self.connection_mut(key) else {
-            return;
-        };
-        connection.stage = Stage::Closing;
-        let clientid = Arc::clone(&connection.client.clientid);
-        if self.arriving.get(&clientid) == Some(&key) {
-            self.arriving.remove(&clientid);
-        }
-        match farewell {
-            Some(farewell) => self.refuse(key, farewell),
-            None => self.touch(key),
-        }
-    }
-
-    /// Gives up a connection whose authentication takes too long.
-    pub(crate) fn check_arrival(&mut self, now: Now, key: ConnectionKey) {
-        let Some(arrival) = self
-            .connection(key)
-            .and_then(|connection| connection.arrival.as_ref())
-        else {
-            return;
-        };
-        let deadline_ms = arrival.deadline_ms;
-        if now.mono_ms < deadline_ms {
-            return self.arm_connection(deadline_ms, key);
-        }
-        self.counters.authentication_timeouts += 1;
-        let farewell = Farewell::new(ReasonCode::ServerBusy, "authentication took too long");
-        self.turn_away(key, Some(farewell));
-    }
-}
-
-/// The reason, if CONNACK can say it.
-fn sayable(reason: ReasonCode) -> ReasonCode {
-    match reason {
-        reason if ConnAck::allows(reason) => reason,
-        // Worth another try.
-        ReasonCode::ServerShuttingDown | ReasonCode::SessionTakenOver => {
-            ReasonCode::ServerUnavailable
-        }
-        ReasonCode::AdministrativeAction => ReasonCode::NotAuthorized,
-        _ => ReasonCode::UnspecifiedError,
-    }
-}
-
-fn taken_over() -> Farewell {
-    Farewell::new(
-        ReasonCode::SessionTakenOver,
-        "this client id connected again",
-    )
 }

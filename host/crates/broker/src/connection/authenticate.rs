@@ -1,16 +1,17 @@
 //! Authentication: of a CONNECT by what it brings, and MQTT 5's enhanced
 //! authentication in steps, section 4.12, which can begin anew while a client
-//! is served.
+//! is served. Whom no rule knows, its listener lets in or not.
 
 use std::sync::Arc;
 
 use hookwire_mqtt::{Auth, ReasonCode};
 
+use super::arrival::Step;
 use super::inbound::Breach;
 use super::{CloseReason, ConnectionKey, Farewell, Stage};
 use crate::hooks::{
-    Answer, Answered, Authentication, AuthenticationOutcome, AuthenticationStep, Denial, Hook,
-    Hooks, Question, Refusal,
+    Authentication, AuthenticationOutcome, AuthenticationStep, Denial, Hook, Hooks, Question,
+    Refusal, RuleSet,
 };
 use crate::shard::Shard;
 use crate::time::Now;
@@ -20,6 +21,8 @@ use crate::time::Now;
 pub(crate) struct EnhancedAuthentication {
     pub(crate) method: Arc<str>,
     turn: Turn,
+    /// Number of the question whose answer a client that is served waits for.
+    awaits: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +38,7 @@ impl EnhancedAuthentication {
         Self {
             method,
             turn: Turn::Hooks,
+            awaits: None,
         }
     }
 }
@@ -67,9 +71,43 @@ impl<H: Hooks> Shard<H> {
             request.password = arrival.connect.password.take();
             request.data = arrival.connect.authentication_data.take();
         }
+        let is_arriving = connection.stage == Stage::Arriving;
         let rules = self.hooks.match_client(Hook::ClientAuthenticate);
         let question = Question::Authenticate(request);
-        self.hooks.ask(rules, Self::ticket(key, 0), question);
+        if is_arriving {
+            return self.ask_arriving(key, rules, question);
+        }
+        let number = self.ask(key, rules, question);
+        let connection = self.connection_mut(key);
+        if let Some(enhanced) = connection.and_then(|found| found.authentication.as_mut()) {
+            enhanced.awaits = Some(number);
+        }
+    }
+
+    /// What becomes of a client whom no rule of `client.authenticate` knows. A
+    /// method of enhanced authentication that nobody knows is refused.
+    pub(super) fn unauthenticated(&mut self, now: Now, key: ConnectionKey) {
+        let Some(connection) = self.connection(key) else {
+            return;
+        };
+        let listener = connection.client.connection.as_ref();
+        let denies_unknown = listener.is_some_and(|known| known.listener.denies_unknown_clients);
+        let (reason, text) = if connection.authentication.is_some() {
+            let text = "this server has no such authentication method";
+            (ReasonCode::BadAuthenticationMethod, text)
+        } else if denies_unknown {
+            (ReasonCode::NotAuthorized, "no rule knows this client")
+        } else if connection.stage == Stage::Arriving {
+            return self.arrive(now, key, Step::Will);
+        } else {
+            return;
+        };
+        let text = text.to_owned();
+        let denial = Denial {
+            refusal: Refusal { reason, text },
+            server_reference: None,
+        };
+        self.deny(now, key, denial);
     }
 
     /// AUTH of a client.
@@ -96,22 +134,42 @@ impl<H: Hooks> Shard<H> {
             (ReasonCode::ReAuthenticate, Turn::Nobody) if is_served => AuthenticationStep::Again,
             _ => return self.breach(now, key, &breach("nothing like it was awaited")),
         };
+        // The rules that began it may be gone.
+        if self.hooks.match_client(Hook::ClientAuthenticate) == RuleSet::NONE {
+            return self.unauthenticated(now, key);
+        }
         self.submit_authentication(key, step, auth.data);
     }
 
-    /// Acts on what the hooks answered since the last call.
-    pub(crate) fn take_answers(&mut self, now: Now) {
-        let mut answers = std::mem::take(&mut self.answers);
-        self.hooks.take_answers(&mut answers);
-        for Answered { ticket, answer } in answers.drain(..) {
-            if let Answer::Authenticate(outcome) = answer {
-                self.authenticated(now, Self::ticket_key(ticket), outcome);
-            }
+    /// An answer about a client that is served and authenticates anew, if it is
+    /// the one awaited.
+    pub(super) fn authenticated_again(
+        &mut self,
+        now: Now,
+        key: ConnectionKey,
+        number: u64,
+        outcome: AuthenticationOutcome,
+    ) {
+        let is_awaited = self
+            .live(key)
+            .and_then(|connection| connection.authentication.as_mut())
+            .is_some_and(|enhanced| {
+                enhanced
+                    .awaits
+                    .take_if(|awaits| *awaits == number)
+                    .is_some()
+            });
+        if is_awaited {
+            self.authenticated(now, key, outcome);
         }
-        self.answers = answers;
     }
 
-    fn authenticated(&mut self, now: Now, key: ConnectionKey, outcome: AuthenticationOutcome) {
+    pub(super) fn authenticated(
+        &mut self,
+        now: Now,
+        key: ConnectionKey,
+        outcome: AuthenticationOutcome,
+    ) {
         let Some(connection) = self
             .connection_mut(key)
             .filter(|connection| connection.is_open())
@@ -131,7 +189,7 @@ impl<H: Hooks> Shard<H> {
                 if let Some(arrival) = &mut connection.arrival {
                     arrival.authentication_data = data;
                 }
-                self.admit(now, key);
+                self.arrive(now, key, Step::Will);
             }
             AuthenticationOutcome::Continue { data } => match enhanced {
                 Some(enhanced) => {
@@ -139,38 +197,26 @@ impl<H: Hooks> Shard<H> {
                     self.send_auth(now, key, ReasonCode::ContinueAuthentication, data);
                 }
                 None => {
-                    let refusal = Refusal {
-                        reason: ReasonCode::NotAuthorized,
-                        text: "authentication did not end".to_owned(),
+                    let text = "authentication did not end".to_owned();
+                    let reason = ReasonCode::NotAuthorized;
+                    let denial = Denial {
+                        refusal: Refusal { reason, text },
+                        server_reference: None,
                     };
-                    self.deny(now, key, refusal, None);
+                    self.deny(now, key, denial);
                 }
             },
-            AuthenticationOutcome::Deny(Denial {
-                refusal,
-                server_reference,
-            }) => self.deny(now, key, refusal, server_reference),
-            AuthenticationOutcome::Deferred => {
-                let refusal = Refusal {
-                    reason: ReasonCode::NotAuthorized,
-                    text: "no rule knows this client".to_owned(),
-                };
-                self.deny(now, key, refusal, None);
-            }
+            AuthenticationOutcome::Deny(denial) => self.deny(now, key, denial),
+            AuthenticationOutcome::Deferred => self.unauthenticated(now, key),
         }
     }
 
-    fn deny(
-        &mut self,
-        now: Now,
-        key: ConnectionKey,
-        refusal: Refusal,
-        server_reference: Option<String>,
-    ) {
+    /// Rules refuse a client.
+    pub(super) fn deny(&mut self, now: Now, key: ConnectionKey, denial: Denial) {
         self.counters.authentications_denied += 1;
         let farewell = Farewell {
-            server_reference,
-            ..Farewell::new(refusal.reason, refusal.text)
+            server_reference: denial.server_reference,
+            ..Farewell::new(denial.refusal.reason, denial.refusal.text)
         };
         self.close(now, key, CloseReason::Refused, Some(farewell));
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hookwire_mqtt::{DecodeError, Disconnect, Packet, Publish, QoS, ReasonCode, TopicName};
 
 use super::{CloseReason, ConnectionKey, Farewell, Stage};
-use crate::hooks::Hooks;
+use crate::hooks::{Hooks, RuleSet, Verdict};
 use crate::shard::{Flow, Shard};
 use crate::spine::Incoming;
 use crate::time::Now;
@@ -35,14 +35,17 @@ impl<H: Hooks> Shard<H> {
             return Flow::Later;
         }
         self.counters.packets_received += 1;
+        let mut is_taken = true;
         match packet {
-            Packet::Publish(publish) => self.on_publish(now, key, &publish),
+            Packet::Publish(publish) => is_taken = self.on_publish(now, key, &publish),
             Packet::PubAck(ack) => self.on_puback(now, key, &ack),
             Packet::PubRec(ack) => self.on_pubrec(now, key, &ack),
             Packet::PubRel(ack) => self.on_pubrel(key, &ack),
             Packet::PubComp(ack) => self.on_pubcomp(now, key, &ack),
-            Packet::Subscribe(subscribe) => self.on_subscribe(now, key, &subscribe),
-            Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(key, &unsubscribe),
+            Packet::Subscribe(subscribe) => is_taken = self.on_subscribe(now, key, &subscribe),
+            Packet::Unsubscribe(unsubscribe) => {
+                is_taken = self.on_unsubscribe(now, key, &unsubscribe);
+            }
             Packet::PingReq => self.append_packet(key, |version, out| {
                 Packet::PingResp.encode(version, out);
             }),
@@ -71,6 +74,12 @@ impl<H: Hooks> Shard<H> {
         if !self.closings.is_empty() {
             self.close_listed(now);
         }
+        if !is_taken {
+            // It is counted when it comes again.
+            self.counters.packets_received -= 1;
+            self.pause(key);
+            return Flow::Later;
+        }
         self.open_or_close(key)
     }
 
@@ -88,18 +97,18 @@ impl<H: Hooks> Shard<H> {
         self.close(now, key, CloseReason::ProtocolError, Some(farewell));
     }
 
-    fn on_publish(&mut self, now: Now, key: ConnectionKey, publish: &Publish<'_>) {
-        self.counters.publishes_received += 1;
-        self.counters.payload_bytes_received += publish.payload.len() as u64;
+    /// False: rules are asked whether it may be, and it has to come again.
+    fn on_publish(&mut self, now: Now, key: ConnectionKey, publish: &Publish<'_>) -> bool {
         if let Some(breach) = self.breach_of(key, publish) {
-            return self.breach(now, key, &breach);
+            self.breach(now, key, &breach);
+            return true;
         }
         if !publish.properties.is_empty()
             && let Some(alias) = publish.properties.topic_alias()
         {
             return self.on_publish_by_alias(now, key, publish, alias);
         }
-        self.on_named_publish(now, key, publish, publish.topic);
+        self.on_named_publish(now, key, publish, publish.topic)
     }
 
     /// What of a PUBLISH breaks a rule that takes knowledge of the connection.
@@ -152,12 +161,7 @@ impl<H: Hooks> Shard<H> {
             return false;
         }
         // One that is sent again is counted already.
-        let session = connection.session.and_then(|session| self.session(session));
-        let id = publish
-            .packet_id
-            .filter(|_| publish.qos == QoS::ExactlyOnce);
-        !id.zip(session)
-            .is_some_and(|(id, session)| session.received.contains(&id))
+        !self.was_received(key, publish)
     }
 
     fn on_publish_by_alias(
@@ -166,19 +170,20 @@ impl<H: Hooks> Shard<H> {
         key: ConnectionKey,
         publish: &Publish<'_>,
         alias: u16,
-    ) {
+    ) -> bool {
         if alias > self.limits.max_topic_aliases {
             let breach = Breach {
                 kind: "topic alias",
                 reason: ReasonCode::TopicAliasInvalid,
                 text: "the topic alias is above Topic Alias Maximum",
             };
-            return self.breach(now, key, &breach);
+            self.breach(now, key, &breach);
+            return true;
         }
         let named =
             (!publish.topic.is_empty()).then(|| self.topics.topic_text(publish.topic.as_str()));
         let Some(connection) = self.live(key) else {
-            return;
+            return true;
         };
         let known = match named {
             Some(topic) => {
@@ -189,15 +194,15 @@ impl<H: Hooks> Shard<H> {
         };
         match known.as_deref().map(TopicName::new) {
             Some(Ok(topic)) => self.on_named_publish(now, key, publish, topic),
-            _ => self.breach(
-                now,
-                key,
-                &Breach {
+            _ => {
+                let breach = Breach {
                     kind: "topic alias",
                     reason: ReasonCode::ProtocolError,
                     text: "the topic alias was never set",
-                },
-            ),
+                };
+                self.breach(now, key, &breach);
+                true
+            }
         }
     }
 
@@ -207,16 +212,46 @@ impl<H: Hooks> Shard<H> {
         key: ConnectionKey,
         publish: &Publish<'_>,
         topic: TopicName<'_>,
-    ) {
-        if publish.qos == QoS::ExactlyOnce && self.is_sent_again(key, publish) {
-            return;
-        }
+    ) -> bool {
         let incoming = Incoming {
             publish,
             topic,
             is_in_its_format: !self.limits.check_payload_format || is_in_its_format(publish),
         };
-        self.publish(now, key, &incoming);
+        let (topic, delay_ms, refusal) = self.destination(&incoming);
+        let mut verdict = refusal.map(Verdict::Deny);
+        let entry = self.topic_entry(topic);
+        let Some(connection) = self.live(key) else {
+            return true;
+        };
+        // Nobody may have anything to say about it: then this is all it costs.
+        let needs_leave = entry.access_rules != RuleSet::NONE || connection.denies_unlisted;
+        if needs_leave && verdict.is_none() && !self.was_received(key, publish) {
+            match self.access_of(now, key, publish, &entry) {
+                Some(denial) => verdict = denial,
+                None => return false,
+            }
+        }
+        self.counters.publishes_received += 1;
+        self.counters.payload_bytes_received += publish.payload.len() as u64;
+        if publish.qos == QoS::ExactlyOnce && self.is_sent_again(key, publish) {
+            return true;
+        }
+        self.publish(now, key, publish, &entry, delay_ms, verdict);
+        true
+    }
+
+    /// Whether it is a QoS 2 publish that was taken before.
+    fn was_received(&self, key: ConnectionKey, publish: &Publish<'_>) -> bool {
+        let session = self
+            .connection(key)
+            .and_then(|connection| connection.session);
+        let id = publish
+            .packet_id
+            .filter(|_| publish.qos == QoS::ExactlyOnce);
+        let session = session.and_then(|session| self.session(session));
+        id.zip(session)
+            .is_some_and(|(id, session)| session.received.contains(&id))
     }
 
     fn on_disconnect(&mut self, now: Now, key: ConnectionKey, disconnect: &Disconnect) {
@@ -240,6 +275,9 @@ impl<H: Hooks> Shard<H> {
             && let Some(session) = session.and_then(|session| self.session_mut(session))
         {
             session.expiry_interval_s = seconds.min(max);
+        }
+        if let Some(connection) = self.connection_mut(key) {
+            connection.left_with = disconnect.reason;
         }
         let reason = match disconnect.reason {
             ReasonCode::Success => CloseReason::Normal,

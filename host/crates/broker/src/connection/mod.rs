@@ -1,17 +1,25 @@
 //! One network connection of a client, as the core sees it: protocol state,
 //! publishes that wait for their verdicts, and bytes that wait to be written.
 
+mod access;
+mod access_cache;
 mod acknowledge;
 mod aliases;
+mod answers;
 mod arrival;
 mod authenticate;
 mod connect;
+mod deciding;
 mod exchange;
+mod filters;
+mod grant;
 mod inbound;
 mod outbound;
 mod pipeline;
+mod refuse;
 mod subscribe;
 mod waiting;
+mod welcome;
 
 use std::sync::Arc;
 
@@ -21,10 +29,14 @@ use crate::hooks::ClientInfo;
 use crate::output::Output;
 use crate::session::SessionKey;
 
+pub(crate) use access::Inquiry;
+pub(crate) use access_cache::AccessCache;
 pub(crate) use acknowledge::Receipt;
 pub(crate) use aliases::{AliasesIn, AliasesOut, TopicForm};
 pub(crate) use arrival::Arrival;
 pub(crate) use authenticate::EnhancedAuthentication;
+pub use connect::Origin;
+pub(crate) use grant::subscription_info;
 pub(crate) use outbound::close_packet;
 pub(crate) use pipeline::{Pending, Pipeline};
 
@@ -66,6 +78,8 @@ pub enum CloseReason {
     TooSlow,
     /// The broker stops.
     ServerStops,
+    /// A rule or an administrator ended it.
+    Kicked,
 }
 
 impl CloseReason {
@@ -82,6 +96,7 @@ impl CloseReason {
             Self::NotStored => "not-stored",
             Self::TooSlow => "too-slow",
             Self::ServerStops => "server-stops",
+            Self::Kicked => "kicked",
         }
     }
 
@@ -116,6 +131,14 @@ pub(crate) struct Connection {
     pub(crate) arrival: Option<Box<Arrival>>,
     /// The enhanced authentication it chose.
     pub(crate) authentication: Option<Box<EnhancedAuthentication>>,
+    /// What rules are asked about the packet that is to be taken next.
+    pub(crate) inquiry: Option<Box<Inquiry>>,
+    /// What rules said that it may do and may not; made by the first answer.
+    pub(crate) access: Option<Box<AccessCache>>,
+    /// Whether its listener lets it do nothing that no rule speaks of.
+    pub(crate) denies_unlisted: bool,
+    /// The reason code of its own DISCONNECT.
+    pub(crate) left_with: ReasonCode,
     /// The deadline for which it has a place on the wheel.
     pub(crate) armed_ms: Option<u64>,
     /// 0: none.
@@ -160,6 +183,10 @@ impl Connection {
             session: None,
             arrival: None,
             authentication: None,
+            inquiry: None,
+            access: None,
+            denies_unlisted: false,
+            left_with: ReasonCode::Success,
             armed_ms: None,
             keep_alive_ms: 0,
             last_seen_ms: 0,

@@ -10,7 +10,7 @@ use hookwire_mqtt::{
 use super::{Connection, ConnectionKey, Farewell, TopicForm};
 use crate::faults::{Fault, Planted};
 use crate::group::Group;
-use crate::hooks::Hooks;
+use crate::hooks::{Hook, Hooks, RuleSet};
 use crate::session::{Delivery, SessionKey, Terms};
 use crate::shard::Shard;
 use crate::time::Now;
@@ -32,6 +32,11 @@ impl<H: Hooks> Shard<H> {
     pub(crate) fn deliver(&mut self, now: Now, targets: &[Target], transit: &mut Transit<'_>) {
         if transit.expires_at_ms <= now.wall_ms && !self.planted.is(Fault::ExpiredDelivered) {
             self.counters.deliveries_expired += targets.len() as u64;
+            if self.hooks.wants(Hook::MessageDropped) {
+                for target in targets {
+                    self.dropped(now, Some(target.session), transit, "expired");
+                }
+            }
             return;
         }
         let several = targets.len() > 1;
@@ -79,7 +84,12 @@ impl<H: Hooks> Shard<H> {
         let is_first = match qos {
             // QoS 0 waits for retained messages, which are older, and for those
             // of its own kind that did.
-            QoS::AtMostOnce => session.backlog.is_empty() && !session.queue.has_at_most_once(),
+            QoS::AtMostOnce => {
+                session.backlog.is_empty()
+                    && session.returned.is_empty()
+                    && !session.queue.has_at_most_once()
+                    && session.has_window(qos)
+            }
             QoS::AtLeastOnce | QoS::ExactlyOnce => session.may_send(),
         };
         let connection = session.connection;
@@ -89,6 +99,11 @@ impl<H: Hooks> Shard<H> {
                 .is_some_and(|connection| connection.output.len() <= max_output_bytes)
         });
         if let Some(key) = connection.filter(|_| is_first && has_room) {
+            if transit.deliver_rules != RuleSet::NONE || !session.deciding.is_empty() {
+                let rules = transit.deliver_rules;
+                let delivery = delivery_of(transit, qos, retain, terms, group);
+                return self.decide_delivery(session_key, key, rules, delivery);
+            }
             let packet_id = (qos > QoS::AtMostOnce).then(|| {
                 let delivery = delivery_of(transit, qos, retain, terms, group);
                 let id = session.inflight.send(delivery);
@@ -106,8 +121,10 @@ impl<H: Hooks> Shard<H> {
         } else if qos == QoS::AtMostOnce && is_first && connection.is_some() {
             // The client does not read: QoS 0 does not wait for it.
             self.counters.dropped_output_full += 1;
+            self.dropped(now, Some(session_key), transit, "output-full");
         } else if qos == QoS::AtMostOnce && connection.is_none() && !self.limits.queue_qos0 {
             self.counters.dropped_offline += 1;
+            self.dropped(now, Some(session_key), transit, "offline");
         } else {
             let delivery = delivery_of(transit, qos, retain, terms, group);
             self.enqueue(now, session_key, delivery);
@@ -129,6 +146,9 @@ impl<H: Hooks> Shard<H> {
         several: bool,
     ) {
         let is_sent = self.send(now, key, transit, outgoing, several);
+        if !is_sent {
+            self.dropped(now, Some(session), transit, "too-large");
+        }
         if !is_sent
             && let Some(id) = outgoing.packet_id
             && let Some(session) = self.session_mut(session)

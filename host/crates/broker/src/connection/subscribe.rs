@@ -2,56 +2,46 @@
 
 use std::sync::Arc;
 
-use hookwire_mqtt::{
-    ReasonCode, RetainHandling, SharedFilter, SubAck, Subscribe, SubscribeFilter, TopicFilter,
-    TopicName, UnsubAck, Unsubscribe,
-};
+use hookwire_mqtt::{ReasonCode, SubAck, Subscribe, SubscribeFilter, UnsubAck, Unsubscribe};
 
 use super::ConnectionKey;
-use crate::faults::Fault;
-use crate::group::{Load, Member};
-use crate::hooks::Hooks;
-use crate::message::Message;
-use crate::session::{Granted, SessionKey, Terms};
-use crate::shard::{Shard, Subscriber};
+use super::filters::{FilterInquiry, Ruling};
+use crate::hooks::{Hook, Hooks, SubscriptionInfo};
+use crate::session::SessionKey;
+use crate::shard::Shard;
 use crate::time::Now;
-
-/// Retained messages that may wait for one client before no more are looked for.
-const MAX_BACKLOG: usize = 250_000;
-/// Subscriptions of a client beyond which it is not looked whether mail may
-/// bring a retained message a second time: then it may.
-const MAX_COMPARED: usize = 64;
-
-/// A filter as it is kept: shared ones of one group and filter are one.
-struct Wanted {
-    subscription: TopicFilter,
-    shared: Option<SharedFilter>,
-}
 
 impl<H: Hooks> Shard<H> {
     /// Grants what can be granted, filter by filter. When SUBACK is written every
-    /// worker routes to the new subscriptions; retained messages follow it.
-    pub(super) fn on_subscribe(&mut self, now: Now, key: ConnectionKey, subscribe: &Subscribe) {
-        let Some((session, version)) = self
+    /// worker routes to the new subscriptions; retained messages follow it. False:
+    /// rules are asked, and the packet has to come again.
+    pub(super) fn on_subscribe(
+        &mut self,
+        now: Now,
+        key: ConnectionKey,
+        subscribe: &Subscribe,
+    ) -> bool {
+        let Some((session, is_v5)) = self
             .live(key)
-            .and_then(|connection| Some((connection.session?, connection.version)))
+            .and_then(|connection| Some((connection.session?, connection.version.is_v5())))
         else {
-            return;
+            return true;
         };
-        let id_is_in_use = version.is_v5()
+        let id_is_in_use = is_v5
             && self
                 .session(session)
                 .is_some_and(|session| session.received.contains(&subscribe.packet_id));
-        let identifier = subscribe.subscription_identifier;
-        let reasons = subscribe
-            .filters
-            .iter()
-            .map(|requested| match wanted(&requested.filter) {
-                _ if id_is_in_use => ReasonCode::PacketIdentifierInUse,
-                Ok(wanted) => self.grant(now, session, &wanted, requested, identifier),
-                Err(reason) => reason,
-            })
-            .collect();
+        let reasons = if id_is_in_use {
+            vec![ReasonCode::PacketIdentifierInUse; subscribe.filters.len()]
+        } else {
+            match self.subscription_rulings(now, key, session, subscribe) {
+                Some(rulings) if self.live(key).is_some() => {
+                    self.grant_all(now, session, subscribe, rulings)
+                }
+                // One of the rules closed the connection.
+                _ => return self.live(key).is_none(),
+            }
+        };
         let ack = SubAck {
             packet_id: subscribe.packet_id,
             reasons,
@@ -60,17 +50,88 @@ impl<H: Hooks> Shard<H> {
         };
         self.append_packet(key, |version, out| ack.encode(version, out));
         self.send_waiting(now, session);
+        true
     }
 
-    pub(super) fn on_unsubscribe(&mut self, key: ConnectionKey, unsubscribe: &Unsubscribe) {
+    /// What rules decide about each filter, no more than there are rules; none
+    /// while they are asked.
+    fn subscription_rulings(
+        &mut self,
+        now: Now,
+        key: ConnectionKey,
+        session: SessionKey,
+        subscribe: &Subscribe,
+    ) -> Option<Vec<Ruling>> {
+        let hook = Hook::ClientSubscribe;
+        let denies_unlisted = self
+            .connection(key)
+            .is_some_and(|connection| connection.denies_unlisted);
+        if !denies_unlisted && !self.hooks.wants(Hook::ClientAuthorize) && !self.hooks.wants(hook) {
+            return Some(Vec::new());
+        }
+        let (id, filters) = (subscribe.packet_id, subscribe.filters.len());
+        self.rulings(now, key, (hook, id, filters), |shard| {
+            let asked = subscribe.filters.iter().map(|requested| SubscriptionInfo {
+                is_new: shard.subscription(session, &requested.filter).is_new,
+                ..info_of(subscribe, requested)
+            });
+            FilterInquiry::new(hook, id, &subscribe.user_properties, asked.collect())
+        })
+    }
+
+    fn grant_all(
+        &mut self,
+        now: Now,
+        session: SessionKey,
+        subscribe: &Subscribe,
+        rulings: Vec<Ruling>,
+    ) -> Vec<ReasonCode> {
+        let mut rulings = rulings.into_iter();
+        let mut reasons = Vec::with_capacity(subscribe.filters.len());
+        for requested in &subscribe.filters {
+            reasons.push(match rulings.next().unwrap_or(Ruling::AsAsked) {
+                Ruling::AsAsked => self.grant(now, session, info_of(subscribe, requested)),
+                Ruling::Replaced(other) => self.grant(now, session, other),
+                Ruling::Refused(reason) => reason,
+            });
+        }
+        reasons
+    }
+
+    /// Gives up what rules let the client give up. False: they are asked, and the
+    /// packet has to come again.
+    pub(super) fn on_unsubscribe(
+        &mut self,
+        now: Now,
+        key: ConnectionKey,
+        unsubscribe: &Unsubscribe,
+    ) -> bool {
         let Some(session) = self.live(key).and_then(|connection| connection.session) else {
-            return;
+            return true;
         };
-        let reasons = unsubscribe
-            .filters
-            .iter()
-            .map(|text| self.revoke(session, text))
-            .collect();
+        let mut rulings = Vec::new();
+        let hook = Hook::ClientUnsubscribe;
+        if self.hooks.wants(hook) {
+            let (id, filters) = (unsubscribe.packet_id, unsubscribe.filters.len());
+            let decided = self.rulings(now, key, (hook, id, filters), |shard| {
+                let of = |text: &String| shard.subscription(session, text);
+                let asked = unsubscribe.filters.iter().map(of).collect();
+                FilterInquiry::new(hook, id, &unsubscribe.user_properties, asked)
+            });
+            match decided {
+                Some(decided) if self.live(key).is_some() => rulings = decided,
+                // One of the rules closed the connection.
+                _ => return self.live(key).is_none(),
+            }
+        }
+        let mut rulings = rulings.into_iter();
+        let mut reasons = Vec::with_capacity(unsubscribe.filters.len());
+        for text in &unsubscribe.filters {
+            reasons.push(match rulings.next() {
+                Some(Ruling::Refused(reason)) => reason,
+                _ => self.revoke(now, session, text),
+            });
+        }
         let ack = UnsubAck {
             packet_id: unsubscribe.packet_id,
             reasons,
@@ -78,187 +139,19 @@ impl<H: Hooks> Shard<H> {
             user_properties: Vec::new(),
         };
         self.append_packet(key, |version, out| ack.encode(version, out));
-    }
-
-    fn grant(
-        &mut self,
-        now: Now,
-        key: SessionKey,
-        wanted: &Wanted,
-        requested: &SubscribeFilter,
-        identifier: Option<u32>,
-    ) -> ReasonCode {
-        let granted = Granted {
-            qos: requested.qos,
-            no_local: requested.no_local,
-            retain_as_published: requested.retain_as_published,
-            identifier,
-        };
-        let subscription = &wanted.subscription;
-        let Some(session) = self.session_mut(key) else {
-            return ReasonCode::UnspecifiedError;
-        };
-        let is_known = session
-            .subscriptions
-            .insert(subscription.clone(), granted)
-            .is_some();
-        match &wanted.shared {
-            Some(shared) if !is_known => self.join(key, subscription, shared),
-            Some(_) => {}
-            None => {
-                self.register(key, subscription, granted, is_known);
-                let is_sent = match requested.retain_handling {
-                    RetainHandling::SendAtSubscribe => true,
-                    RetainHandling::SendIfNew => !is_known,
-                    RetainHandling::DoNotSend => false,
-                };
-                if is_sent {
-                    self.find_retained(now, key, subscription, granted, is_known);
-                }
-            }
-        }
-        ReasonCode::granted(granted.qos)
-    }
-
-    /// Sees to it that messages reach a session by this subscription.
-    fn register(
-        &mut self,
-        key: SessionKey,
-        filter: &TopicFilter,
-        granted: Granted,
-        is_known: bool,
-    ) {
-        let subscriber = Subscriber {
-            session: key,
-            granted,
-        };
-        if is_known {
-            let entry = self
-                .subscriptions
-                .get_mut(filter, |entry| entry.session == key);
-            if let Some(entry) = entry {
-                *entry = subscriber;
-            }
-        } else if self.subscriptions.insert(filter, subscriber) {
-            self.routes.add(filter, self.worker);
-        }
-        self.subscriptions_generation += 1;
-    }
-
-    /// Makes a session a member of a shared subscription.
-    fn join(&mut self, key: SessionKey, subscription: &TopicFilter, shared: &SharedFilter) {
-        let worker = self.worker;
-        let Some(session) = self.session_mut(key) else {
-            return;
-        };
-        let is_online = session.connection.is_some();
-        let load = session.load.get_or_insert_with(|| {
-            let load = Load::default();
-            load.set_online(is_online);
-            Arc::new(load)
-        });
-        let member = Member {
-            worker,
-            session: key,
-            load: Arc::clone(load),
-        };
-        session.report_load();
-        self.routes.join(subscription, &shared.filter, member);
-    }
-
-    /// Puts the retained messages that match before everything newer.
-    fn find_retained(
-        &mut self,
-        now: Now,
-        key: SessionKey,
-        filter: &TopicFilter,
-        granted: Granted,
-        is_known: bool,
-    ) {
-        let waits = self.session(key).map_or(0, |session| session.backlog.len());
-        if waits >= MAX_BACKLOG {
-            self.counters.retained_unsent += 1;
-            return;
-        }
-        let mut found = self.retained.matching(filter, now.wall_ms);
-        if found.is_empty() {
-            return;
-        }
-        let ignores_no_local = self.planted.is(Fault::NoLocalIgnored);
-        let worker = u64::from(self.worker);
-        let Some(session) = self.session_mut(key) else {
-            return;
-        };
-        if granted.no_local && !ignores_no_local {
-            let clientid = &session.client.clientid;
-            found.retain(|message| message.sender != *clientid);
-        }
-        // Mail of another worker may still bring what was found here, unless an
-        // older subscription is owed that mail anyway.
-        let may_come_again = |message: &Message| {
-            let Ok(topic) = TopicName::new(&message.topic) else {
-                return false;
-            };
-            let others = session
-                .subscriptions
-                .keys()
-                .filter(|other| *other != filter);
-            message.id.worker() != worker && !others.into_iter().any(|other| other.matches(topic))
-        };
-        let is_too_much = session.subscriptions.len() > MAX_COMPARED;
-        let noted: Vec<Arc<Message>> = if is_known || is_too_much {
-            Vec::new()
-        } else {
-            let recent = found.iter().filter(|message| may_come_again(message));
-            recent.cloned().collect()
-        };
-        let until_ms = session.recent.note(&noted, now.wall_ms);
-        session.backlog.push(found, Terms::of(granted));
-        self.recent_until_ms = self.recent_until_ms.max(until_ms);
-    }
-
-    fn revoke(&mut self, key: SessionKey, text: &str) -> ReasonCode {
-        let Ok(wanted) = wanted(text) else {
-            return ReasonCode::TopicFilterInvalid;
-        };
-        let known = self
-            .session_mut(key)
-            .is_some_and(|session| session.subscriptions.remove(&wanted.subscription).is_some());
-        if !known {
-            return ReasonCode::NoSubscriptionExisted;
-        }
-        self.remove_subscription(&wanted.subscription, key);
-        ReasonCode::Success
-    }
-
-    pub(crate) fn remove_subscription(&mut self, subscription: &TopicFilter, key: SessionKey) {
-        if let Some(shared) = subscription.shared() {
-            self.routes
-                .leave(subscription, &shared.filter, self.worker, key);
-            return;
-        }
-        if self
-            .subscriptions
-            .remove(subscription, |entry| entry.session == key)
-        {
-            self.routes.remove(subscription, self.worker);
-        }
-        self.subscriptions_generation += 1;
+        true
     }
 }
 
-/// The filter of SUBSCRIBE or UNSUBSCRIBE, if it is one. `$queue/FILTER` is
-/// another way to write `$share/$queue/FILTER`.
-fn wanted(text: &str) -> Result<Wanted, ReasonCode> {
-    let invalid = |_| ReasonCode::TopicFilterInvalid;
-    let filter = TopicFilter::new(text).map_err(invalid)?;
-    let shared = filter.shared();
-    let subscription = match text.strip_prefix("$queue/") {
-        Some(plain) => TopicFilter::new(&format!("$share/$queue/{plain}")).map_err(invalid)?,
-        None => filter,
-    };
-    Ok(Wanted {
-        subscription,
-        shared,
-    })
+/// What a client asks for with one filter.
+fn info_of(subscribe: &Subscribe, requested: &SubscribeFilter) -> SubscriptionInfo {
+    SubscriptionInfo {
+        filter: Arc::from(requested.filter.as_str()),
+        qos: requested.qos,
+        no_local: requested.no_local,
+        retain_as_published: requested.retain_as_published,
+        retain_handling: requested.retain_handling as u8,
+        identifier: subscribe.subscription_identifier,
+        is_new: true,
+    }
 }

@@ -1,12 +1,13 @@
 //! What waits for a client: it leaves when the window, the output and the lanes
-//! have room, in this order: what is sent again, retained messages, the queue.
+//! have room, in this order: what is sent again, what rules decided about when
+//! the client went, retained messages, the queue.
 
 use hookwire_mqtt::{PacketId, QoS, ReasonCode};
 
 use super::outbound::Outgoing;
 use super::{CloseReason, ConnectionKey, Farewell};
 use crate::faults::Fault;
-use crate::hooks::Hooks;
+use crate::hooks::{Hooks, RuleSet};
 use crate::limits::QueueOverflow;
 use crate::session::{Delivery, QueueBounds, Queued, Session, SessionKey};
 use crate::shard::Shard;
@@ -34,15 +35,21 @@ impl<H: Hooks> Shard<H> {
         let expired = session.queue.expire(now.wall_ms);
         let queued = session.queue.push(delivery, bounds);
         session.report_load();
-        self.counters.deliveries_expired += expired as u64;
-        let Some(session) = self.session(key) else {
-            return;
-        };
+        let connection = session.connection;
+        self.counters.deliveries_expired += expired.len() as u64;
+        for delivery in expired {
+            self.dropped_message(now, Some(key), &delivery.message, "expired");
+        }
         match queued {
-            Queued::Waits { dropped } => self.counters.dropped_queue_full += dropped as u64,
-            Queued::Full => {
-                let connection = session.connection;
+            Queued::Waits { dropped } => {
+                self.counters.dropped_queue_full += dropped.len() as u64;
+                for delivery in dropped {
+                    self.dropped_message(now, Some(key), &delivery.message, "queue-full");
+                }
+            }
+            Queued::Full(delivery) => {
                 self.counters.dropped_queue_full += 1;
+                self.dropped_message(now, Some(key), &delivery.message, "queue-full");
                 if bounds.overflow == QueueOverflow::Disconnect
                     && let Some(connection) = connection
                 {
@@ -66,6 +73,7 @@ impl<H: Hooks> Shard<H> {
     /// Sends what waits, as far as there is room.
     pub(crate) fn send_waiting(&mut self, now: Now, session_key: SessionKey) {
         let max_output_bytes = self.limits.max_output_bytes;
+        self.release_decided(now, session_key);
         loop {
             let Some(session) = self.session(session_key) else {
                 return;
@@ -100,10 +108,33 @@ impl<H: Hooks> Shard<H> {
             delivery.message.is_expired(now.wall_ms) && !self.planted.is(Fault::ExpiredDelivered);
         if again.is_none() && is_late {
             self.counters.deliveries_expired += 1;
+            self.dropped_message(now, Some(session_key), &delivery.message, "expired");
             return;
+        }
+        if again.is_none() {
+            let rules = self.deliver_rules(&delivery.message.topic);
+            let is_behind = self
+                .session(session_key)
+                .is_some_and(|session| !session.deciding.is_empty());
+            if rules != RuleSet::NONE || is_behind {
+                return self.decide_delivery(session_key, key, rules, delivery);
+            }
         }
         self.counters.publishes_sent_again += u64::from(again.is_some());
         let dup = again.is_some() && !self.planted.is(Fault::DupLost);
+        self.send_delivery(now, session_key, key, delivery, again, dup);
+    }
+
+    /// Sends a delivery, under the id that it had or under a new one.
+    pub(super) fn send_delivery(
+        &mut self,
+        now: Now,
+        session_key: SessionKey,
+        key: ConnectionKey,
+        delivery: Delivery,
+        again: Option<PacketId>,
+        dup: bool,
+    ) {
         let Some(session) = self.session_mut(session_key) else {
             return;
         };
@@ -143,9 +174,15 @@ fn next(session: &mut Session, takes_newest: bool) -> Option<Next> {
             again: Some(id),
         });
     }
-    let has_room = session.inflight.has_room();
-    let fits = |qos: QoS| qos == QoS::AtMostOnce || has_room;
-    let delivery = if let Some(qos) = session.backlog.next_qos() {
+    let has_room = session.has_window(QoS::AtLeastOnce);
+    let has_room_at_most_once = session.has_window(QoS::AtMostOnce);
+    let fits = |qos: QoS| match qos {
+        QoS::AtMostOnce => has_room_at_most_once,
+        QoS::AtLeastOnce | QoS::ExactlyOnce => has_room,
+    };
+    let delivery = if let Some(first) = session.returned.front() {
+        fits(first.qos).then(|| session.returned.pop_front())??
+    } else if let Some(qos) = session.backlog.next_qos() {
         fits(qos).then(|| session.backlog.pop())??
     } else {
         let qos = session.queue.next_qos()?;

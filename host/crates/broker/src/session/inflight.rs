@@ -60,7 +60,12 @@ impl Inflight {
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        self.on_wire + self.released.len() < self.window
+        self.has_room_beside(0)
+    }
+
+    /// Whether the window has room for one more, beside so many that are about to leave.
+    pub(crate) fn has_room_beside(&self, others: usize) -> bool {
+        self.on_wire + self.released.len() + others < self.window
     }
 
     /// Whether something has to be sent again before anything new.

@@ -1,10 +1,12 @@
 //! A client's session: what outlives its connection [MQTT-4.1.0-1].
 
 mod backlog;
+mod deciding;
 mod inflight;
 mod queue;
 mod recent;
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use foldhash::{HashMap, HashSet};
 use hookwire_mqtt::{PacketId, QoS, TopicFilter, Will};
 
 pub(crate) use backlog::Backlog;
+pub(crate) use deciding::Deciding;
 pub(crate) use inflight::{Acknowledged, Inflight};
 pub(crate) use queue::{Queue, QueueBounds, Queued};
 pub(crate) use recent::RecentRetained;
@@ -42,6 +45,10 @@ pub(crate) struct Session {
     pub(crate) armed_ms: Option<u64>,
     pub(crate) subscriptions: HashMap<TopicFilter, Granted>,
     pub(crate) inflight: Inflight,
+    /// What rules of `message.deliver` decide about, and what is behind it.
+    pub(crate) deciding: Deciding,
+    /// What was decided about when the client went, and comes first when it is back.
+    pub(crate) returned: VecDeque<Delivery>,
     pub(crate) backlog: Backlog,
     pub(crate) queue: Queue,
     /// Packet ids of the client's QoS 2 publishes, from PUBLISH to PUBREL.
@@ -55,6 +62,10 @@ pub(crate) struct Session {
     /// Whether nothing is sent to it because events of its acknowledgements
     /// have no room in the lanes.
     pub(crate) is_held: bool,
+    /// Whether its client is about to begin anew.
+    pub(crate) is_discarded: bool,
+    /// When its client connected last, milliseconds since the Unix epoch.
+    pub(crate) connected_at_ms: u64,
 }
 
 /// A will that waits.
@@ -130,6 +141,8 @@ impl Session {
             armed_ms: None,
             subscriptions: HashMap::default(),
             inflight: Inflight::new(window),
+            deciding: Deciding::default(),
+            returned: VecDeque::new(),
             backlog: Backlog::default(),
             queue: Queue::default(),
             received: HashSet::default(),
@@ -137,23 +150,44 @@ impl Session {
             recent: RecentRetained::default(),
             load: None,
             is_held: false,
+            is_discarded: false,
+            connected_at_ms: 0,
         }
     }
 
     /// Whether something waits to be sent.
     pub(crate) fn has_waiting(&self) -> bool {
-        !self.queue.is_empty() || !self.backlog.is_empty() || self.inflight.is_resending()
+        !self.queue.is_empty()
+            || !self.backlog.is_empty()
+            || !self.returned.is_empty()
+            || self.inflight.is_resending()
+    }
+
+    /// Whether one more of this QoS may leave, as far as the window says.
+    pub(crate) fn has_window(&self, qos: QoS) -> bool {
+        match qos {
+            QoS::AtMostOnce => self.deciding.has_room_at_most_once(),
+            QoS::AtLeastOnce | QoS::ExactlyOnce => {
+                self.inflight.has_room_beside(self.deciding.acknowledged())
+            }
+        }
+    }
+
+    /// Messages that wait, here or with the rules.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.len() + self.backlog.len() + self.returned.len() + self.deciding.len()
     }
 
     /// Whether a new message may be sent now, without overtaking any.
     pub(crate) fn may_send(&self) -> bool {
-        !self.has_waiting() && !self.is_held && self.inflight.has_room()
+        !self.has_waiting() && !self.is_held && self.has_window(QoS::AtLeastOnce)
     }
 
     /// Tells shared subscriptions how much this session has to do.
     pub(crate) fn report_load(&self) {
         if let Some(load) = &self.load {
-            load.set_waiting(self.inflight.len() + self.queue.len());
+            let decided_on = self.deciding.len() + self.returned.len();
+            load.set_waiting(self.inflight.len() + self.queue.len() + decided_on);
         }
     }
 

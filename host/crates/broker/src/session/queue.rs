@@ -28,12 +28,12 @@ pub(crate) struct QueueBounds {
 }
 
 /// What became of a delivery that was to be queued.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Queued {
-    /// It waits; so many older ones were dropped for it.
-    Waits { dropped: usize },
+    /// It waits; these older ones were dropped for it.
+    Waits { dropped: Vec<Delivery> },
     /// There was no room.
-    Full,
+    Full(Delivery),
 }
 
 impl Queue {
@@ -57,15 +57,16 @@ impl Queue {
     /// Adds a delivery at the end, within the bounds.
     pub(crate) fn push(&mut self, delivery: Delivery, bounds: QueueBounds) -> Queued {
         let bytes = delivery.message.held_bytes();
-        let mut dropped = 0;
+        let mut dropped = Vec::new();
         while self.waiting.len() >= bounds.messages
             || self.bytes.saturating_add(bytes) > bounds.bytes
         {
             let makes_room = bounds.overflow == QueueOverflow::DropOldest && bytes <= bounds.bytes;
-            if !makes_room || self.pop().is_none() {
-                return Queued::Full;
+            let oldest = if makes_room { self.pop() } else { None };
+            match oldest {
+                Some(oldest) => dropped.push(oldest),
+                None => return Queued::Full(delivery),
             }
-            dropped += 1;
         }
         self.bytes += bytes;
         self.at_most_once += usize::from(delivery.qos == QoS::AtMostOnce);
@@ -101,13 +102,13 @@ impl Queue {
         delivery
     }
 
-    /// Removes those that are past their time; how many there were.
-    pub(crate) fn expire(&mut self, wall_ms: u64) -> usize {
+    /// Removes those that are past their time.
+    pub(crate) fn expire(&mut self, wall_ms: u64) -> Vec<Delivery> {
         if self
             .expires_at_ms
             .is_none_or(|expires_at_ms| expires_at_ms > wall_ms)
         {
-            return 0;
+            return Vec::new();
         }
         let expired = self.extract(|delivery| delivery.message.is_expired(wall_ms));
         let left = self
@@ -117,7 +118,7 @@ impl Queue {
         self.expires_at_ms = left
             .min()
             .filter(|expires_at_ms| *expires_at_ms != Message::NEVER);
-        expired.len()
+        expired
     }
 
     /// Removes those for which `taken` holds, and hands them over in order.
@@ -160,8 +161,8 @@ mod tests {
             let mut lost = 0;
             for number in 1..=5 {
                 match queue.push(delivery_of(&number.to_string(), QoS::AtLeastOnce), bounds) {
-                    Queued::Waits { dropped } => lost += dropped,
-                    Queued::Full => lost += 1,
+                    Queued::Waits { dropped } => lost += dropped.len(),
+                    Queued::Full(_) => lost += 1,
                 }
                 assert!(queue.len() <= bounds.messages && queue.bytes() <= bounds.bytes);
             }

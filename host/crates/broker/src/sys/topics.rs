@@ -102,7 +102,7 @@ fn of_emqx(report: &Report<'_>, told: &mut Vec<(String, String)>) {
     for (end, value) in stats {
         tell(&format!("stats/{end}"), &value);
     }
-    let metrics: [(&str, u64); 20] = [
+    let metrics: [(&str, u64); 21] = [
         ("bytes/received", counters.bytes_received),
         ("bytes/sent", counters.bytes_sent),
         ("packets/received", counters.packets_received),
@@ -118,6 +118,7 @@ fn of_emqx(report: &Report<'_>, told: &mut Vec<(String, String)>) {
         ("delivery/dropped/no_member", counters.dropped_no_member),
         ("delivery/dropped/expired", counters.deliveries_expired),
         ("delivery/dropped/too_large", counters.deliveries_too_large),
+        ("delivery/dropped/rule", counters.deliveries_dropped_by_rule),
         ("client/connected", counters.connections_accepted),
         ("client/refused", counters.connections_refused),
         ("session/takenover", counters.takeovers),

@@ -1,6 +1,6 @@
 //! Authentication: by password, and enhanced, MQTT 5 section 4.12.
 
-use hookwire_broker::{AuthenticationOutcome, AuthenticationStep};
+use hookwire_broker::{AuthenticationOutcome, AuthenticationStep, Denial};
 use hookwire_mqtt::Auth;
 
 use super::*;
@@ -92,13 +92,13 @@ fn a_served_client_authenticates_anew_and_goes_on() {
 }
 
 fn deny(reason: ReasonCode) -> AuthenticationOutcome {
-    AuthenticationOutcome::Deny {
+    AuthenticationOutcome::Deny(Denial {
         refusal: Refusal {
             reason,
             text: "no".to_owned(),
         },
         server_reference: Some("other.example".to_owned()),
-    }
+    })
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn auth_out_of_turn_or_of_another_method_is_a_protocol_error() {
         assert_eq!(world.got(client), [other("DISCONNECT ProtocolError")]);
     }
     // Without a method in CONNECT there is none.
-    let mut world = with_scram();
+    let mut world = World::new(1);
     let client = world.connect(V5, "client");
     world.send(client, auth(ReAuthenticate, "SCRAM", ""));
     assert_eq!(world.got(client), [other("DISCONNECT ProtocolError")]);

@@ -22,9 +22,9 @@ fn the_second_client_of_an_id_takes_over() {
     assert_eq!(
         events[..3],
         [
-            (ClientHook::Connected, "same".to_owned(), ""),
-            (ClientHook::Disconnected, "same".to_owned(), "taken-over"),
-            (ClientHook::Connected, "same".to_owned(), ""),
+            (Hook::ClientConnected, "same".to_owned(), ""),
+            (Hook::ClientDisconnected, "same".to_owned(), "taken-over"),
+            (Hook::ClientConnected, "same".to_owned(), ""),
         ]
     );
     assert_eq!(world.counters().takeovers, 1);

@@ -1,11 +1,18 @@
 //! The core stepped event by event, with several workers.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod access;
+mod arriving;
 mod authentication;
+mod calls;
 mod delayed;
+mod delivering;
+mod drops;
 mod endings;
 mod exactly_once;
+mod filters;
 mod hostile;
+mod late_answers;
 mod order;
 mod pressure;
 mod properties;
@@ -20,7 +27,7 @@ mod world;
 
 use std::sync::Arc;
 
-use hookwire_broker::{ClientHook, Flow, Message, Refusal, Verdict};
+use hookwire_broker::{Flow, Hook, Message, Refusal, Verdict};
 use hookwire_mqtt::ProtocolVersion::{V5, V31, V311};
 use hookwire_mqtt::{
     AckKind, Connect, Disconnect, Packet, PacketId, ProtocolVersion, QoS, ReasonCode, TopicFilter,

@@ -1,7 +1,7 @@
-//! Hooks that answer when the test says so.
+//! Hooks that answer when the test says so, and write down all they are told.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -12,6 +12,8 @@ use hookwire_broker::{
 };
 use hookwire_mqtt::{TopicFilter, TopicName};
 
+use super::words;
+
 /// What a test sees of the hooks of all shards, and how it answers them.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
@@ -20,6 +22,9 @@ pub(crate) struct Script {
     /// A message.acked rule listens to these topics.
     pub(crate) acked_filter: Option<TopicFilter>,
     pub(crate) listens_to_clients: bool,
+    /// Other hooks that rules listen to, and where.
+    pub(crate) rules: BTreeMap<Hook, TopicFilter>,
+    pub(crate) generation: u64,
     pub(crate) full: bool,
     pub(crate) submitted: VecDeque<(WorkerId, Ticket, Arc<Message>)>,
     pub(crate) acked: Vec<(String, String)>,
@@ -30,15 +35,12 @@ pub(crate) struct Script {
     /// The one method of enhanced authentication.
     pub(crate) method: Option<&'static str>,
     pub(crate) authentications: VecDeque<(WorkerId, Ticket, Authentication)>,
-}
-
-impl Script {
-    fn authenticates(&self, method: Option<&str>) -> bool {
-        match method {
-            None => self.wants_passwords,
-            method => method == self.method,
-        }
-    }
+    /// Every other question that is not answered.
+    pub(crate) questions: VecDeque<(WorkerId, Ticket, Question)>,
+    /// Everything that hooks were told, in order, in words.
+    pub(crate) log: Vec<String>,
+    /// The events among it.
+    pub(crate) events: Vec<Event>,
 }
 
 #[derive(Debug)]
@@ -53,44 +55,55 @@ pub(crate) struct ScriptedHooks {
 pub(crate) struct Answers {
     pub(crate) decided: Vec<Decided>,
     pub(crate) answered: Vec<Answered>,
+    pub(crate) calls: Vec<BrokerCall>,
 }
 
 const RULES: RuleSet = RuleSet(1);
 
-fn matching(filter: Option<&TopicFilter>, topic: TopicName<'_>) -> RuleSet {
-    match filter {
-        Some(filter) if filter.matches(topic) => RULES,
-        _ => RuleSet::NONE,
+impl Script {
+    fn filter(&self, hook: Hook) -> Option<&TopicFilter> {
+        match hook {
+            Hook::MessagePublish => self.publish_filter.as_ref(),
+            Hook::MessageAcked => self.acked_filter.as_ref(),
+            _ => self.rules.get(&hook),
+        }
     }
 }
 
 impl Hooks for ScriptedHooks {
     fn generation(&self) -> u64 {
-        0
+        self.script.borrow().generation
     }
 
     fn wants(&self, hook: Hook) -> bool {
         let script = self.script.borrow();
         match hook {
             Hook::ClientAuthenticate => script.wants_passwords || script.method.is_some(),
-            Hook::ClientConnected | Hook::ClientDisconnected => script.listens_to_clients,
-            Hook::MessagePublish => script.publish_filter.is_some(),
-            Hook::MessageAcked => script.acked_filter.is_some(),
-            _ => false,
+            Hook::ClientConnected | Hook::ClientDisconnected => {
+                script.listens_to_clients || script.rules.contains_key(&hook)
+            }
+            _ => script.filter(hook).is_some(),
         }
     }
 
     fn match_topic(&mut self, hook: Hook, topic: TopicName<'_>) -> RuleSet {
-        let script = self.script.borrow();
-        match hook {
-            Hook::MessagePublish => matching(script.publish_filter.as_ref(), topic),
-            Hook::MessageAcked => matching(script.acked_filter.as_ref(), topic),
+        match self.script.borrow().filter(hook) {
+            Some(filter) if filter.matches(topic) => RULES,
             _ => RuleSet::NONE,
         }
     }
 
-    fn match_filter(&mut self, _: Hook, _: &TopicFilter) -> RuleSet {
-        RuleSet::NONE
+    fn match_filter(&mut self, hook: Hook, filter: &TopicFilter) -> RuleSet {
+        let script = self.script.borrow();
+        let Some(rule) = script.filter(hook) else {
+            return RuleSet::NONE;
+        };
+        // Near enough for the filters of these tests.
+        let topic = filter.as_str().replace(['+', '#'], "x");
+        match TopicName::new(&topic) {
+            Ok(topic) if rule.matches(topic) => RULES,
+            _ => RuleSet::NONE,
+        }
     }
 
     fn match_client(&mut self, hook: Hook) -> RuleSet {
@@ -107,37 +120,41 @@ impl Hooks for ScriptedHooks {
 
     fn submit_publish(&mut self, set: RuleSet, ticket: Ticket, message: Arc<Message>) {
         assert_eq!(set, RULES);
-        self.script
-            .borrow_mut()
-            .submitted
-            .push_back((self.worker, ticket, message));
+        let mut script = self.script.borrow_mut();
+        script.log.push(words::published(&message));
+        script.submitted.push_back((self.worker, ticket, message));
     }
 
     fn submit_acked(&mut self, _: RuleSet, client: &Arc<ClientInfo>, message: Arc<Message>) {
         let payload = String::from_utf8_lossy(&message.payload).into_owned();
-        self.script
-            .borrow_mut()
-            .acked
-            .push((client.clientid.to_string(), payload));
+        let mut script = self.script.borrow_mut();
+        script
+            .log
+            .push(format!("message.acked {} {payload}", client.clientid));
+        script.acked.push((client.clientid.to_string(), payload));
     }
 
     fn submit_event(&mut self, event: Event) {
-        if let Event::Client(event) = event {
+        let mut script = self.script.borrow_mut();
+        script.log.push(words::event(&event));
+        if let Event::Client(event) = &event {
             let id = event.client.clientid.to_string();
-            self.script
-                .borrow_mut()
-                .client_events
-                .push((event.hook, id, event.reason));
+            script.client_events.push((event.hook, id, event.reason));
         }
+        script.events.push(event);
     }
 
     fn ask(&mut self, rules: RuleSet, ticket: Ticket, question: Question) {
         assert_eq!(rules, RULES);
-        if let Question::Authenticate(step) = question {
-            let mut script = self.script.borrow_mut();
-            script
-                .authentications
-                .push_back((self.worker, ticket, step));
+        let mut script = self.script.borrow_mut();
+        script.log.push(words::question(&question));
+        match question {
+            Question::Authenticate(step) => {
+                script
+                    .authentications
+                    .push_back((self.worker, ticket, step));
+            }
+            question => script.questions.push_back((self.worker, ticket, question)),
         }
     }
 
@@ -145,7 +162,9 @@ impl Hooks for ScriptedHooks {
         answers.append(&mut self.answers.borrow_mut().answered);
     }
 
-    fn take_calls(&mut self, _: &mut Vec<BrokerCall>) {}
+    fn take_calls(&mut self, calls: &mut Vec<BrokerCall>) {
+        calls.append(&mut self.answers.borrow_mut().calls);
+    }
 
     fn has_room(&self, _: &str) -> bool {
         !self.script.borrow().full

@@ -4,6 +4,7 @@
 mod got;
 mod hooks;
 mod send;
+mod words;
 
 use std::cell::RefCell;
 use std::io::IoSlice;
@@ -11,11 +12,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hookwire_broker::{
-    Authenticated, AuthenticationOutcome, ConnectionKey, Counters, Decided, Flow, Holdings,
-    IdGenerator, Limits, Node, Now, RetainedMessages, RouteTable, Shard, ShardSetup,
-    SharedStrategy, Verdict, WorkerId, worker_of,
+    Answer, Answered, AuthenticationOutcome, BrokerCall, ConnectionKey, Counters, Decided, Flow,
+    Holdings, Hook, IdGenerator, Limits, ListenerInfo, Node, Now, Origin, RetainedMessages,
+    RouteTable, Shard, ShardSetup, SharedStrategy, Ticket, Verdict, WorkerId, worker_of,
 };
-use hookwire_mqtt::{ConnAckProperties, Connect, Packet, ProtocolVersion, decode};
+use hookwire_mqtt::{ConnAckProperties, Connect, Packet, ProtocolVersion, TopicFilter, decode};
 
 pub(crate) use got::Got;
 use got::describe;
@@ -38,6 +39,8 @@ pub(crate) struct World {
     pub(crate) retained: Arc<RetainedMessages>,
     pub(crate) clients: Vec<Client>,
     pub(crate) now: Now,
+    /// The listener that all come by.
+    pub(crate) listener: Arc<ListenerInfo>,
     /// Mail is carried by `settle` only when this is set.
     pub(crate) carry_mail: bool,
     /// Sockets take nothing while this is set.
@@ -120,6 +123,7 @@ impl World {
             retained,
             clients: Vec::new(),
             now,
+            listener: Arc::default(),
             carry_mail: true,
             stop_writing: false,
             unwritten: Vec::new(),
@@ -140,7 +144,11 @@ impl World {
     pub(crate) fn connect_with(&mut self, connect: Connect) -> usize {
         let worker = worker_of(&connect.client_id, self.shards.len());
         let version = connect.version;
-        let key = self.shards[worker].connect(self.now, connect, false);
+        let origin = Origin {
+            listener: Arc::clone(&self.listener),
+            ..Origin::default()
+        };
+        let key = self.shards[worker].connect(self.now, connect, origin);
         self.clients.push(Client {
             worker,
             key,
@@ -196,10 +204,46 @@ impl World {
         let (worker, ticket, _) = oldest.unwrap();
         self.answers[usize::from(worker)]
             .borrow_mut()
-            .authenticated
-            .push(Authenticated { ticket, outcome });
+            .answered
+            .push(Answered {
+                ticket,
+                answer: Answer::Authenticate(outcome),
+            });
         self.shards[usize::from(worker)].take_verdicts(self.now);
         self.settle();
+    }
+
+    /// Rules listen to this hook, to topics and filters that match.
+    pub(crate) fn listen(&self, hook: Hook, filter: &str) {
+        let filter = TopicFilter::new(filter).unwrap();
+        self.script.borrow_mut().rules.insert(hook, filter);
+    }
+
+    /// Answers the n-th question that waits; it is handed back to be given once more.
+    pub(crate) fn answer(&mut self, index: usize, answer: Answer) -> (usize, Ticket) {
+        let question = self.script.borrow_mut().questions.remove(index);
+        let (worker, ticket, _) = question.unwrap();
+        self.answer_ticket(usize::from(worker), ticket, answer);
+        (usize::from(worker), ticket)
+    }
+
+    pub(crate) fn answer_ticket(&mut self, worker: usize, ticket: Ticket, answer: Answer) {
+        let answered = Answered { ticket, answer };
+        self.answers[worker].borrow_mut().answered.push(answered);
+        self.shards[worker].take_verdicts(self.now);
+        self.settle();
+    }
+
+    /// A rule on a worker wants something of the broker.
+    pub(crate) fn call(&mut self, worker: usize, call: BrokerCall) {
+        self.answers[worker].borrow_mut().calls.push(call);
+        self.shards[worker].take_verdicts(self.now);
+        self.settle();
+    }
+
+    /// What hooks were told since the last call, in words.
+    pub(crate) fn told(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.script.borrow_mut().log)
     }
 
     /// Lets the worker notice that hooks have room again.

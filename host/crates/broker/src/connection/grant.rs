@@ -1,0 +1,277 @@
+//! Subscriptions, made and ended: by SUBSCRIBE and UNSUBSCRIBE, and on a client's
+//! behalf.
+
+use std::sync::Arc;
+
+use hookwire_mqtt::{QoS, ReasonCode, SharedFilter, TopicFilter, TopicName};
+
+use crate::faults::Fault;
+use crate::group::{Load, Member};
+use crate::hooks::{Event, Hook, Hooks, SubscriptionEvent, SubscriptionInfo};
+use crate::message::Message;
+use crate::session::{Granted, SessionKey, Terms};
+use crate::shard::{Shard, Subscriber};
+use crate::time::Now;
+
+/// Retained messages that may wait for one client before no more are looked for.
+const MAX_BACKLOG: usize = 250_000;
+/// Subscriptions of a client beyond which it is not looked whether mail may
+/// bring a retained message a second time: then it may.
+const MAX_COMPARED: usize = 64;
+/// What a Subscription Identifier can be.
+const IDENTIFIERS: std::ops::RangeInclusive<u32> = 1..=268_435_455;
+
+/// A filter as it is kept: shared ones of one group and filter are one.
+pub(super) struct Wanted {
+    pub(super) subscription: TopicFilter,
+    pub(super) shared: Option<SharedFilter>,
+}
+
+impl<H: Hooks> Shard<H> {
+    /// Subscribes on the client's behalf, without SUBACK. What is sent for it
+    /// waits until somebody calls [`Shard::send_waiting`].
+    pub(crate) fn subscribe_for(
+        &mut self,
+        now: Now,
+        key: SessionKey,
+        subscription: SubscriptionInfo,
+    ) {
+        self.grant(now, key, subscription);
+    }
+
+    pub(super) fn grant(
+        &mut self,
+        now: Now,
+        key: SessionKey,
+        mut info: SubscriptionInfo,
+    ) -> ReasonCode {
+        let wanted = match wanted(&info.filter) {
+            Ok(wanted) => wanted,
+            Err(reason) => return reason,
+        };
+        let granted = Granted {
+            qos: info.qos,
+            no_local: info.no_local,
+            retain_as_published: info.retain_as_published,
+            identifier: info
+                .identifier
+                .filter(|number| IDENTIFIERS.contains(number)),
+        };
+        let subscription = &wanted.subscription;
+        let Some(session) = self.session_mut(key) else {
+            return ReasonCode::UnspecifiedError;
+        };
+        let is_known = session
+            .subscriptions
+            .insert(subscription.clone(), granted)
+            .is_some();
+        match &wanted.shared {
+            Some(shared) if !is_known => self.join(key, subscription, shared),
+            Some(_) => {}
+            None => {
+                self.register(key, subscription, granted, is_known);
+                let is_sent = match info.retain_handling {
+                    0 => true,
+                    1 => !is_known,
+                    _ => false,
+                };
+                if is_sent {
+                    self.find_retained(now, key, subscription, granted, is_known);
+                }
+            }
+        }
+        info.is_new = !is_known;
+        self.tell_subscription(now, Hook::SessionSubscribed, key, info);
+        ReasonCode::granted(granted.qos)
+    }
+
+    fn tell_subscription(
+        &mut self,
+        now: Now,
+        hook: Hook,
+        key: SessionKey,
+        subscription: SubscriptionInfo,
+    ) {
+        if !self.hooks.wants(hook) {
+            return;
+        }
+        let Some(session) = self.session(key) else {
+            return;
+        };
+        let client = Arc::clone(&session.client);
+        let event = SubscriptionEvent {
+            hook,
+            client,
+            subscription,
+            at_ms: now.wall_ms,
+        };
+        self.hooks.submit_event(Event::Subscription(event));
+    }
+
+    /// What a session has, or would have, by this filter.
+    pub(super) fn subscription(&self, key: SessionKey, text: &str) -> SubscriptionInfo {
+        let granted = wanted(text).ok().and_then(|wanted| {
+            let session = self.session(key)?;
+            session.subscriptions.get(&wanted.subscription).copied()
+        });
+        subscription_info(text, granted)
+    }
+
+    /// Sees to it that messages reach a session by this subscription.
+    fn register(
+        &mut self,
+        key: SessionKey,
+        filter: &TopicFilter,
+        granted: Granted,
+        is_known: bool,
+    ) {
+        let subscriber = Subscriber {
+            session: key,
+            granted,
+        };
+        if is_known {
+            let entry = self
+                .subscriptions
+                .get_mut(filter, |entry| entry.session == key);
+            if let Some(entry) = entry {
+                *entry = subscriber;
+            }
+        } else if self.subscriptions.insert(filter, subscriber) {
+            self.routes.add(filter, self.worker);
+        }
+        self.subscriptions_generation += 1;
+    }
+
+    /// Makes a session a member of a shared subscription.
+    fn join(&mut self, key: SessionKey, subscription: &TopicFilter, shared: &SharedFilter) {
+        let worker = self.worker;
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        let is_online = session.connection.is_some();
+        let load = session.load.get_or_insert_with(|| {
+            let load = Load::default();
+            load.set_online(is_online);
+            Arc::new(load)
+        });
+        let member = Member {
+            worker,
+            session: key,
+            load: Arc::clone(load),
+        };
+        session.report_load();
+        self.routes.join(subscription, &shared.filter, member);
+    }
+
+    /// Puts the retained messages that match before everything newer.
+    fn find_retained(
+        &mut self,
+        now: Now,
+        key: SessionKey,
+        filter: &TopicFilter,
+        granted: Granted,
+        is_known: bool,
+    ) {
+        let waits = self.session(key).map_or(0, |session| session.backlog.len());
+        if waits >= MAX_BACKLOG {
+            self.counters.retained_unsent += 1;
+            return;
+        }
+        let mut found = self.retained.matching(filter, now.wall_ms);
+        if found.is_empty() {
+            return;
+        }
+        let ignores_no_local = self.planted.is(Fault::NoLocalIgnored);
+        let worker = u64::from(self.worker);
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        if granted.no_local && !ignores_no_local {
+            let clientid = &session.client.clientid;
+            found.retain(|message| message.sender != *clientid);
+        }
+        // Mail of another worker may still bring what was found here, unless an
+        // older subscription is owed that mail anyway.
+        let may_come_again = |message: &Message| {
+            let Ok(topic) = TopicName::new(&message.topic) else {
+                return false;
+            };
+            let others = session
+                .subscriptions
+                .keys()
+                .filter(|other| *other != filter);
+            message.id.worker() != worker && !others.into_iter().any(|other| other.matches(topic))
+        };
+        let is_too_much = session.subscriptions.len() > MAX_COMPARED;
+        let noted: Vec<Arc<Message>> = if is_known || is_too_much {
+            Vec::new()
+        } else {
+            let recent = found.iter().filter(|message| may_come_again(message));
+            recent.cloned().collect()
+        };
+        let until_ms = session.recent.note(&noted, now.wall_ms);
+        session.backlog.push(found, Terms::of(granted));
+        self.recent_until_ms = self.recent_until_ms.max(until_ms);
+    }
+
+    /// Ends a subscription, as the client wrote it.
+    pub(crate) fn revoke(&mut self, now: Now, key: SessionKey, text: &str) -> ReasonCode {
+        let Ok(wanted) = wanted(text) else {
+            return ReasonCode::TopicFilterInvalid;
+        };
+        let known = self
+            .session_mut(key)
+            .and_then(|session| session.subscriptions.remove(&wanted.subscription));
+        if known.is_none() {
+            return ReasonCode::NoSubscriptionExisted;
+        }
+        self.remove_subscription(&wanted.subscription, key);
+        let gone = subscription_info(text, known);
+        self.tell_subscription(now, Hook::SessionUnsubscribed, key, gone);
+        ReasonCode::Success
+    }
+
+    pub(crate) fn remove_subscription(&mut self, subscription: &TopicFilter, key: SessionKey) {
+        if let Some(shared) = subscription.shared() {
+            self.routes
+                .leave(subscription, &shared.filter, self.worker, key);
+            return;
+        }
+        if self
+            .subscriptions
+            .remove(subscription, |entry| entry.session == key)
+        {
+            self.routes.remove(subscription, self.worker);
+        }
+        self.subscriptions_generation += 1;
+    }
+}
+
+/// A subscription as rules are told of it.
+pub(crate) fn subscription_info(filter: &str, granted: Option<Granted>) -> SubscriptionInfo {
+    SubscriptionInfo {
+        filter: Arc::from(filter),
+        qos: granted.map_or(QoS::AtMostOnce, |granted| granted.qos),
+        no_local: granted.is_some_and(|granted| granted.no_local),
+        retain_as_published: granted.is_some_and(|granted| granted.retain_as_published),
+        retain_handling: 0,
+        identifier: granted.and_then(|granted| granted.identifier),
+        is_new: granted.is_none(),
+    }
+}
+
+/// The filter of SUBSCRIBE or UNSUBSCRIBE, if it is one. `$queue/FILTER` is
+/// another way to write `$share/$queue/FILTER`.
+pub(super) fn wanted(text: &str) -> Result<Wanted, ReasonCode> {
+    let invalid = |_| ReasonCode::TopicFilterInvalid;
+    let filter = TopicFilter::new(text).map_err(invalid)?;
+    let shared = filter.shared();
+    let subscription = match text.strip_prefix("$queue/") {
+        Some(plain) => TopicFilter::new(&format!("$share/$queue/{plain}")).map_err(invalid)?,
+        None => filter,
+    };
+    Ok(Wanted {
+        subscription,
+        shared,
+    })
+}

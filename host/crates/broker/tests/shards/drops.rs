@@ -1,0 +1,172 @@
+//! `message.dropped`: each way in which a message goes no further.
+
+use hookwire_broker::{Event, Limits, QueueOverflow};
+
+use super::*;
+
+fn listening(limits: &Limits) -> World {
+    let world = World::with(1, limits);
+    world.listen(Hook::MessageDropped, "t/#");
+    world
+}
+
+fn lasting(id: &str) -> Connect {
+    let mut connect = Connect::new(V5, id);
+    connect.clean_start = false;
+    connect.session_expiry_interval_s = 100;
+    connect
+}
+
+#[test]
+fn a_message_for_nobody_is_told_with_the_message() {
+    let mut world = listening(&limits());
+    let publisher = world.connect(V5, "publisher");
+    world.publish(publisher, "t/a", "lost", Some(1));
+    world.publish(publisher, "u/a", "not listened to", None);
+    let events = world.script.borrow().events.clone();
+    let [Event::Dropped(event)] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!(
+        (event.client.as_ref(), event.reason),
+        (None, "no-subscriber")
+    );
+    assert_eq!(
+        (&*event.message.topic, &*event.message.sender),
+        ("t/a", "publisher")
+    );
+    assert_eq!(
+        (event.message.qos, event.at_ms),
+        (QoS::AtLeastOnce, START_MS)
+    );
+    // What is retained is kept, and an empty one is not.
+    world.told();
+    world.retain(publisher, "t/kept", "kept");
+    assert_eq!(world.told(), [""; 0]);
+    world.retain(publisher, "t/kept", "");
+    assert_eq!(world.told(), ["message.dropped nobody  no-subscriber"]);
+    // Nor are wills and delayed messages other than publishes.
+    world.publish(publisher, "$delayed/1/t/late", "late", None);
+    assert_eq!(world.told(), [""; 0]);
+    world.advance_ms(1_000);
+    assert_eq!(world.told(), ["message.dropped nobody late no-subscriber"]);
+}
+
+#[test]
+fn a_full_queue_tells_of_what_it_dropped() {
+    for (queue_overflow, lost) in [
+        (QueueOverflow::DropNewest, "4"),
+        (QueueOverflow::DropOldest, "1"),
+        (QueueOverflow::Disconnect, "4"),
+    ] {
+        let limits = Limits {
+            queue_overflow,
+            ..limits()
+        };
+        let mut world = listening(&limits);
+        let publisher = world.connect(V5, "publisher");
+        let receiver = world.connect_with(lasting("receiver"));
+        world.subscribe(receiver, "t/#", QoS::AtLeastOnce);
+        world.drop_socket(receiver);
+        for number in 1..=4 {
+            world.publish(publisher, "t/a", &number.to_string(), Some(number));
+        }
+        let expected = format!("message.dropped receiver {lost} queue-full");
+        assert_eq!(world.told(), [expected]);
+        // At QoS 0 nothing waits for who is away.
+        world.publish(publisher, "t/a", "zero", None);
+        assert_eq!(world.told(), ["message.dropped receiver zero offline"]);
+    }
+}
+
+#[test]
+fn what_expires_or_is_too_large_is_told() {
+    let mut world = listening(&limits());
+    let publisher = world.connect(V5, "publisher");
+    let mut small = lasting("receiver");
+    small.maximum_packet_bytes = Some(64);
+    let receiver = world.connect_with(small.clone());
+    world.subscribe(receiver, "t/#", QoS::AtLeastOnce);
+    world.publish(publisher, "t/a", &"x".repeat(100), Some(1));
+    let told = world.told();
+    assert!(told[0].ends_with("too-large"), "{told:?}");
+    world.drop_socket(receiver);
+    world.send(
+        publisher,
+        Packet::Publish(hookwire_mqtt::Publish {
+            dup: false,
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            topic: hookwire_mqtt::TopicName::new("t/a").unwrap(),
+            packet_id: PacketId::new(2),
+            properties: hookwire_mqtt::PublishProperties::from_validated(&[2, 0, 0, 0, 1]),
+            payload: b"brief",
+        }),
+    );
+    world.advance_ms(2_000);
+    world.connect_with(small);
+    assert_eq!(world.told(), ["message.dropped receiver brief expired"]);
+}
+
+#[test]
+fn what_rules_did_not_let_through_is_told_with_what_they_said() {
+    let failed = || Verdict::Failed {
+        refusal: refusal(),
+        retryable: true,
+    };
+    for (version, verdict, expected) in [
+        (V5, Verdict::Drop, Some("rule")),
+        (V5, Verdict::Deny(refusal()), Some("denied")),
+        (V5, Verdict::Disconnect(refusal()), Some("denied")),
+        (V5, failed(), Some("not-stored")),
+        // It comes again.
+        (V311, failed(), None),
+    ] {
+        let mut world = listening(&limits());
+        rules_on(&world, "t/#");
+        let client = world.connect(version, "client");
+        world.publish(client, "t/a", "m", Some(1));
+        world.told();
+        world.decide(0, verdict);
+        let expected = expected.map(|word| format!("message.dropped nobody m {word}"));
+        assert_eq!(world.told(), Vec::from_iter(expected));
+    }
+}
+
+#[test]
+fn own_messages_that_a_client_does_not_want_are_not_dropped() {
+    let mut world = listening(&limits());
+    let client = world.connect(V5, "client");
+    let mut wanted = hookwire_mqtt::SubscribeFilter::new("t/#", QoS::AtMostOnce);
+    wanted.no_local = true;
+    world.send(
+        client,
+        Packet::Subscribe(hookwire_mqtt::Subscribe {
+            packet_id: PacketId::FIRST,
+            subscription_identifier: None,
+            user_properties: Vec::new(),
+            filters: vec![wanted],
+        }),
+    );
+    world.publish(client, "t/a", "own", None);
+    assert_eq!(world.told(), [""; 0]);
+}
+
+#[test]
+fn a_client_that_does_not_read_and_a_group_without_members_are_told_of() {
+    let mut world = listening(&limits());
+    let publisher = world.connect(V5, "publisher");
+    let receiver = world.connect(V5, "receiver");
+    world.subscribe(receiver, "t/a", QoS::AtMostOnce);
+    world.stop_writing = true;
+    world.publish(publisher, "t/a", &"x".repeat(11_000), None);
+    world.publish(publisher, "t/a", "lost", None);
+    assert_eq!(world.told(), ["message.dropped receiver lost output-full"]);
+    world.stop_writing = false;
+    world.settle();
+    let member = world.connect_with(lasting("member"));
+    world.subscribe(member, "$share/g/t/b", QoS::AtLeastOnce);
+    world.drop_socket(member);
+    world.publish(publisher, "t/b", "zero", None);
+    assert_eq!(world.told(), ["message.dropped nobody zero no-member"]);
+}

@@ -1,0 +1,190 @@
+//! A worker behind a listener: what its clients are known by, and what
+//! administrators ask of it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use hookwire_broker::{
+    Answered, BrokerCall, ClientInfo, ClientState, Command, Decided, Event, Hook, Hooks,
+    IdGenerator, Limits, ListenerInfo, Message, PublishFacts, Question, Refusal, Reply,
+    RetainedMessages, RouteTable, RuleSet, Shard, ShardSetup, SharedStrategy, Ticket,
+};
+use hookwire_mqtt::{Connect, Packet, ProtocolVersion, ReasonCode, TopicFilter, TopicName, decode};
+use hookwire_net::{
+    Clock, GreetingCounters, Listener, ListenerSettings, WorkerHandle, WorkerSetup, serve_worker,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{oneshot, watch};
+
+/// No rule listens to anything.
+struct NoRules;
+
+impl Hooks for NoRules {
+    fn generation(&self) -> u64 {
+        0
+    }
+    fn wants(&self, _: Hook) -> bool {
+        false
+    }
+    fn match_topic(&mut self, _: Hook, _: TopicName<'_>) -> RuleSet {
+        RuleSet::NONE
+    }
+    fn match_filter(&mut self, _: Hook, _: &TopicFilter) -> RuleSet {
+        RuleSet::NONE
+    }
+    fn match_client(&mut self, _: Hook) -> RuleSet {
+        RuleSet::NONE
+    }
+    fn wants_publish(&self, _: RuleSet, _: PublishFacts) -> bool {
+        false
+    }
+    fn submit_publish(&mut self, _: RuleSet, _: Ticket, _: Arc<Message>) {}
+    fn submit_acked(&mut self, _: RuleSet, _: &Arc<ClientInfo>, _: Arc<Message>) {}
+    fn submit_event(&mut self, _: Event) {}
+    fn ask(&mut self, _: RuleSet, _: Ticket, _: Question) {}
+    fn take_answers(&mut self, _: &mut Vec<Answered>) {}
+    fn take_calls(&mut self, _: &mut Vec<BrokerCall>) {}
+    fn has_room(&self, _: &str) -> bool {
+        true
+    }
+    fn may_connect(&self, _: &str) -> bool {
+        true
+    }
+    fn abandon(&mut self, _: u64) {}
+    fn take_decided(&mut self, _: &mut Vec<Decided>) {}
+    fn set_waker(&mut self, _: Waker) {}
+    fn outstanding(&self) -> usize {
+        0
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn setup(peers: Vec<WorkerHandle>) -> WorkerSetup<NoRules> {
+    let mut clock = Clock::start();
+    let now = clock.now();
+    let shard = ShardSetup {
+        worker: 0,
+        workers: 1,
+        limits: Limits::default(),
+        routes: Arc::new(RouteTable::new(SharedStrategy::RoundRobin)),
+        retained: Arc::new(RetainedMessages::new(10, 10_000)),
+        ids: IdGenerator::new(0, 0, 0),
+        node: None,
+    };
+    WorkerSetup {
+        shard: Shard::new(shard, NoRules, now),
+        clock,
+        worker: 0,
+        peers,
+        max_packet_bytes: 65_536,
+    }
+}
+
+/// Reads one packet, whatever it is, in words.
+async fn next(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some((packet, _)) = decode(&bytes, ProtocolVersion::V5, 65_536).unwrap() {
+            return format!("{packet:?}");
+        }
+        let read = tokio::time::timeout(PATIENCE, stream.read_buf(&mut bytes));
+        assert!(read.await.unwrap().unwrap() > 0, "the broker closed");
+    }
+}
+
+async fn ask<T: Send + 'static>(
+    worker: &WorkerHandle,
+    command: impl FnOnce(Reply<T>) -> Command,
+) -> T {
+    let (sender, receiver) = oneshot::channel();
+    // Nobody may listen any more.
+    worker.command(command(Reply::new(|answer| drop(sender.send(answer)))));
+    tokio::time::timeout(PATIENCE, receiver)
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+async fn talk(address: std::net::SocketAddr, worker: &WorkerHandle) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut bytes = Vec::new();
+    let connect = Connect::new(ProtocolVersion::V5, "client");
+    Packet::Connect(Box::new(connect)).encode(ProtocolVersion::V5, &mut bytes);
+    stream.write_all(&bytes).await.unwrap();
+    assert!(next(&mut stream).await.contains("Success"));
+
+    let clients: Vec<ClientState> = ask(worker, |reply| Command::Clients {
+        after: None,
+        limit: 10,
+        reply,
+    })
+    .await;
+    assert_eq!(clients.len(), 1);
+    let connection = clients[0].client.connection.as_ref().unwrap();
+    assert_eq!(connection.listener.name, "inside");
+    assert_eq!(connection.peer, Some(stream.local_addr().unwrap()));
+
+    let (holdings, counters) = ask(worker, |reply| Command::Report { reply }).await;
+    assert_eq!((holdings.online, counters.connections_accepted), (1, 1));
+
+    let was_there = ask(worker, |reply| {
+        Command::Call(BrokerCall::Disconnect {
+            clientid: "client".into(),
+            refusal: Refusal {
+                reason: ReasonCode::AdministrativeAction,
+                text: "goodbye".to_owned(),
+            },
+            reply: Some(reply),
+        })
+    })
+    .await;
+    assert!(was_there);
+    let last = next(&mut stream).await;
+    assert!(
+        last.contains("AdministrativeAction") && last.contains("goodbye"),
+        "{last}"
+    );
+}
+
+#[test]
+fn a_client_is_known_by_its_listener_and_address_and_closed_by_command() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async {
+        let worker = WorkerHandle::default();
+        let served = tokio::task::spawn_local(serve_worker(setup(vec![worker.clone()])));
+        let listener = Listener::bind(ListenerSettings {
+            info: Arc::new(ListenerInfo {
+                name: "inside".to_owned(),
+                ..ListenerInfo::default()
+            }),
+            address: "127.0.0.1:0".parse().unwrap(),
+            connect_timeout: PATIENCE,
+            max_greeting: 4,
+            max_packet_bytes: 65_536,
+        });
+        let listener = listener.await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopping) = watch::channel(false);
+        let ids = IdGenerator::new(0, 1, 0);
+        let counters = GreetingCounters::default();
+        let listening = listener.serve(vec![worker.clone()], ids, counters, stopping);
+        let listening = tokio::task::spawn_local(listening);
+        talk(address, &worker).await;
+        stop.send(true).unwrap();
+        worker.stop(Instant::now() + PATIENCE);
+        listening.await.unwrap();
+        let report = served.await.unwrap();
+        assert_eq!(
+            (report.counters.connections_accepted, report.unsettled),
+            (1, 0)
+        );
+    });
+}
