@@ -1,0 +1,196 @@
+//! `#[action]`: writes the declaration that stands beside the function.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::{Error, FnArg, ItemFn, Result, Signature, Type};
+
+use crate::arguments::Arguments;
+use crate::docs::help;
+
+/// The function, and the type that declares it.
+pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let arguments = Arguments::parse(arguments)?;
+    let function: ItemFn = syn::parse2(item)?;
+    let batch = takes_batch(&function.sig, &arguments)?;
+
+    let name = &function.sig.ident;
+    let visibility = &function.vis;
+    let name_text = name.to_string();
+    let help = help(&function.attrs);
+    let bind = binder(name, batch, &arguments);
+    let Arguments {
+        hooks,
+        interest,
+        pool,
+        stores,
+        options,
+        ..
+    } = &arguments;
+    let specs = match options {
+        Some(options) => quote!(<#options as ::hookwire_sdk::Options>::SPECS),
+        None => quote!(&[]),
+    };
+    Ok(quote! {
+        #function
+
+        #[doc(hidden)]
+        #[allow(non_camel_case_types)]
+        #visibility enum #name {}
+
+        impl #name {
+            /// What the `action` attribute declares.
+            #[doc(hidden)]
+            pub const ACTION: ::hookwire_sdk::expansion::Action =
+                ::hookwire_sdk::expansion::Action {
+                    name: #name_text,
+                    help: #help,
+                    hooks: &[#(#hooks),*],
+                    interest: &[#(#interest),*],
+                    pool: #pool,
+                    stores: #stores,
+                    batch: #batch,
+                    options: #specs,
+                    bind: #bind,
+                };
+        }
+    })
+}
+
+/// Reads a rule's options, and answers what runs the function with them.
+fn binder(name: &syn::Ident, batch: bool, arguments: &Arguments) -> TokenStream {
+    let subject = format_ident!("{}", arguments.subject);
+    let runner = format_ident!("{}", if batch { "run_batch" } else { "run_single" });
+    let (options, call) = match &arguments.options {
+        Some(options) => (
+            quote!(let options = ::hookwire_sdk::expansion::read_options::<#options>(given)?;),
+            quote!(|context, event| #name(context, &options, event)),
+        ),
+        None => (
+            quote!(::hookwire_sdk::expansion::read_options::<()>(given)?;),
+            quote!(#name),
+        ),
+    };
+    quote! {
+        |given| {
+            #options
+            ::core::result::Result::Ok(::std::boxed::Box::new(move |context, events| {
+                ::hookwire_sdk::expansion::#runner::<::hookwire_sdk::#subject, _>(
+                    context, events, #call,
+                )
+            }))
+        }
+    }
+}
+
+/// Whether the last parameter is a slice, after checking that there are as many
+/// as the arguments say.
+fn takes_batch(signature: &Signature, arguments: &Arguments) -> Result<bool> {
+    if let Some(asyncness) = signature.asyncness {
+        return Err(Error::new_spanned(
+            asyncness,
+            "an action is not async: what it calls answers before it goes on",
+        ));
+    }
+    if !signature.generics.params.is_empty() {
+        return Err(Error::new_spanned(
+            &signature.generics,
+            "an action is not generic",
+        ));
+    }
+    let subject = arguments.subject;
+    let expected = if arguments.options.is_some() { 3 } else { 2 };
+    let event = match signature.inputs.last() {
+        Some(FnArg::Typed(event)) if signature.inputs.len() == expected => event,
+        _ => return Err(wrong_parameters(signature, arguments)),
+    };
+    match &*event.ty {
+        Type::Reference(reference) => Ok(matches!(&*reference.elem, Type::Slice(_))),
+        other => Err(Error::new_spanned(
+            other,
+            format!("an action borrows its events: &{subject}, or &[&{subject}] (a batch)"),
+        )),
+    }
+}
+
+fn wrong_parameters(signature: &Signature, arguments: &Arguments) -> Error {
+    let subject = arguments.subject;
+    let message = match (&arguments.options, signature.inputs.len()) {
+        (Some(_), _) => format!(
+            "an action with options takes three parameters: &Context, its options, and &{subject} \
+             or &[&{subject}] (a batch)"
+        ),
+        (None, 3) => {
+            "an action takes its options where the attribute names their type: options = ..."
+                .to_owned()
+        }
+        (None, _) => format!(
+            "an action takes two parameters: &Context, and &{subject} or &[&{subject}] (a batch)"
+        ),
+    };
+    Error::new_spanned(signature, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_parameter_decides_the_form() {
+        let check = |arguments: TokenStream, signature: TokenStream, expected| {
+            let arguments = Arguments::parse(arguments).unwrap_or_else(|error| panic!("{error}"));
+            let signature: Signature = syn::parse2(signature).expect("a signature");
+            let batch = takes_batch(&signature, &arguments);
+            assert_eq!(batch.unwrap_or_else(|error| panic!("{error}")), expected);
+        };
+        let plain = || quote!(hook = "message.publish");
+        check(plain(), quote!(fn f(c: &Context, m: &[&Message])), true);
+        check(plain(), quote!(fn f(c: &Context, m: &Message)), false);
+        let with_options = || quote!(hook = "message.publish", options = O);
+        check(
+            with_options(),
+            quote!(fn f(c: &Context, o: &O, m: &Message)),
+            false,
+        );
+        check(
+            with_options(),
+            quote!(fn f(c: &Context, o: &O, m: &[&Message])),
+            true,
+        );
+    }
+
+    #[test]
+    fn refuses_functions_that_cannot_be_actions() {
+        let check = |arguments: TokenStream, signature: TokenStream, expected: &str| match expand(
+            arguments,
+            quote!(#signature {}),
+        ) {
+            Ok(_) => panic!("the function was taken, not refused with: {expected}"),
+            Err(error) => assert!(error.to_string().contains(expected), "{error}"),
+        };
+        let plain = || quote!(hook = "client.authorize");
+        check(plain(), quote!(fn f(c: &Context)), "two parameters");
+        check(
+            plain(),
+            quote!(fn f(c: &Context, a: Access)),
+            "borrows its events: &Access",
+        );
+        check(
+            plain(),
+            quote!(
+                async fn f(c: &Context, a: &Access)
+            ),
+            "not async",
+        );
+        check(plain(), quote!(fn f<T>(c: &Context, a: &T)), "not generic");
+        check(
+            plain(),
+            quote!(fn f(c: &Context, o: &O, a: &Access)),
+            "where the attribute names their type",
+        );
+        check(
+            quote!(hook = "client.authorize", options = O),
+            quote!(fn f(c: &Context, a: &Access)),
+            "three parameters",
+        );
+    }
+}
