@@ -50,11 +50,17 @@ impl Message {
     ///
     /// ```
     /// # use hookwire_sdk::testing;
-    /// use hookwire_sdk::serde_json::Value;
+    /// #[derive(serde::Deserialize)]
+    /// struct Reading {
+    ///     celsius: f64,
+    /// }
     ///
     /// let message = testing::message("sensors/7", r#"{"celsius": 21.5}"#);
-    /// let reading: Value = message.json().unwrap();
-    /// assert_eq!(reading["celsius"], 21.5);
+    /// let reading: Reading = message.json().unwrap();
+    /// assert_eq!(reading.celsius, 21.5);
+    ///
+    /// let fault = testing::message("sensors/7", "hot").json::<Reading>().err().unwrap();
+    /// assert_eq!(fault.code, "hookwire:json");
     /// ```
     ///
     /// # Errors

@@ -142,7 +142,6 @@ impl Rule {
     ///
     /// # Panics
     /// If an option is refused, or the verdict does not fit the hook.
-    #[must_use]
     pub fn run(&self, event: impl Into<Event>) -> Verdict {
         let mut verdicts = self.run_batch([event]);
         verdicts.pop().unwrap_or(Verdict::Proceed)
@@ -153,7 +152,6 @@ impl Rule {
     ///
     /// # Panics
     /// If an option is refused, or a verdict does not fit the hook.
-    #[must_use]
     pub fn run_batch<E: Into<Event>>(&self, events: impl IntoIterator<Item = E>) -> Vec<Verdict> {
         let run: Runner =
             (self.action.bind)(&self.options).unwrap_or_else(|errors| refused(&errors));
