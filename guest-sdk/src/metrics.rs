@@ -22,6 +22,11 @@
 //! assert_eq!(testing::gauge("threshold_celsius"), Some(71.5));
 //! assert_eq!(testing::observations("lookup_seconds"), [0.004]);
 //! ```
+//!
+//! ```compile_fail
+//! # use hookwire_sdk::metrics::Counter;
+//! static HOT: Counter = Counter::new("hot readings");
+//! ```
 
 #[cfg(target_arch = "wasm32")]
 use crate::bindings::hookwire::host::metrics as host;

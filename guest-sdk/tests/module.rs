@@ -299,7 +299,7 @@ fn rules_that_do_not_fit_are_refused_together() {
             ),
             (
                 1,
-                "the option `limit` takes a whole number from 0 to 18446744073709551615, and is true"
+                "the option `limit` takes a whole number that is not negative, and is true"
             ),
             (
                 2,
@@ -328,4 +328,24 @@ fn an_action_of_several_hooks_sees_the_reason() {
         },
     );
     assert_eq!(testing::take_log()[0].1, "c1 keep-alive");
+}
+
+#[test]
+#[should_panic(expected = "client.subscribe takes replace, deny, disconnect, and not `drop`")]
+fn a_verdict_that_does_not_fit_ends_the_test() {
+    #[action(hook = "client.subscribe")]
+    fn drop_it(_: &Context, _: &Subscription) -> Verdict {
+        Verdict::Drop
+    }
+    Rule::new(&drop_it::ACTION).run(testing::subscription("c1", "a/#"));
+}
+
+#[test]
+#[should_panic(expected = "the reason code 0x00 refuses nothing")]
+fn a_refusal_needs_a_code_that_refuses() {
+    #[action(hook = "message.publish")]
+    fn refuse(_: &Context, _: &Message) -> Verdict {
+        Verdict::deny(0, "no")
+    }
+    Rule::new(&refuse::ACTION).run(testing::message("a", ""));
 }

@@ -6,6 +6,7 @@ use syn::{Error, FnArg, ItemFn, Result, Signature, Type};
 
 use crate::arguments::Arguments;
 use crate::docs::help;
+use crate::words;
 
 /// The function, and the type that declares it.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
@@ -103,13 +104,40 @@ fn takes_batch(signature: &Signature, arguments: &Arguments) -> Result<bool> {
         Some(FnArg::Typed(event)) if signature.inputs.len() == expected => event,
         _ => return Err(wrong_parameters(signature, arguments)),
     };
-    match &*event.ty {
-        Type::Reference(reference) => Ok(matches!(&*reference.elem, Type::Slice(_))),
-        other => Err(Error::new_spanned(
-            other,
+    let Type::Reference(reference) = &*event.ty else {
+        return Err(Error::new_spanned(
+            &event.ty,
             format!("an action borrows its events: &{subject}, or &[&{subject}] (a batch)"),
+        ));
+    };
+    let (batch, inner) = match &*reference.elem {
+        Type::Slice(slice) => (true, &*slice.elem),
+        single => (false, single),
+    };
+    match of_another_hook(inner, subject) {
+        Some(other) => Err(Error::new_spanned(
+            inner,
+            format!(
+                "events of {} are {subject}, not {other}",
+                arguments.hooks.join(" and ")
+            ),
         )),
+        None => Ok(batch),
     }
+}
+
+/// The type of events that the parameter names, if it is that of other hooks.
+/// A type by any other name is the compiler's to check.
+fn of_another_hook(parameter: &Type, subject: &str) -> Option<String> {
+    let named = match parameter {
+        Type::Reference(reference) => &*reference.elem,
+        named => named,
+    };
+    let Type::Path(path) = named else {
+        return None;
+    };
+    let name = path.path.segments.last()?.ident.to_string();
+    (name != subject && words::is_subject(&name)).then_some(name)
 }
 
 fn wrong_parameters(signature: &Signature, arguments: &Arguments) -> Error {
@@ -173,6 +201,11 @@ mod tests {
             plain(),
             quote!(fn f(c: &Context, a: Access)),
             "borrows its events: &Access",
+        );
+        check(
+            plain(),
+            quote!(fn f(c: &Context, a: &[&sdk::Message])),
+            "events of client.authorize are Access, not Message",
         );
         check(
             plain(),

@@ -33,8 +33,17 @@ impl Arguments {
         }
         // Which interests there are depends on the hooks, wherever they stand.
         for word in &interest {
-            let word = words::interest(word, arguments.subject)?;
-            arguments.interest.push(word);
+            let name = words::interest(word, arguments.subject)?;
+            arguments.interest.push(name);
+            if ["payload-empty", "payload-not-empty"]
+                .iter()
+                .all(|name| arguments.interest.contains(name))
+            {
+                return Err(Error::new_spanned(
+                    word,
+                    "no message satisfies both payload-empty and payload-not-empty",
+                ));
+            }
         }
         Ok(arguments)
     }
@@ -156,6 +165,13 @@ mod tests {
         check(
             quote!(interest("payload"), hook = "client.connected"),
             "are Client, which has no `payload`; there is connection",
+        );
+        check(
+            quote!(
+                hook = "message.publish",
+                interest("payload-empty", "payload-not-empty")
+            ),
+            "no message satisfies both",
         );
         check(
             quote!(hook = "message.publish", pool = "sqlite"),

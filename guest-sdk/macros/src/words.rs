@@ -59,6 +59,11 @@ pub(crate) fn hook(word: &LitStr) -> Result<(&'static str, &'static str)> {
         .ok_or_else(|| unknown("hook", word, &names(HOOKS)))
 }
 
+/// Whether some hook has events of the type of this name.
+pub(crate) fn is_subject(name: &str) -> bool {
+    HOOKS.iter().any(|(_, subject)| *subject == name)
+}
+
 /// An interest, if events of the type `subject` have what it names.
 pub(crate) fn interest(word: &LitStr, subject: &str) -> Result<&'static str> {
     let value = word.value();

@@ -59,6 +59,17 @@
 //!     ]
 //! );
 //! ```
+//!
+//! A default that does not suit its type does not compile:
+//!
+//! ```compile_fail
+//! # use hookwire_sdk::prelude::*;
+//! #[derive(Options)]
+//! struct Limits {
+//!     #[option(default = "two hours")]
+//!     window: std::time::Duration,
+//! }
+//! ```
 
 mod duration;
 mod value;

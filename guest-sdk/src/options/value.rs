@@ -96,13 +96,27 @@ macro_rules! whole_numbers {
                     .or_else(|| value.as_u64().map(i128::from));
                 number
                     .and_then(|number| Self::try_from(number).ok())
-                    .ok_or_else(|| format!("a whole number from {} to {}", Self::MIN, Self::MAX))
+                    .ok_or_else(|| whole_number(wide(Self::MIN), wide(Self::MAX)))
             }
         }
     )+};
 }
 
 whole_numbers!(u8, u16, u32, u64, usize, i8, i16, i32, i64);
+
+/// What was expected, without bounds that nobody means.
+fn whole_number(least: i128, most: i128) -> String {
+    let is_wide = most >= i128::from(i64::MAX);
+    match least {
+        0 if is_wide => "a whole number that is not negative".to_owned(),
+        _ if is_wide => "a whole number".to_owned(),
+        _ => format!("a whole number from {least} to {most}"),
+    }
+}
+
+fn wide<N: TryInto<i128>>(number: N) -> i128 {
+    number.try_into().unwrap_or(i128::MAX)
+}
 
 impl<V: OptionValue> OptionValue for Vec<V> {
     const KIND: &'static str = "list";
@@ -205,7 +219,11 @@ mod tests {
         );
         assert_eq!(u64::read(&json!(u64::MAX)), Ok(u64::MAX));
         assert_eq!(i64::read(&json!(-1)), Ok(-1));
-        assert!(i64::read(&json!(1.5)).is_err());
+        assert_eq!(i64::read(&json!(1.5)), Err("a whole number".to_owned()));
+        assert_eq!(
+            u64::read(&json!(-1)),
+            Err("a whole number that is not negative".to_owned())
+        );
         assert_eq!(f64::read(&json!(2)), Ok(2.0));
         assert_eq!(bool::read(&json!(0)), Err("true or false".to_owned()));
         assert_eq!(

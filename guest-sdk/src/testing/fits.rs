@@ -1,9 +1,13 @@
 //! Which verdicts a hook takes: the table of `wit/README.md`.
 
 use crate::Verdict;
+use crate::action::Action;
 
-/// Whether an action on `hook` may answer `verdict`.
-pub(crate) fn fits(hook: &str, verdict: &Verdict) -> bool {
+/// Checks that `action`, bound to `hook`, may answer `verdict`.
+///
+/// # Errors
+/// Why the host would take it for a failure of the rule.
+pub(super) fn check(action: &Action, hook: &str, verdict: &Verdict) -> Result<(), String> {
     let allowed: &[&str] = match hook {
         "client.connect" | "client.unsubscribe" => &["deny", "disconnect"],
         "client.authenticate" => &["allow", "challenge", "deny", "disconnect"],
@@ -15,7 +19,14 @@ pub(crate) fn fits(hook: &str, verdict: &Verdict) -> bool {
         _ => &[],
     };
     let name = match verdict {
-        Verdict::Proceed | Verdict::Failed(_) => return true,
+        Verdict::Proceed | Verdict::Failed(_) => return Ok(()),
+        Verdict::Replace(_) if action.stores => {
+            return Err("an action that stores changes nothing".to_owned());
+        }
+        Verdict::Deny(denial) | Verdict::Disconnect(denial) if denial.reason_code < 0x80 => {
+            let code = denial.reason_code;
+            return Err(format!("the reason code {code:#04x} refuses nothing"));
+        }
         Verdict::Replace(_) => "replace",
         Verdict::Drop => "drop",
         Verdict::Deny(_) => "deny",
@@ -23,7 +34,13 @@ pub(crate) fn fits(hook: &str, verdict: &Verdict) -> bool {
         Verdict::Allow(_) => "allow",
         Verdict::Challenge(_) => "challenge",
         Verdict::Restore(_) => "restore",
-        Verdict::Other(_) => return false,
+        Verdict::Other(_) => "other",
     };
-    allowed.contains(&name)
+    if allowed.contains(&name) {
+        return Ok(());
+    }
+    Err(match allowed {
+        [] => format!("nothing waits for a verdict of {hook}, and this is `{name}`"),
+        allowed => format!("{hook} takes {}, and not `{name}`", allowed.join(", ")),
+    })
 }

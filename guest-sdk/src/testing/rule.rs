@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use serde_json::Value as Json;
 
 use super::Event;
-use super::fits::fits;
+use super::fits::check;
 use crate::action::{Action, Runner};
 use crate::bindings::exports::hookwire::rule::actions::Rule as RuleEntry;
 use crate::{Context, Options, Verdict};
@@ -159,11 +159,9 @@ impl Rule {
         let borrowed: Vec<&Event> = events.iter().collect();
         let verdicts = run(&self.context(), &borrowed).into_list(events.len());
         for verdict in &verdicts {
-            assert!(
-                fits(&self.hook, verdict),
-                "the hook {} takes no verdict like {verdict:?}",
-                self.hook
-            );
+            if let Err(why) = check(&self.action, &self.hook, verdict) {
+                panic!("the verdict does not fit: {why}");
+            }
         }
         verdicts
     }
