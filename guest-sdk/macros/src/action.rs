@@ -1,8 +1,8 @@
 //! `#[action]`: writes the declaration that stands beside the function.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::{Error, FnArg, ItemFn, Result, Signature, Type};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote};
+use syn::{Error, FnArg, ItemFn, Result, ReturnType, Signature, Type};
 
 use crate::arguments::Arguments;
 use crate::docs::help;
@@ -13,6 +13,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     let arguments = Arguments::parse(arguments)?;
     let function: ItemFn = syn::parse2(item)?;
     let batch = takes_batch(&function.sig, &arguments)?;
+    check_answer(&function.sig.output, &arguments)?;
 
     let name = &function.sig.ident;
     let visibility = &function.vis;
@@ -140,6 +141,44 @@ fn of_another_hook(parameter: &Type, subject: &str) -> Option<String> {
     (name != subject && words::is_subject(&name)).then_some(name)
 }
 
+/// Refuses an answer whose type belongs to other hooks, wherever in the return
+/// type it stands. What a plain verdict holds shows when the action runs.
+fn check_answer(output: &ReturnType, arguments: &Arguments) -> Result<()> {
+    let ReturnType::Type(_, answer) = output else {
+        return Ok(());
+    };
+    for ident in idents(answer.to_token_stream()) {
+        let Some(hooks) = words::hooks_of_answer(&ident.to_string()) else {
+            continue;
+        };
+        if let Some(hook) = arguments.hooks.iter().find(|hook| !hooks.contains(hook)) {
+            let hooks = hooks.join(", ");
+            return Err(Error::new_spanned(
+                &ident,
+                format!("{hook} takes no {ident}, which is an answer to {hooks}"),
+            ));
+        }
+        if ident == "Replacement" && arguments.stores {
+            return Err(Error::new_spanned(
+                &ident,
+                "an action that stores runs on the final message, and changes nothing",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn idents(tokens: TokenStream) -> Vec<Ident> {
+    tokens
+        .into_iter()
+        .flat_map(|token| match token {
+            TokenTree::Ident(ident) => vec![ident],
+            TokenTree::Group(group) => idents(group.stream()),
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
 fn wrong_parameters(signature: &Signature, arguments: &Arguments) -> Error {
     let subject = arguments.subject;
     let message = match (&arguments.options, signature.inputs.len()) {
@@ -224,6 +263,44 @@ mod tests {
             quote!(hook = "client.authorize", options = O),
             quote!(fn f(c: &Context, a: &Access)),
             "three parameters",
+        );
+    }
+
+    #[test]
+    fn answers_of_other_hooks_are_refused() {
+        let check = |arguments: TokenStream, output: TokenStream, expected: Option<&str>| {
+            let arguments = Arguments::parse(arguments).unwrap_or_else(|error| panic!("{error}"));
+            let output: ReturnType = syn::parse2(output).expect("a return type");
+            match (check_answer(&output, &arguments), expected) {
+                (Ok(()), None) => {}
+                (Err(error), Some(expected)) => {
+                    assert!(error.to_string().contains(expected), "{error}");
+                }
+                (result, expected) => panic!("{result:?}, not {expected:?}"),
+            }
+        };
+        let authorize = || quote!(hook = "client.authorize");
+        check(authorize(), quote!(), None);
+        check(authorize(), quote!(-> Result<Authorization, Fault>), None);
+        check(
+            authorize(),
+            quote!(-> Result<sdk::Authentication, Fault>),
+            Some("client.authorize takes no Authentication"),
+        );
+        check(
+            quote!(hook = "client.connected"),
+            quote!(-> Vec<RestoredSubscription>),
+            Some("an answer to session.created"),
+        );
+        check(
+            quote!(hook = "message.publish"),
+            quote!(-> Vec<Replacement>),
+            None,
+        );
+        check(
+            quote!(hook = "message.publish", stores),
+            quote!(-> Replacement),
+            Some("changes nothing"),
         );
     }
 }

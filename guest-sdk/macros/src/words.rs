@@ -87,6 +87,26 @@ pub(crate) fn interest(word: &LitStr, subject: &str) -> Result<&'static str> {
     ))
 }
 
+/// Types of answers, and the only hooks that take what they hold.
+const ANSWERS: &[(&str, &[&str])] = &[
+    ("Authentication", &["client.authenticate"]),
+    ("Authorization", &["client.authorize"]),
+    ("Restoration", &["session.created"]),
+    ("RestoredSubscription", &["session.created"]),
+    (
+        "Replacement",
+        &["client.subscribe", "message.publish", "message.deliver"],
+    ),
+];
+
+/// The hooks that take an answer of the type of this name; none where any does.
+pub(crate) fn hooks_of_answer(name: &str) -> Option<&'static [&'static str]> {
+    ANSWERS
+        .iter()
+        .find(|(answer, _)| *answer == name)
+        .map(|(_, hooks)| *hooks)
+}
+
 /// A kind of pool.
 pub(crate) fn pool(word: &LitStr) -> Result<&'static str> {
     let value = word.value();

@@ -28,6 +28,10 @@ use crate::nearest::hint;
 ///     Err("one of celsius, degF (did you mean \"celsius\"?)".to_owned())
 /// );
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "an option cannot be a `{Self}`",
+    note = "it is a String, a whole number, f64, bool, Duration, Vec or Option of them, or an enum that derives OptionValue"
+)]
 pub trait OptionValue: Sized {
     /// What the manifest calls it: `string`, `integer`, `number`, `boolean`,
     /// `duration` or `list`.

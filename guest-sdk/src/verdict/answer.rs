@@ -6,6 +6,10 @@ use crate::sql::BatchResult;
 
 /// What an action on a single event may return: a [`Verdict`], nothing, an
 /// answer that fits its hook, or a `Result` of any of them with [`Fault`].
+#[diagnostic::on_unimplemented(
+    message = "an action on one event does not answer `{Self}`",
+    note = "it answers Verdict, (), a typed answer of its hook, or a Result of them with Fault"
+)]
 pub trait IntoVerdict {
     /// As a verdict.
     fn into_verdict(self) -> Verdict;
@@ -60,6 +64,10 @@ impl<V: IntoVerdict> IntoVerdict for Result<V, Fault> {
 /// let verdicts = rule.run_batch(["1", "x"].map(|payload| testing::message("a", payload)));
 /// assert_eq!(verdicts, [Verdict::Proceed, Verdict::Drop]);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "an action on a batch does not answer `{Self}`",
+    note = "it answers Verdicts, a Vec of answers, BatchResult, (), or a Result of them with Fault"
+)]
 pub trait IntoVerdicts {
     /// As verdicts.
     fn into_verdicts(self) -> Verdicts;
