@@ -1,22 +1,34 @@
-//! The broker's clock. A module that calls it must be granted `clock`.
+//! The broker's clock. Granted by `grants = ["clock"]`.
 //!
 //! Events carry their own time (`at_ms`), which is what a stored row should
-//! say; the clock is for measuring and for expiry.
+//! say; the clock is for measuring and for expiry. Under test it stands where
+//! the test puts it.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use hookwire_sdk::{clock, testing};
+//!
+//! testing::set_clock(1_000);
+//! let before = clock::monotonic_ns();
+//! testing::advance_clock(Duration::from_secs(2));
+//! assert_eq!(clock::now_ms(), 3_000);
+//! assert_eq!(clock::monotonic_ns() - before, 2_000_000_000);
+//! ```
+
+#[cfg(target_arch = "wasm32")]
+use crate::bindings::hookwire::host::clock as host;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::testing::doubles::clock as host;
 
 /// Milliseconds since the Unix epoch.
 #[must_use]
 pub fn now_ms() -> u64 {
-    #[cfg(target_arch = "wasm32")]
-    return crate::bindings::hookwire::host::clock::now_ms();
-    #[cfg(not(target_arch = "wasm32"))]
-    return crate::testing::now_ms();
+    host::now_ms()
 }
 
 /// Nanoseconds on a clock that never goes back; only differences mean anything.
 #[must_use]
 pub fn monotonic_ns() -> u64 {
-    #[cfg(target_arch = "wasm32")]
-    return crate::bindings::hookwire::host::clock::monotonic_ns();
-    #[cfg(not(target_arch = "wasm32"))]
-    return crate::testing::monotonic_ns();
+    host::monotonic_ns()
 }

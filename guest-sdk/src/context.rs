@@ -1,14 +1,26 @@
 //! What an action is told beside its events.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use crate::Fault;
-use crate::options::Options;
 use crate::sql::Pool;
 
-/// The rule that an action runs for: its name, options and pool.
+/// The rule that an action runs for: its name, hook and pool.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::Rule;
+///
+/// #[action(hook = "client.connected", hook = "client.disconnected")]
+/// fn greet(ctx: &Context, client: &Client) {
+///     log_info!("{} on {}: {}", client.clientid, ctx.node(), ctx.hook());
+/// }
+///
+/// let ctx = Rule::new(&greet::ACTION).hook("client.disconnected").context();
+/// assert_eq!(ctx.rule(), "greet");
+/// assert_eq!(ctx.hook(), "client.disconnected");
+/// ```
 #[derive(Debug)]
 pub struct Context {
     pub(crate) node: Rc<str>,
@@ -16,8 +28,8 @@ pub struct Context {
     pub(crate) hook: String,
     pub(crate) topic: String,
     pub(crate) pool: Option<String>,
-    pub(crate) options: Options,
-    pub(crate) opened: OnceCell<Pool>,
+    /// Pools opened so far, by name. A rule has one or two.
+    pub(crate) opened: RefCell<Vec<(String, Pool)>>,
 }
 
 impl Context {
@@ -52,63 +64,42 @@ impl Context {
     }
 
     /// The SQL pool that the rule was granted: opened on first use, kept after.
-    /// [`Pool::open`] opens one by name.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// #[action(hook = "client.connected", pool = "sql")]
+    /// fn seen(ctx: &Context, client: &Client) -> Result<(), Fault> {
+    ///     ctx.sql()?.exec("INSERT INTO seen (clientid) VALUES (?)", &[(&client.clientid).into()])?;
+    ///     Ok(())
+    /// }
+    /// # use hookwire_sdk::testing::{self, Rule, SqlPool};
+    /// # let pool = SqlPool::named("main");
+    /// # Rule::new(&seen::ACTION).pool("main").run(testing::client("c1"));
+    /// # assert_eq!(pool.stored().len(), 1);
+    /// ```
     ///
     /// # Errors
     /// `Invalid` when the rule names no pool, else what [`Pool::open`] answers.
-    pub fn sql(&self) -> Result<&Pool, Fault> {
-        if let Some(pool) = self.opened.get() {
-            return Ok(pool);
-        }
+    pub fn sql(&self) -> Result<Pool, Fault> {
         let name = self.pool.as_deref().ok_or_else(|| {
-            Fault::invalid(
-                "hookwire:no-pool",
-                format!("the rule `{}` names no pool", self.rule),
-            )
+            let message = format!("the rule `{}` names no pool", self.rule);
+            Fault::invalid("hookwire:no-pool", message)
         })?;
-        let pool = Pool::open(name)?;
-        Ok(self.opened.get_or_init(|| pool))
+        self.sql_named(name)
     }
 
-    /// A `string` option; none when it is not set and has no default.
+    /// An SQL pool by its name, which a rule of this module has to name:
+    /// opened on first use, kept after.
     ///
-    /// # Panics
-    /// This and the getters below: if the action does not declare the option,
-    /// or declares it with another kind.
-    #[must_use]
-    pub fn string(&self, option: &str) -> Option<&str> {
-        self.options.get(option, &["string"])?.as_str()
-    }
-
-    /// An `integer` option.
-    #[must_use]
-    pub fn integer(&self, option: &str) -> Option<i64> {
-        self.options.get(option, &["integer"])?.as_i64()
-    }
-
-    /// A `number` option, or an `integer` one as a number.
-    #[must_use]
-    pub fn number(&self, option: &str) -> Option<f64> {
-        self.options.get(option, &["number", "integer"])?.as_f64()
-    }
-
-    /// A `boolean` option.
-    #[must_use]
-    pub fn boolean(&self, option: &str) -> Option<bool> {
-        self.options.get(option, &["boolean"])?.as_bool()
-    }
-
-    /// A `duration` option.
-    #[must_use]
-    pub fn duration(&self, option: &str) -> Option<Duration> {
-        let text = self.options.get(option, &["duration"])?.as_str()?;
-        crate::options::duration(text)
-    }
-
-    /// A `list` option of texts; items of another kind are left out.
-    #[must_use]
-    pub fn list(&self, option: &str) -> Option<Vec<&str>> {
-        let list = self.options.get(option, &["list"])?.as_array()?;
-        Some(list.iter().filter_map(|item| item.as_str()).collect())
+    /// # Errors
+    /// What [`Pool::open`] answers.
+    pub fn sql_named(&self, name: &str) -> Result<Pool, Fault> {
+        let mut opened = self.opened.borrow_mut();
+        if let Some((_, pool)) = opened.iter().find(|(opened, _)| opened == name) {
+            return Ok(pool.clone());
+        }
+        let pool = Pool::open(name)?;
+        opened.push((name.to_owned(), pool.clone()));
+        Ok(pool)
     }
 }

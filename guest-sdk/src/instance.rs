@@ -1,15 +1,15 @@
 //! One configured instance of a module: finds the action of each call and runs it.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::action::{Action, Bound};
 use crate::bindings::exports::hookwire::rule::actions::{
-    Action as ActionEntry, Call, ConfigError, Manifest, OptionSpec as OptionEntry, Rule, Setting,
-    Settled,
+    Call, ConfigError, Manifest, Rule, Setting, Settled,
 };
 use crate::bindings::hookwire::types::events::Event;
-use crate::declared::{Action, OptionSpec};
-use crate::options::Options;
+use crate::nearest::hint;
+use crate::panic::running;
 use crate::{Context, Fault, Verdict};
 
 /// What [`module!`](crate::module) writes down.
@@ -32,7 +32,7 @@ pub struct Instance {
 #[derive(Debug)]
 struct BoundRule {
     id: u32,
-    action: &'static Action,
+    action: Bound,
     context: Context,
 }
 
@@ -42,7 +42,7 @@ impl Instance {
         Manifest {
             name: M::NAME.to_owned(),
             version: M::VERSION.to_owned(),
-            actions: M::ACTIONS.iter().map(action_entry).collect(),
+            actions: M::ACTIONS.iter().map(Action::entry).collect(),
         }
     }
 
@@ -114,7 +114,9 @@ impl Instance {
                 "a call names an event beyond the batch".to_owned(),
             );
         };
-        let verdicts = (rule.action.run)(&rule.context, &subjects);
+        let verdicts = running(rule.action.name, || {
+            (rule.action.run)(&rule.context, &subjects)
+        });
         if verdicts.is_proceed(subjects.len()) {
             return;
         }
@@ -135,7 +137,12 @@ fn settle(call: usize, verdict: Verdict) -> Settled {
 
 fn bind(actions: &'static [Action], node: &Rc<str>, rule: Rule) -> Result<BoundRule, Vec<String>> {
     let Some(action) = actions.iter().find(|action| action.name == rule.action) else {
-        return Err(vec![format!("the module has no action `{}`", rule.action)]);
+        let names: Vec<&str> = actions.iter().map(|action| action.name).collect();
+        let hint = hint(&rule.action, &names);
+        return Err(vec![format!(
+            "the module has no action `{}`; {hint}",
+            rule.action
+        )]);
     };
     let mut errors = Vec::new();
     if !action.hooks.contains(&rule.hook.as_str()) {
@@ -152,18 +159,20 @@ fn bind(actions: &'static [Action], node: &Rc<str>, rule: Rule) -> Result<BoundR
             action.name, action.pool
         ));
     }
-    match Options::read(action.options, &rule.options) {
-        Ok(options) if errors.is_empty() => Ok(BoundRule {
+    match (action.bind)(&rule.options) {
+        Ok(run) if errors.is_empty() => Ok(BoundRule {
             id: rule.id,
-            action,
+            action: Bound {
+                name: action.name,
+                run,
+            },
             context: Context {
                 node: Rc::clone(node),
                 rule: rule.name,
                 hook: rule.hook,
                 topic: rule.topic,
                 pool: rule.pool,
-                options,
-                opened: OnceCell::new(),
+                opened: RefCell::default(),
             },
         }),
         Ok(_) => Err(errors),
@@ -171,29 +180,5 @@ fn bind(actions: &'static [Action], node: &Rc<str>, rule: Rule) -> Result<BoundR
             errors.extend(more);
             Err(errors)
         }
-    }
-}
-
-fn action_entry(action: &Action) -> ActionEntry {
-    let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-    ActionEntry {
-        name: action.name.to_owned(),
-        help: action.help.to_owned(),
-        hooks: texts(action.hooks),
-        interest: texts(action.interest),
-        pool: action.pool.to_owned(),
-        stores: action.stores,
-        batch: action.batch,
-        options: action.options.iter().map(option_entry).collect(),
-    }
-}
-
-fn option_entry(option: &OptionSpec) -> OptionEntry {
-    OptionEntry {
-        name: option.name.to_owned(),
-        kind: option.kind.to_owned(),
-        required: option.required,
-        default: option.default.map(str::to_owned),
-        help: option.help.to_owned(),
     }
 }

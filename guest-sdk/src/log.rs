@@ -1,6 +1,16 @@
-//! Lines in the broker's log, under the module's name.
+//! Lines in the broker's log, under the module's name. Always granted.
 //!
 //! A line must not hold a payload or a secret: logs travel further than data.
+//! The host cuts lines that are too long and leaves out what is too much in a
+//! second.
+//!
+//! ```
+//! use hookwire_sdk::log::Level;
+//! use hookwire_sdk::{log_warn, testing};
+//!
+//! log_warn!("{} readings were out of range", 3);
+//! assert_eq!(testing::take_log(), [(Level::Warn, "3 readings were out of range".to_owned())]);
+//! ```
 
 pub use crate::bindings::hookwire::host::log::Level;
 
@@ -10,7 +20,7 @@ pub fn write(level: Level, message: &str) {
     #[cfg(target_arch = "wasm32")]
     crate::bindings::hookwire::host::log::write(level, message);
     #[cfg(not(target_arch = "wasm32"))]
-    crate::testing::record_line(level, message);
+    crate::testing::doubles::log(level, message);
 }
 
 /// Logs what a person must act on.

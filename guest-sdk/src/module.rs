@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use crate::bindings::exports::hookwire::rule::actions as wit;
 use crate::instance::{Instance, ModuleActions};
+use crate::panic::install_hook;
 
 /// Declares a module: what it is called, and which actions it exports.
 ///
@@ -51,12 +52,12 @@ pub struct Guest<M>(PhantomData<M>);
 
 impl<M: ModuleActions> wit::Guest for Guest<M> {
     fn describe() -> wit::Manifest {
-        install_panic_hook();
+        install_hook();
         Instance::describe::<M>()
     }
 
     fn configure(setting: wit::Setting) -> Result<(), Vec<wit::ConfigError>> {
-        install_panic_hook();
+        install_hook();
         let instance = Instance::configure::<M>(setting)?;
         INSTANCE.set(Some(instance));
         Ok(())
@@ -68,14 +69,4 @@ impl<M: ModuleActions> wit::Guest for Guest<M> {
             None => Instance::unconfigured(&calls),
         })
     }
-}
-
-/// Makes a panic readable: the trap that follows it carries no message.
-fn install_panic_hook() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        std::panic::set_hook(Box::new(|panic| {
-            crate::log::write(crate::log::Level::Error, &panic.to_string());
-        }));
-    });
 }

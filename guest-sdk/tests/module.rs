@@ -19,27 +19,42 @@ fn keep(ctx: &Context, messages: &[&Message]) -> Result<Verdicts, Fault> {
     Ok(ctx.sql()?.exec_many("INSERT kept", rows)?.into())
 }
 
-#[action(
-    hook = "message.publish",
-    option(
-        name = "limit",
-        kind = "integer",
-        default = 3,
-        help = "bytes of payload"
-    ),
-    option(name = "only", kind = "list")
-)]
-fn limit(ctx: &Context, message: &Message) -> Verdict {
+#[derive(Options)]
+struct Limits {
+    /// Bytes of payload.
+    #[option(default = 3)]
+    limit: usize,
+    /// Topics that pass.
+    only: Option<Vec<String>>,
+    #[option(default = "deny", name = "too-long")]
+    too_long: TooLong,
+}
+
+#[derive(OptionValue)]
+enum TooLong {
+    Deny,
+    DropSilently,
+}
+
+#[action(hook = "message.publish", options = Limits)]
+fn limit(_: &Context, options: &Limits, message: &Message) -> Verdict {
     log_info!("looking at {}", message.topic);
-    if let Some(only) = ctx.list("only")
-        && !only.contains(&message.topic.as_str())
+    if let Some(only) = &options.only
+        && !only.contains(&message.topic)
     {
         return Verdict::Drop;
     }
-    if ctx.integer("limit") < i64::try_from(message.payload.len()).ok() {
-        return Verdict::deny(0x95, "too long");
+    match options.too_long {
+        _ if message.payload.len() <= options.limit => Verdict::Proceed,
+        TooLong::Deny => Verdict::deny(reason_code::PACKET_TOO_LARGE, "too long"),
+        TooLong::DropSilently => Verdict::Drop,
     }
-    Verdict::Proceed
+}
+
+/// Takes a batch and options.
+#[action(hook = "message.acked", interest("payload"), options = Limits)]
+fn count(ctx: &Context, options: &Limits, deliveries: &[&Delivery]) {
+    log_info!("{}: {} of {}", ctx.rule(), deliveries.len(), options.limit);
 }
 
 /// Answers one verdict, whatever it is given.
@@ -53,7 +68,7 @@ fn greet(_: &Context, client: &Client) {
     log_warn!("{} {}", client.clientid, client.reason);
 }
 
-hookwire_sdk::module! { name: "sample", actions: [keep, limit, one_verdict, greet] }
+hookwire_sdk::module! { name: "sample", actions: [keep, limit, count, one_verdict, greet] }
 
 fn message(topic: &str) -> Event {
     Event::Message(testing::message(topic, topic))
@@ -75,7 +90,7 @@ fn the_manifest_says_what_the_attributes_say() {
     let manifest = Instance::<Module>::describe();
     assert_eq!(manifest.name, "sample");
     assert_eq!(manifest.version, env!("CARGO_PKG_VERSION"));
-    let [keep, limit, one_verdict, greet] = manifest.actions.as_slice() else {
+    let [keep, limit, count, one_verdict, greet] = manifest.actions.as_slice() else {
         panic!("{manifest:?}");
     };
     assert_eq!(keep.name, "keep");
@@ -85,10 +100,30 @@ fn the_manifest_says_what_the_attributes_say() {
     assert_eq!(keep.pool, "sql");
     assert!(keep.stores && keep.batch);
     assert!(!limit.stores && !limit.batch);
-    assert_eq!(limit.options.len(), 2);
-    assert_eq!(limit.options[0].default.as_deref(), Some("3"));
-    assert_eq!(limit.options[0].help, "bytes of payload");
-    assert_eq!(limit.options[1].default, None);
+    let options: Vec<_> = limit
+        .options
+        .iter()
+        .map(|option| {
+            let default = option.default.as_deref();
+            (
+                option.name.as_str(),
+                option.kind.as_str(),
+                default,
+                option.required,
+            )
+        })
+        .collect();
+    assert_eq!(
+        options,
+        [
+            ("limit", "integer", Some("3"), false),
+            ("only", "list", None, false),
+            ("too-long", "string", Some("\"deny\""), false),
+        ]
+    );
+    assert_eq!(limit.options[0].help, "Bytes of payload.");
+    assert_eq!(limit.options[2].help, "One of deny, drop-silently.");
+    assert!(count.batch && count.options.len() == 3);
     assert!(one_verdict.batch);
     assert_eq!(greet.hooks, ["client.connected", "client.disconnected"]);
 }
@@ -174,7 +209,7 @@ fn a_pool_that_is_not_granted_is_denied() {
 #[test]
 fn an_action_on_one_event_is_looped_over() {
     let instance = configured(vec![
-        Rule::new(&limit::ACTION).option("only", r#"["a", "bbbb"]"#),
+        Rule::new(&limit::ACTION).option("only", vec!["a", "bbbb"]),
     ]);
     let events = [message("a"), message("bbbb"), message("c")];
     let settled = instance.handle(&events, &[(0, 0), (0, 1), (0, 2)]);
@@ -187,6 +222,17 @@ fn an_action_on_one_event_is_looped_over() {
         .map(|(_, line)| line)
         .collect();
     assert_eq!(log, ["looking at a", "looking at bbbb", "looking at c"]);
+}
+
+#[test]
+fn a_batch_takes_options_too() {
+    let acked = || testing::delivery("c1", testing::message("a", ""));
+    let rule = Rule::new(&count::ACTION).option("limit", 9);
+    assert_eq!(
+        rule.run_batch([acked(), acked()]),
+        [Verdict::Proceed, Verdict::Proceed]
+    );
+    assert_eq!(testing::take_log()[0].1, "count: 2 of 9");
 }
 
 #[test]
@@ -231,7 +277,10 @@ fn calls_beyond_the_batch_or_the_rules_fail() {
 fn rules_that_do_not_fit_are_refused_together() {
     let errors = Instance::<Module>::configure(vec![
         Rule::new(&keep::ACTION),
-        Rule::new(&limit::ACTION).option("limit", "true"),
+        Rule::new(&limit::ACTION)
+            .option("limit", true)
+            .option("to-long", "deny"),
+        Rule::new(&limit::ACTION).option("too-long", "drop_silently"),
         Rule::new(&limit::ACTION).hook("client.connected"),
     ])
     .err()
@@ -244,9 +293,21 @@ fn rules_that_do_not_fit_are_refused_together() {
         errors,
         [
             (0, "the action `keep` needs a pool of kind `sql`"),
-            (1, "the option `limit` takes a whole number, and is true"),
+            (
+                1,
+                "the action has no option `to-long`; did you mean \"too-long\"?"
+            ),
+            (
+                1,
+                "the option `limit` takes a whole number that is not negative, and is true"
+            ),
             (
                 2,
+                "the option `too-long` takes one of deny, drop-silently \
+                 (did you mean \"drop-silently\"?), and is \"drop_silently\""
+            ),
+            (
+                3,
                 "the action `limit` is for message.publish, not for client.connected"
             ),
         ]
@@ -267,4 +328,24 @@ fn an_action_of_several_hooks_sees_the_reason() {
         },
     );
     assert_eq!(testing::take_log()[0].1, "c1 keep-alive");
+}
+
+#[test]
+#[should_panic(expected = "client.subscribe takes replace, deny, disconnect, and not `drop`")]
+fn a_verdict_that_does_not_fit_ends_the_test() {
+    #[action(hook = "client.subscribe")]
+    fn drop_it(_: &Context, _: &Subscription) -> Verdict {
+        Verdict::Drop
+    }
+    Rule::new(&drop_it::ACTION).run(testing::subscription("c1", "a/#"));
+}
+
+#[test]
+#[should_panic(expected = "the reason code 0x00 refuses nothing")]
+fn a_refusal_needs_a_code_that_refuses() {
+    #[action(hook = "message.publish")]
+    fn refuse(_: &Context, _: &Message) -> Verdict {
+        Verdict::deny(0, "no")
+    }
+    Rule::new(&refuse::ACTION).run(testing::message("a", ""));
 }

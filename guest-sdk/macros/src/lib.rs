@@ -1,11 +1,18 @@
-//! The attribute macro of `hookwire-sdk`: turns a function into an action.
+//! The macros of `hookwire-sdk`: a function becomes an action, a struct the
+//! options of its rules, an enum the words of an option.
 //!
-//! The function stays as it is. Beside it stands an empty type of the same
-//! name (types and functions have namespaces of their own) that carries the
+//! A function stays as it is. Beside it stands an empty type of the same name
+//! (types and functions have namespaces of their own) that carries the
 //! declaration, so that `module!` and tests can name the action by its path.
 
+mod action;
 mod arguments;
-mod expand;
+mod docs;
+mod literal;
+mod nearest;
+mod option_value;
+mod options;
+mod words;
 
 use proc_macro::TokenStream;
 
@@ -18,19 +25,72 @@ use proc_macro::TokenStream;
 ///
 /// | argument | meaning |
 /// |---|---|
-/// | `hook = "..."` | a hook it accepts; may be given several times |
-/// | `interest("...", ...)` | what it needs to see: `payload`, `qos>0`, `retain`, `payload-empty`, `payload-not-empty` |
+/// | `hook = "..."` | a hook it accepts; may be given several times, for hooks with one type of event |
+/// | `interest("...", ...)` | what it needs to see: `payload`, `connection`, `qos>0`, `retain`, `payload-empty`, `payload-not-empty` |
 /// | `pool = "..."` | kind of the pool that its rules must name: `sql` |
 /// | `stores` | it stores what it is given, so it runs after rules that do not |
-/// | `option(name = "...", kind = "...", ...)` | an option of its rules, with `default`, `required`, `help` |
+/// | `options = TYPE` | its rules' options, a type that derives `Options`: the function's second parameter, `&TYPE` |
 ///
-/// The second parameter decides the form: `&[&Message]` takes a batch in one
-/// call, `&Message` one event a call. `client.*` hooks give `Client`,
-/// `message.publish` gives `Message`, `message.acked` gives `Delivery`. The doc
-/// comment becomes the action's help.
+/// The last parameter decides the form: `&[&Message]` takes a batch in one
+/// call, `&Message` one event a call. The doc comment becomes the action's help.
+///
+/// | hook | event |
+/// |---|---|
+/// | `client.connect`, `client.connack`, `client.connected`, `client.disconnected`, `session.created`, `session.resumed`, `session.discarded`, `session.takenover`, `session.terminated` | `Client` |
+/// | `client.authenticate` | `Credentials` |
+/// | `client.authorize` | `Access` |
+/// | `client.subscribe`, `client.unsubscribe`, `session.subscribed`, `session.unsubscribed` | `Subscription` |
+/// | `message.publish` | `Message` |
+/// | `message.deliver`, `message.acked`, `message.dropped` | `Delivery` |
+///
+/// A word that is unknown is an error when the crate compiles, and names the
+/// nearest that is known. `message.delivered` is another name of
+/// `message.deliver`.
 #[proc_macro_attribute]
 pub fn action(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expand::action(arguments.into(), item.into())
+    action::expand(arguments.into(), item.into())
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Makes a struct the options of an action's rules: one field for each option.
+///
+/// ```text
+/// #[derive(Options)]
+/// struct Limits {
+///     /// Bytes that a payload may have.
+///     #[option(default = 1024)]
+///     limit: usize,
+///     /// A text that is told to the publisher.
+///     note: Option<String>,
+/// }
+/// ```
+///
+/// The doc comment is the option's help, and the kind follows from the type. A
+/// field without a default must be set by every rule, unless it is an
+/// `Option`. `#[option(name = "...")]` names an option otherwise than its field.
+/// A default that does not suit the type is an error when the crate compiles.
+#[proc_macro_derive(Options, attributes(option))]
+pub fn options(input: TokenStream) -> TokenStream {
+    options::expand(input.into())
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Makes an enum the value of an option that is one of several words.
+///
+/// ```text
+/// #[derive(OptionValue)]
+/// enum Mode {
+///     Strict,
+///     DropSilently, // "drop-silently"
+/// }
+/// ```
+///
+/// `#[option(name = "...")]` gives a case another word.
+#[proc_macro_derive(OptionValue, attributes(option))]
+pub fn option_value(input: TokenStream) -> TokenStream {
+    option_value::expand(input.into())
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
 }

@@ -1,9 +1,10 @@
 //! Doubles of the host for `cargo test` on a native target.
 //!
-//! Store calls of an action under test go to in-memory pools that record what
-//! they were asked and answer as the test tells them; log lines are kept; the
+//! [`Rule`] runs one action as a rule would, and [`Instance`] a whole module.
+//! Store calls go to in-memory pools that record what they were asked and
+//! answer as the test tells them; what is asked of the broker is kept; the
 //! clock stands where the test puts it. All of it belongs to the test's own
-//! thread, so tests run side by side.
+//! thread, so tests run side by side. Everything is granted.
 //!
 //! ```
 //! use hookwire_sdk::prelude::*;
@@ -16,48 +17,31 @@
 //! }
 //!
 //! let pool = testing::SqlPool::named("main");
-//! let ctx = testing::Rule::new(&keep::ACTION).pool("main").context();
-//! keep(&ctx, &testing::message("a/b", "21.5")).unwrap();
+//! let rule = testing::Rule::new(&keep::ACTION).pool("main");
+//! assert_eq!(rule.run(testing::message("a/b", "21.5")), Verdict::Proceed);
 //! assert_eq!(pool.stored()[0].rows[0][0].as_text(), Some("a/b"));
 //! ```
 
-mod broker;
+pub(crate) mod doubles;
+mod events;
+mod fits;
+mod instance;
+mod rule;
 mod sql;
 
-pub use crate::bindings::exports::hookwire::rule::actions::{Call, ConfigError, Manifest, Settled};
+pub use crate::bindings::exports::hookwire::rule::actions::{ConfigError, Manifest, Settled};
 pub use crate::bindings::hookwire::types::events::Event;
-pub use broker::{Instance, Rule, client, delivery, message};
+pub use doubles::broker::{BrokerCall, fail_next_broker_call, set_client, take_broker_calls};
+pub use doubles::clock::{advance_clock, set_clock};
+pub use doubles::http::{answer_http, take_http_requests};
+pub use doubles::log::take_log;
+pub use doubles::metrics::{counter, gauge, observations};
+pub use doubles::passwords::set_password;
+pub use doubles::random::seed_random;
+pub use events::{
+    access, client, client_state, connection, credentials, delivery, message, subscription,
+};
+pub use instance::Instance;
+pub use rule::Rule;
 pub(crate) use sql::OpenedPool;
-pub use sql::{Query, SqlPool, Stored};
-
-use std::cell::{Cell, RefCell};
-
-use crate::log::Level;
-
-thread_local! {
-    static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
-    static NOW_MS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The lines logged on this thread since the last call.
-#[must_use]
-pub fn take_log() -> Vec<(Level, String)> {
-    LINES.take()
-}
-
-/// Puts the clock of this thread to `now_ms`, milliseconds since the Unix epoch.
-pub fn set_clock(now_ms: u64) {
-    NOW_MS.set(now_ms);
-}
-
-pub(crate) fn record_line(level: Level, message: &str) {
-    LINES.with_borrow_mut(|lines| lines.push((level, message.to_owned())));
-}
-
-pub(crate) fn now_ms() -> u64 {
-    NOW_MS.get()
-}
-
-pub(crate) fn monotonic_ns() -> u64 {
-    NOW_MS.get().saturating_mul(1_000_000)
-}
+pub use sql::{Query, SqlPool, Stored, rows};

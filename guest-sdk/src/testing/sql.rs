@@ -29,6 +29,19 @@ pub struct Query {
 }
 
 /// A pool that the actions of this thread can open by its name.
+///
+/// ```
+/// use hookwire_sdk::sql::Pool;
+/// use hookwire_sdk::testing::SqlPool;
+/// use hookwire_sdk::{Fault, FaultKind};
+///
+/// let double = SqlPool::named("main");
+/// let pool = Pool::open("main").unwrap();
+/// double.fail_next(Fault::new(FaultKind::Unavailable, "sqlite:5", "locked").retryable());
+/// assert!(pool.exec("DELETE FROM kept", &[]).is_err());
+/// assert!(pool.exec("DELETE FROM kept", &[]).is_ok());
+/// assert_eq!(double.stored().len(), 2);
+/// ```
 #[derive(Debug, Clone)]
 pub struct SqlPool(Rc<RefCell<State>>);
 
@@ -93,6 +106,25 @@ impl SqlPool {
     /// The next query answers this. Several wait in line.
     pub fn answer(&self, rows: RowSet) {
         self.0.borrow_mut().answers.push_back(rows);
+    }
+}
+
+/// An answer to a query, for [`SqlPool::answer`]: its columns, and a value of
+/// each for every row.
+///
+/// ```
+/// # use hookwire_sdk::testing;
+/// let answer = testing::rows(["topic", "qos"], [["a/b".into(), 1.into()]]);
+/// assert_eq!(answer.first().unwrap().get::<i64>("qos").unwrap(), 1);
+/// ```
+pub fn rows<'v, const N: usize>(
+    columns: [&str; N],
+    rows: impl IntoIterator<Item = [Value<'v>; N]>,
+) -> RowSet {
+    RowSet {
+        columns: columns.map(str::to_owned).to_vec(),
+        rows: rows.into_iter().map(|row| owned(&row)).collect(),
+        truncated: false,
     }
 }
 

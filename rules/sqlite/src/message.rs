@@ -1,6 +1,7 @@
 //! Published messages: one row each in `mqtt_msg`.
 
 use hookwire_sdk::prelude::*;
+use hookwire_sdk::sql::BatchResult;
 
 use crate::datetime::DateTime;
 
@@ -14,7 +15,10 @@ const STORE: &str = "INSERT INTO mqtt_msg \
     pool = "sql",
     stores
 )]
-pub(crate) fn on_message_publish(ctx: &Context, messages: &[&Message]) -> Result<Verdicts, Fault> {
+pub(crate) fn on_message_publish(
+    ctx: &Context,
+    messages: &[&Message],
+) -> Result<BatchResult, Fault> {
     let times: Vec<DateTime> = messages
         .iter()
         .map(|message| DateTime::from_unix_ms(message.at_ms))
@@ -31,7 +35,7 @@ pub(crate) fn on_message_publish(ctx: &Context, messages: &[&Message]) -> Result
             arrived.as_str().into(),
         ]
     });
-    Ok(ctx.sql()?.exec_many(STORE, rows)?.into())
+    ctx.sql()?.exec_many(STORE, rows)
 }
 
 #[cfg(test)]
@@ -44,18 +48,17 @@ mod tests {
     #[test]
     fn a_message_becomes_a_row() {
         let pool = SqlPool::named("main");
-        let ctx = Rule::new(&on_message_publish::ACTION)
+        let rule = Rule::new(&on_message_publish::ACTION)
             .node("hookwire@a")
-            .pool("main")
-            .context();
+            .pool("main");
         let first = Message {
             qos: 2,
             retain: true,
             ..testing::message("a/b", [0, 159, 255])
         };
         let second = testing::message("a/c", "");
-        let verdicts = on_message_publish(&ctx, &[&first, &second]).unwrap();
-        assert_eq!(verdicts, Verdicts::proceed());
+        let verdicts = rule.run_batch([first, second]);
+        assert_eq!(verdicts, [Verdict::Proceed, Verdict::Proceed]);
         let stored = pool.stored();
         let [call] = stored.as_slice() else {
             panic!("{stored:?}");
@@ -86,15 +89,12 @@ mod tests {
         let refusal = Fault::new(FaultKind::Refused, "sqlite:18", "too big");
         let answer = refusal.clone();
         pool.refuse_rows(move |row| (row[2].as_text() == Some("b")).then(|| answer.clone()));
-        let ctx = Rule::new(&on_message_publish::ACTION)
-            .pool("main")
-            .context();
-        let messages = ["a", "b", "c"].map(|topic| testing::message(topic, ""));
-        let [a, b, c] = &messages;
-        let verdicts = on_message_publish(&ctx, &[a, b, c]).unwrap();
-        assert_eq!(verdicts.of(0), &Verdict::Proceed);
-        assert_eq!(verdicts.of(1), &Verdict::Failed(refusal));
-        assert_eq!(verdicts.of(2), &Verdict::Proceed);
+        let rule = Rule::new(&on_message_publish::ACTION).pool("main");
+        let verdicts = rule.run_batch(["a", "b", "c"].map(|topic| testing::message(topic, "")));
+        assert_eq!(
+            verdicts,
+            [Verdict::Proceed, Verdict::Failed(refusal), Verdict::Proceed]
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Who is online: one row per client in `mqtt_client`.
 
 use hookwire_sdk::prelude::*;
+use hookwire_sdk::sql::BatchResult;
 
 use crate::datetime::DateTime;
 
@@ -17,7 +18,10 @@ const DISCONNECTED: &str = "INSERT INTO mqtt_client (clientid, state, node, offl
 
 /// Writes state 1, the node and the time into the client's row of mqtt_client.
 #[action(hook = "client.connected", pool = "sql", stores)]
-pub(crate) fn on_client_connected(ctx: &Context, clients: &[&Client]) -> Result<Verdicts, Fault> {
+pub(crate) fn on_client_connected(
+    ctx: &Context,
+    clients: &[&Client],
+) -> Result<BatchResult, Fault> {
     write_presence(ctx, CONNECTED, clients)
 }
 
@@ -26,11 +30,15 @@ pub(crate) fn on_client_connected(ctx: &Context, clients: &[&Client]) -> Result<
 pub(crate) fn on_client_disconnected(
     ctx: &Context,
     clients: &[&Client],
-) -> Result<Verdicts, Fault> {
+) -> Result<BatchResult, Fault> {
     write_presence(ctx, DISCONNECTED, clients)
 }
 
-fn write_presence(ctx: &Context, statement: &str, clients: &[&Client]) -> Result<Verdicts, Fault> {
+fn write_presence(
+    ctx: &Context,
+    statement: &str,
+    clients: &[&Client],
+) -> Result<BatchResult, Fault> {
     let times: Vec<DateTime> = clients
         .iter()
         .map(|client| DateTime::from_unix_ms(client.at_ms))
@@ -42,7 +50,7 @@ fn write_presence(ctx: &Context, statement: &str, clients: &[&Client]) -> Result
             at.as_str().into(),
         ]
     });
-    Ok(ctx.sql()?.exec_many(statement, rows)?.into())
+    ctx.sql()?.exec_many(statement, rows)
 }
 
 #[cfg(test)]

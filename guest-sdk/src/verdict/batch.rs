@@ -1,53 +1,18 @@
-//! What an action decides, for one event or for a batch.
+//! Verdicts on a batch.
 
+use super::Verdict;
 use crate::Fault;
-pub use crate::bindings::exports::hookwire::rule::actions::{Denial, Replacement, Verdict};
 use crate::sql::BatchResult;
 
-impl Verdict {
-    /// Refuses with an MQTT 5 reason code (0x80 or above) and a text for a person.
-    pub fn deny(reason_code: u8, reason: impl Into<String>) -> Self {
-        Self::Deny(Denial {
-            reason_code,
-            reason: reason.into(),
-        })
-    }
-
-    /// Closes the client's connection with an MQTT 5 reason code.
-    pub fn disconnect(reason_code: u8, reason: impl Into<String>) -> Self {
-        Self::Disconnect(Denial {
-            reason_code,
-            reason: reason.into(),
-        })
-    }
-}
-
-impl Default for Replacement {
-    /// Changes nothing.
-    fn default() -> Self {
-        Self {
-            topic: None,
-            payload: None,
-            qos: None,
-            retain: None,
-            user_properties: None,
-        }
-    }
-}
-
-impl From<Replacement> for Verdict {
-    fn from(replacement: Replacement) -> Self {
-        Self::Replace(replacement)
-    }
-}
-
-impl From<Fault> for Verdict {
-    fn from(fault: Fault) -> Self {
-        Self::Failed(fault)
-    }
-}
-
 /// The verdicts on the events of one batch: those not set proceed.
+///
+/// ```
+/// # use hookwire_sdk::{Verdict, Verdicts};
+/// let mut verdicts = Verdicts::proceed();
+/// verdicts.set(2, Verdict::Drop);
+/// assert_eq!(verdicts.of(1), &Verdict::Proceed);
+/// assert_eq!(verdicts.of(2), &Verdict::Drop);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdicts {
     rest: Verdict,
@@ -145,62 +110,5 @@ impl From<BatchResult> for Verdicts {
                 .map(|failed| (failed.row as usize, Verdict::Failed(failed.fault)))
                 .collect(),
         }
-    }
-}
-
-/// What an action on a single event may return.
-pub trait IntoVerdict {
-    /// As a verdict.
-    fn into_verdict(self) -> Verdict;
-}
-
-impl IntoVerdict for Verdict {
-    fn into_verdict(self) -> Verdict {
-        self
-    }
-}
-
-impl IntoVerdict for () {
-    fn into_verdict(self) -> Verdict {
-        Verdict::Proceed
-    }
-}
-
-impl<V: IntoVerdict> IntoVerdict for Result<V, Fault> {
-    fn into_verdict(self) -> Verdict {
-        self.map_or_else(Verdict::Failed, V::into_verdict)
-    }
-}
-
-/// What an action on a batch may return.
-pub trait IntoVerdicts {
-    /// As verdicts.
-    fn into_verdicts(self) -> Verdicts;
-}
-
-impl IntoVerdicts for Verdicts {
-    fn into_verdicts(self) -> Verdicts {
-        self
-    }
-}
-
-impl IntoVerdicts for Vec<Verdict> {
-    fn into_verdicts(self) -> Verdicts {
-        self.into()
-    }
-}
-
-impl IntoVerdicts for () {
-    fn into_verdicts(self) -> Verdicts {
-        Verdicts::proceed()
-    }
-}
-
-impl<V: IntoVerdicts> IntoVerdicts for Result<V, Fault> {
-    fn into_verdicts(self) -> Verdicts {
-        self.map_or_else(
-            |fault| Verdicts::all(Verdict::Failed(fault)),
-            V::into_verdicts,
-        )
     }
 }

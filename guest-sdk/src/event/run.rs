@@ -1,42 +1,8 @@
-//! From the host's events to the types an action names.
+//! Runs actions on the events that they take.
 
+use super::Subject;
 use crate::bindings::hookwire::types::events::Event;
-use crate::{
-    Client, Context, Delivery, Fault, IntoVerdict, IntoVerdicts, Message, Verdict, Verdicts,
-};
-
-/// What an event can be about.
-pub trait Subject: Sized {
-    /// The event's content, if it has this shape.
-    fn of(event: &Event) -> Option<&Self>;
-}
-
-impl Subject for Client {
-    fn of(event: &Event) -> Option<&Self> {
-        match event {
-            Event::Client(client) => Some(client),
-            _ => None,
-        }
-    }
-}
-
-impl Subject for Message {
-    fn of(event: &Event) -> Option<&Self> {
-        match event {
-            Event::Message(message) => Some(message),
-            _ => None,
-        }
-    }
-}
-
-impl Subject for Delivery {
-    fn of(event: &Event) -> Option<&Self> {
-        match event {
-            Event::Delivery(delivery) => Some(delivery),
-            _ => None,
-        }
-    }
-}
+use crate::{Context, Fault, IntoVerdict, IntoVerdicts, Verdict, Verdicts};
 
 /// Runs an action that takes one event.
 pub fn run_single<S: Subject, V: IntoVerdict>(

@@ -1,0 +1,126 @@
+//! SQL stores, through the pools that a rule was granted.
+//!
+//! Statements mark their parameters with `?`; values are bound, never spliced
+//! into the text. Text and bytes are borrowed from the event they come from.
+//! One call that stores a whole batch costs about what a call that stores one
+//! row costs: prefer [`Pool::exec_many`].
+//!
+//! ```
+//! use hookwire_sdk::prelude::*;
+//! use hookwire_sdk::testing::{self, Rule, SqlPool};
+//!
+//! /// Refuses clients that the table of bans names.
+//! #[action(hook = "client.connect", pool = "sql")]
+//! fn refuse_banned(ctx: &Context, client: &Client) -> Result<Verdict, Fault> {
+//!     let rows = ctx.sql()?.query(
+//!         "SELECT reason, until_ms FROM ban WHERE clientid = ?",
+//!         &[(&client.clientid).into()],
+//!         1,
+//!     )?;
+//!     let Some(ban) = rows.first() else {
+//!         return Ok(Verdict::Proceed);
+//!     };
+//!     if ban.get::<Option<i64>>("until_ms")?.is_some_and(|until| until < 1_000) {
+//!         return Ok(Verdict::Proceed);
+//!     }
+//!     Ok(Verdict::deny(reason_code::BANNED, ban.get::<&str>("reason")?))
+//! }
+//!
+//! let pool = SqlPool::named("main");
+//! pool.answer(testing::rows(["reason", "until_ms"], [["too loud".into(), Value::Null]]));
+//! let rule = Rule::new(&refuse_banned::ACTION).pool("main");
+//! let verdict = rule.run(testing::client("c1"));
+//! assert_eq!(verdict, Verdict::deny(0x8A, "too loud"));
+//! assert_eq!(pool.queries()[0].parameters[0].as_text(), Some("c1"));
+//! ```
+
+mod row;
+mod value;
+
+use std::rc::Rc;
+
+use crate::Fault;
+#[cfg(target_arch = "wasm32")]
+use crate::bindings::hookwire::sql::sql::Pool as Handle;
+pub use crate::bindings::hookwire::sql::sql::{
+    BatchResult, FailedRow, RowSet, ValueParam as Value, ValueResult as OwnedValue,
+};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::testing::OpenedPool as Handle;
+pub use row::{Column, FromValue, Row};
+
+/// A pool of connections to one SQL store. Clones are the same handle.
+#[derive(Debug, Clone)]
+pub struct Pool(Rc<Handle>);
+
+impl Pool {
+    /// Opens a granted pool. [`Context::sql`](crate::Context::sql) opens the
+    /// rule's own and keeps it open.
+    ///
+    /// # Errors
+    /// `Denied` alike for a pool that does not exist and one that is not granted.
+    pub fn open(name: &str) -> Result<Self, Fault> {
+        Ok(Self(Rc::new(Handle::open(name)?)))
+    }
+
+    /// Runs `statement` once for each row of `N` parameters, in order, and
+    /// commits. Where the store can, the call is one atomic unit.
+    ///
+    /// Where event N became row N an action may return the result as it is: a
+    /// row that the store refused fails its event alone.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// use hookwire_sdk::sql::BatchResult;
+    ///
+    /// #[action(hook = "message.publish", interest("qos>0"), pool = "sql", stores)]
+    /// fn keep(ctx: &Context, messages: &[&Message]) -> Result<BatchResult, Fault> {
+    ///     let rows = messages.iter().map(|message| [(&message.id).into(), (&message.topic).into()]);
+    ///     ctx.sql()?.exec_many("INSERT INTO kept (msgid, topic) VALUES (?, ?)", rows)
+    /// }
+    /// # use hookwire_sdk::testing::{self, Rule, SqlPool};
+    /// # let pool = SqlPool::named("main");
+    /// # let rule = Rule::new(&keep::ACTION).pool("main");
+    /// # assert_eq!(rule.run(testing::message("a", "")), Verdict::Proceed);
+    /// # assert_eq!(pool.stored()[0].rows[0][1].as_text(), Some("a"));
+    /// ```
+    ///
+    /// # Errors
+    /// A fault when nothing is known to be stored; rows that the store refused
+    /// one by one are in [`BatchResult::failed`].
+    pub fn exec_many<'a, const N: usize>(
+        &self,
+        statement: &str,
+        rows: impl IntoIterator<Item = [Value<'a>; N]>,
+    ) -> Result<BatchResult, Fault> {
+        let rows: Vec<[Value<'a>; N]> = rows.into_iter().collect();
+        let rows: Vec<&[Value<'a>]> = rows.iter().map(<[_; N]>::as_slice).collect();
+        self.0.exec_many(statement, &rows)
+    }
+
+    /// Runs `statement` once, and answers how many rows it changed.
+    ///
+    /// # Errors
+    /// What the store answers.
+    pub fn exec(&self, statement: &str, parameters: &[Value<'_>]) -> Result<u64, Fault> {
+        let result = self.0.exec_many(statement, &[parameters])?;
+        match result.failed.into_iter().next() {
+            Some(failed) => Err(failed.fault),
+            None => Ok(result.rows_affected),
+        }
+    }
+
+    /// Runs one query and answers at most `max_rows` rows; fewer when the
+    /// pool's own limit of bytes is reached, which `truncated` says.
+    ///
+    /// # Errors
+    /// What the store answers.
+    pub fn query(
+        &self,
+        statement: &str,
+        parameters: &[Value<'_>],
+        max_rows: u32,
+    ) -> Result<RowSet, Fault> {
+        self.0.query(statement, parameters, max_rows)
+    }
+}

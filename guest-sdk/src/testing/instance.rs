@@ -1,0 +1,73 @@
+//! A whole module, called as the broker calls it.
+
+use std::marker::PhantomData;
+
+use super::{ConfigError, Event, Manifest, Rule, Settled};
+use crate::bindings::exports::hookwire::rule::actions::{Call, Setting};
+use crate::instance::{Instance as Configured, ModuleActions};
+
+/// A whole module with rules, called as the broker calls it. `M` is the type
+/// that [`module!`](crate::module) adds to the crate.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Instance, Rule};
+///
+/// #[action(hook = "message.publish")]
+/// fn drop_all(_: &Context, _: &Message) -> Verdict {
+///     Verdict::Drop
+/// }
+///
+/// hookwire_sdk::module! { name: "sink", actions: [drop_all] }
+///
+/// # fn main() {
+/// assert_eq!(Instance::<Module>::describe().actions[0].hooks, ["message.publish"]);
+/// let module = Instance::<Module>::configure(vec![Rule::new(&drop_all::ACTION)]).unwrap();
+/// let settled = module.handle(&[testing::message("a", "").into()], &[(0, 0)]);
+/// assert_eq!(settled[0].verdict, Verdict::Drop);
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Instance<M> {
+    configured: Configured,
+    module: PhantomData<M>,
+}
+
+impl<M: ModuleActions> Instance<M> {
+    /// The module's manifest.
+    #[must_use]
+    pub fn describe() -> Manifest {
+        Configured::describe::<M>()
+    }
+
+    /// A fresh instance with these rules, numbered from 0 in this order. All
+    /// of them run on the node of the first.
+    ///
+    /// # Errors
+    /// What the module says against the rules.
+    pub fn configure(rules: Vec<Rule>) -> Result<Self, Vec<ConfigError>> {
+        let setting = Setting {
+            node: rules
+                .first()
+                .map(|rule| rule.node.clone())
+                .unwrap_or_default(),
+            rules: (0..).zip(rules).map(|(id, rule)| rule.entry(id)).collect(),
+            extras: Vec::new(),
+        };
+        Ok(Self {
+            configured: Configured::configure::<M>(setting)?,
+            module: PhantomData,
+        })
+    }
+
+    /// Runs `calls`, pairs of a rule's number and an event's number. Calls that
+    /// the answer leaves out proceed.
+    #[must_use]
+    pub fn handle(&self, events: &[Event], calls: &[(u32, u32)]) -> Vec<Settled> {
+        let calls: Vec<Call> = calls
+            .iter()
+            .map(|&(rule, event)| Call { rule, event })
+            .collect();
+        self.configured.handle(events, &calls)
+    }
+}

@@ -1,0 +1,111 @@
+//! Typed answers of `session.created`.
+
+use super::{IntoVerdict, Restoration, RestoredSubscription, Verdict};
+
+/// What a new session begins with.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing;
+///
+/// /// Subscribes every client to its own commands.
+/// #[action(hook = "session.created")]
+/// fn commands(_: &Context, client: &Client) -> Restoration {
+///     Restoration::new().subscribe(format!("commands/{}", client.clientid), 1)
+/// }
+///
+/// let rule = testing::Rule::new(&commands::ACTION);
+/// let Verdict::Restore(begin) = rule.run(testing::client("c1")) else {
+///     panic!("nothing was restored");
+/// };
+/// assert_eq!(begin.subscriptions[0].filter, "commands/c1");
+/// assert!(!begin.is_present);
+/// ```
+impl Restoration {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a subscription by its filter and maximum QoS.
+    #[must_use]
+    pub fn subscribe(self, filter: impl Into<String>, qos: u8) -> Self {
+        self.with(RestoredSubscription::new(filter, qos))
+    }
+
+    /// Adds a subscription with options of its own.
+    #[must_use]
+    pub fn with(mut self, subscription: RestoredSubscription) -> Self {
+        self.subscriptions.push(subscription);
+        self
+    }
+
+    /// All of the session's state is here: the client is told Session Present.
+    #[must_use]
+    pub fn present(mut self) -> Self {
+        self.is_present = true;
+        self
+    }
+}
+
+impl Default for Restoration {
+    /// Nothing: the session begins empty.
+    fn default() -> Self {
+        Self {
+            subscriptions: Vec::new(),
+            is_present: false,
+            extras: Vec::new(),
+        }
+    }
+}
+
+impl RestoredSubscription {
+    /// A subscription with the options that a plain SUBSCRIBE has.
+    ///
+    /// ```
+    /// # use hookwire_sdk::RestoredSubscription;
+    /// let subscription = RestoredSubscription {
+    ///     no_local: true,
+    ///     identifier: Some(7),
+    ///     ..RestoredSubscription::new("alerts/#", 1)
+    /// };
+    /// assert_eq!(subscription.retain_handling, 0);
+    /// ```
+    pub fn new(filter: impl Into<String>, qos: u8) -> Self {
+        Self {
+            filter: filter.into(),
+            qos,
+            no_local: false,
+            retain_as_published: false,
+            retain_handling: 0,
+            identifier: None,
+            extras: Vec::new(),
+        }
+    }
+}
+
+impl From<Restoration> for Verdict {
+    fn from(restoration: Restoration) -> Self {
+        Self::Restore(restoration)
+    }
+}
+
+impl IntoVerdict for Restoration {
+    fn into_verdict(self) -> Verdict {
+        self.into()
+    }
+}
+
+/// Subscriptions alone; an empty list proceeds.
+impl IntoVerdict for Vec<RestoredSubscription> {
+    fn into_verdict(self) -> Verdict {
+        if self.is_empty() {
+            return Verdict::Proceed;
+        }
+        Verdict::Restore(Restoration {
+            subscriptions: self,
+            ..Restoration::default()
+        })
+    }
+}
