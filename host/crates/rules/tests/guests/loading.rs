@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use hookwire_rules::{Hook, Interest, LoadError, LoadedModule, PoolInterface};
+use hookwire_broker::Hook;
+use hookwire_rules::{Interest, LoadError, LoadedModule, PoolInterface};
 
 use crate::rig::{component, runtime};
 use crate::written_guest;

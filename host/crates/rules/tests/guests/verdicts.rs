@@ -221,7 +221,7 @@ fn the_guest_sees_clients_and_deliveries() {
         &rule("acked", "message.acked", "store", store),
     ];
     with_rules(&blocks.concat(), async |mut rig: Rig| {
-        assert!(rig.rules.wants_client(Hook::ClientConnected));
+        assert!(rig.rules.wants(Hook::ClientConnected));
         rig.client_event(Hook::ClientConnected, "c");
         let message = rig.message("sender", "a", "x");
         let topic = hookwire_mqtt::TopicName::new("a").unwrap();
