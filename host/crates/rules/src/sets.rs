@@ -50,7 +50,7 @@ impl Set {
         let same_step = |left: &RuleId, right: &RuleId| {
             matches!(
                 (plan.rules.get(*left), plan.rules.get(*right)),
-                (Some(left), Some(right)) if left.module == right.module
+                (Some(left), Some(right)) if share_a_call(left, right)
             )
         };
         let steps: Box<[Step]> = ids
@@ -100,6 +100,14 @@ impl Set {
             && (!self.asks_filters
                 || TopicName::new(&message.topic).is_ok_and(|topic| rule.filter.matches(topic)))
     }
+}
+
+/// Neighbours of one module are one call. A module is to run none of them on an
+/// event that one before has changed or ended; but for the case that it does,
+/// rules that store have a call of their own behind those that do not.
+fn share_a_call(left: &PlannedRule, right: &PlannedRule) -> bool {
+    let is_cut = left.hook.is_decision() && left.stores != right.stores;
+    left.module == right.module && !is_cut
 }
 
 impl Step {
@@ -305,11 +313,16 @@ mod tests {
             rule(1, "#", false, &[]),
             rule(0, "#", true, &[]),
             rule(1, "#", false, &[]),
+            rule(0, "#", false, &[]),
         ]);
         let mut sets = sets(&plan);
         let number = sets.matching(Hook::MessagePublish, topic("a"));
         let set = sets.get(number).unwrap();
-        assert_eq!(steps(set), [(1, vec![0, 1]), (0, vec![2, 3])]);
+        assert_eq!(
+            steps(set),
+            [(1, vec![0, 1]), (0, vec![2]), (0, vec![3, 4])],
+            "what stores has a call of its own"
+        );
     }
 
     #[test]
