@@ -132,6 +132,8 @@ pub(crate) struct Sets {
     sets: Vec<Rc<Set>>,
     /// All rules of a hook: for hooks without a topic, and beyond the bound.
     whole: [u32; Hook::ALL.len()],
+    /// For those who are told of events that no rule sees.
+    without_rules: [u32; Hook::ALL.len()],
 }
 
 impl Sets {
@@ -157,6 +159,7 @@ impl Sets {
             numbers: FxHashMap::default(),
             sets,
             whole,
+            without_rules: [0; Hook::ALL.len()],
         }
     }
 
@@ -182,6 +185,20 @@ impl Sets {
     pub(crate) fn matching_filter(&mut self, hook: Hook, filter: &TopicFilter) -> Rc<Set> {
         let ids = self.plan.rules.matching_filter(hook, filter);
         self.set_of(hook, ids)
+    }
+
+    /// A set without rules that is not [`RuleSet::NONE`].
+    pub(crate) fn without_rules(&mut self, hook: Hook) -> RuleSet {
+        let place = Hook::ALL.iter().position(|known| *known == hook);
+        let Some(slot) = place.and_then(|place| self.without_rules.get_mut(place)) else {
+            return RuleSet::NONE;
+        };
+        if *slot == 0 {
+            let set = Set::of(&self.plan, &self.lanes, hook, &[], false);
+            self.sets.push(Rc::new(set));
+            *slot = last_number(&self.sets);
+        }
+        RuleSet(*slot)
     }
 
     /// As [`Sets::matching_filter`], by number.
