@@ -21,7 +21,10 @@ impl Model {
             let message = self.will_of(no, client, will);
             self.connections[no].will = message;
         }
-        if may_be_refused(connect) {
+        let has_denied_will = self.connections[no]
+            .will
+            .is_some_and(|will| self.is_denied(will));
+        if may_be_refused(connect) || has_denied_will {
             self.add_cause(no, now);
         }
         let Some(client) = client else {
@@ -109,6 +112,14 @@ impl Model {
             self.violate(Rule::RefusedWithoutCause, || {
                 format!("#{no}: {}", ack.reason)
             });
+        }
+        // A clean start may have ended the session before rules were asked what
+        // the next one begins with.
+        let connection = &self.connections[no];
+        if connection.connect.clean_start
+            && let Some(client) = connection.client
+        {
+            self.doubt_session(no, client);
         }
         let connection = &mut self.connections[no];
         connection.stage = Stage::Refused;
