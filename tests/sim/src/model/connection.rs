@@ -132,6 +132,9 @@ impl Model {
             self.connections[no].closed_by_server = true;
             self.count(Count::ClosedByServer);
             if self.closing_cause(no).is_none() {
+                self.note_silent();
+            }
+            if self.closing_cause(no).is_none() {
                 let client = self.connections[no].client;
                 let waiting = client.map(|client| {
                     let session = &self.clients[client].session;
@@ -206,8 +209,27 @@ impl Model {
     /// From now on the server may close the connection.
     pub(super) fn add_cause(&mut self, no: ConnectionNo, at: At) {
         let connection = &mut self.connections[no];
-        connection.has_other_cause = true;
+        let is_first = !std::mem::replace(&mut connection.has_other_cause, true);
         connection.cause.get_or_insert(at);
+        // Long before anybody sees the end of the connection, its will may wait
+        // for others, and be too much for them.
+        if is_first && let Some(will) = connection.will {
+            self.expect_at_sessions(will);
+        }
+    }
+
+    /// Notes connections that the server may have closed for their silence.
+    pub(super) fn note_silent(&mut self) {
+        for no in self.open.clone() {
+            let connection = &self.connections[no];
+            let silent_ms = connection
+                .silent_at_ms(self.configuration.max_keep_alive_s)
+                .filter(|silent_ms| *silent_ms <= self.now.ms);
+            if let Some(ms) = silent_ms.filter(|_| !connection.has_other_cause) {
+                let seq = connection.opened.seq;
+                self.add_cause(no, At { seq, ms });
+            }
+        }
     }
 
     /// Why the server may have closed the connection, the earliest there is.

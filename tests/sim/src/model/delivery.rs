@@ -196,6 +196,9 @@ impl Model {
         if !matches!(origin, Origin::Will(WillState::Armed { .. })) {
             return;
         }
+        if self.closing_cause(no).is_none() {
+            self.note_silent();
+        }
         let connection = &self.connections[no];
         let is_given_up = connection.disconnect == Some(ReasonCode::Success);
         let is_silent = connection

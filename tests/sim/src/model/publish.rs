@@ -105,6 +105,11 @@ impl Model {
                 QoS::ExactlyOnce => self.retained.write_again(message),
                 _ => self.retained.write(message, now.seq),
             }
+            let is_delayed = matches!(message.origin, Origin::Delayed { .. });
+            if is_delayed && !self.scheduled.contains(&number) {
+                // Its time begins anew.
+                self.scheduled.push(number);
+            }
             self.untaken.push(number);
             self.unmatched.push(number);
             self.expect_at_sessions(number);

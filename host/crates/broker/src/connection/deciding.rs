@@ -101,6 +101,7 @@ impl<H: Hooks> Shard<H> {
         match outcome {
             DeliveryOutcome::Proceed => {}
             DeliveryOutcome::Replace(other) => delivery.message = other,
+            DeliveryOutcome::Drop(_) if self.planted.is(Fault::DropIgnored) => {}
             DeliveryOutcome::Drop(word) => {
                 self.counters.deliveries_dropped_by_rule += 1;
                 return self.dropped_message(now, Some(session_key), &delivery.message, word);
@@ -142,6 +143,9 @@ impl<H: Hooks> Shard<H> {
                 self.dropped_message(now, Some(session_key), &delivery.message, "offline");
             } else {
                 kept.push(delivery);
+            }
+            if self.planted.is(Fault::DecidedLost) {
+                kept.clear();
             }
         }
         if let Some(session) = self.session_mut(session_key) {
