@@ -30,10 +30,12 @@ const FLOORS: &[(&str, &[&str])] = &[
             "hookwire-bindings",
         ],
     ),
+    ("hookwire-admin", &[]),
     // Floor 3: the composition knows all of them, but nothing of guests.
     (
         "hookwire",
         &[
+            "hookwire-admin",
             "hookwire-mqtt",
             "hookwire-settings",
             "hookwire-broker",
