@@ -218,8 +218,12 @@ impl<H: Hooks> Shard<H> {
             topic,
             is_in_its_format: !self.limits.check_payload_format || is_in_its_format(publish),
         };
-        let (topic, delay_ms, refusal) = self.destination(&incoming);
-        let mut verdict = refusal.map(Verdict::Deny);
+        let (topic, delay_ms, mut verdict) = if incoming.is_plain() {
+            (topic, None, None)
+        } else {
+            let (topic, delay_ms, refusal) = self.destination(&incoming);
+            (topic, delay_ms, refusal.map(Verdict::Deny))
+        };
         let entry = self.topic_entry(topic);
         let Some(connection) = self.live(key) else {
             return true;
