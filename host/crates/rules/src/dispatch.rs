@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::host::fault;
 use crate::house::House;
-use crate::inbox::{Inbox, Order, RulesHandle};
+use crate::inbox::{Inbox, Order, RulesHandle, tell};
 use crate::lanes::{self, Adopted};
 use crate::plan::Plan;
 use crate::subject::{Asked, Publish, Subject};
@@ -54,7 +54,7 @@ impl WorkerRules {
     /// # Panics
     /// When there is one, and no `LocalSet` on it.
     pub fn new(
-        plan: Arc<Plan>,
+        plan: &Arc<Plan>,
         worker: usize,
         house: Arc<House>,
     ) -> Result<Self, WorkerRulesError> {
@@ -62,13 +62,13 @@ impl WorkerRules {
             return Err(WorkerRulesError::NoRuntime { worker });
         }
         let rules = Self {
-            shared: Rc::new(Worker::new(Arc::clone(&plan), house)),
+            shared: Rc::new(Worker::new(Arc::clone(plan), house)),
             lanes: RefCell::default(),
             inbox: Arc::default(),
             generation: 0,
             taps: Vec::new(),
         };
-        rules.adopt(&plan, Vec::new());
+        rules.adopt(plan, Vec::new());
         Ok(rules)
     }
 
@@ -97,14 +97,12 @@ impl WorkerRules {
                 } => {
                     self.adopt(&plan, prepared);
                     self.generation += 1;
-                    // Who asked may be gone.
-                    let _ = done.send(());
+                    tell(done, ());
                 }
                 Order::Tap { tap, done } => {
                     self.taps.push(tap);
                     self.generation += 1;
-                    // Who asked may be gone.
-                    let _ = done.send(());
+                    tell(done, ());
                 }
                 Order::RunAgain {
                     rule,
@@ -113,8 +111,7 @@ impl WorkerRules {
                 } => match event.into_subject() {
                     Ok(subject) => self.shared.run_again(&rule, subject, replay),
                     Err(what) => {
-                        let fault = fault(FaultKind::Invalid, "record", what);
-                        drop(replay.send(Err(fault)));
+                        tell(replay, Err(fault(FaultKind::Invalid, "record", what)));
                     }
                 },
             }
