@@ -11,13 +11,10 @@
 
 mod bench;
 mod fuzz;
-mod process;
 mod rules;
 mod run;
 mod sim;
-mod system_packages;
 mod test;
-mod wasm_target;
 mod workspace;
 
 use std::process::ExitCode;

@@ -14,6 +14,7 @@ use hookwire_mqtt::{TopicFilter, TopicName};
 use tokio::task::JoinHandle;
 
 use crate::host::fault;
+use crate::host_clock::GuestClock;
 use crate::house::House;
 use crate::inbox::{Inbox, Order, RulesHandle};
 use crate::lanes::{self, Adopted};
@@ -40,6 +41,7 @@ pub struct WorkerRules {
     lanes: RefCell<Vec<JoinHandle<()>>>,
     inbox: Arc<Inbox>,
     generation: u64,
+    clock: GuestClock,
 }
 
 impl WorkerRules {
@@ -64,6 +66,7 @@ impl WorkerRules {
             lanes: RefCell::default(),
             inbox: Arc::default(),
             generation: 0,
+            clock: plan.clock.clone(),
         };
         rules.adopt(&plan, Vec::new());
         Ok(rules)
@@ -213,7 +216,7 @@ impl Hooks for WorkerRules {
             let asked = Asked {
                 ticket,
                 question,
-                at_ms: crate::host_clock::wall_ms(),
+                at_ms: self.clock.now_ms(),
                 replaced: false,
                 restored: Restored::default(),
             };

@@ -13,10 +13,10 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{cargo, say};
 use crate::rules;
 use crate::run::{Profile, build_broker};
 use crate::workspace::Workspace;
+use hookwire_guest_toolchain::{cargo, say};
 pub(crate) use set_up::MOSQUITTO;
 use tally::{Counts, Tally};
 

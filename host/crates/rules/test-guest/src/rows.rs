@@ -6,11 +6,7 @@ use crate::bindings::hookwire::types::events::{Client, Message};
 
 /// Rule, hook, batches seen by the instance, then what the event holds.
 pub(crate) fn row(rule: &Rule, event: &Event, batches: i64) -> Vec<Value> {
-    let mut row = vec![
-        text(&rule.name),
-        text(&rule.hook),
-        Value::Integer(batches),
-    ];
+    let mut row = vec![text(&rule.name), text(&rule.hook), Value::Integer(batches)];
     match event {
         Event::Client(client) => {
             row.extend([
