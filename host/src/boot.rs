@@ -18,60 +18,68 @@ use hookwire_net::{
     Clock, GreetingCounters, Listener, ListenerSettings, WorkerHandle, WorkerReport, WorkerSetup,
     serve_worker, wall_ms,
 };
-use hookwire_rules::{Plan, PoolHandle, WorkerRules};
-use hookwire_settings::{Mqtt, PoolKind, Problem, Settings};
+use hookwire_rules::{Cache, House, HouseBounds, Plan, PoolHandle, RulesHandle, WorkerRules};
+use hookwire_settings::{Mqtt, Problem, Settings};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::cli::Failure;
+use crate::control::{self, Control, Source, Wanted};
 use crate::data_dir::DataDir;
 use crate::modules;
+use crate::pools::{self, OpenedPool};
 
 /// A running broker.
 pub(crate) struct Broker {
-    pub(crate) workers: Vec<WorkerHandle>,
     pub(crate) threads: Vec<JoinHandle<WorkerReport>>,
     /// Listeners and other tasks that end when `stop` turns true.
     pub(crate) tasks: JoinSet<()>,
     pub(crate) stop: watch::Sender<bool>,
-    pub(crate) greetings: GreetingCounters,
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) pools: Vec<(String, Arc<SqlitePool>)>,
+    /// What can be changed while it runs.
+    pub(crate) control: Arc<Control>,
+    /// Where spooled events and dead letters are.
+    pub(crate) house: Arc<SqlitePool>,
     /// Held until everything in it is closed.
     pub(crate) data: Arc<DataDir>,
 }
 
-/// The tables of the stock sqlite module, made where they are missing.
-const SQLITE_SCHEMA: &str = include_str!("../../etc/sql/sqlite-emqx3.sql");
-
 /// Starts everything, unless the settings have `problems` or their modules find
 /// more; when it returns, clients can connect.
 pub(crate) async fn start(
+    source: Source,
     settings: Settings,
     problems: Vec<Problem>,
     data: &Path,
 ) -> Result<Broker, Failure> {
-    let modules = tokio::task::block_in_place(|| modules::load(&settings))?;
-    tokio::task::block_in_place(|| modules.check(&settings, problems))?;
+    if !problems.is_empty() {
+        // Nothing is made on disk for a configuration that does not hold.
+        let modules = tokio::task::block_in_place(|| modules::load(&settings, None))?;
+        modules.check(&settings, problems)?;
+    }
     let data = Arc::new(DataDir::hold(data)?);
+    let cache = open_cache(&data);
+    let modules = tokio::task::block_in_place(|| modules::load(&settings, cache))?;
+    tokio::task::block_in_place(|| modules.check(&settings, Vec::new()))?;
     let not_before_ms = data.take_id_mark()?;
     say(&format!(
         "hookwire {}, node {}",
         env!("CARGO_PKG_VERSION"),
         settings.node
     ));
-    let pools = open_pools(&settings, &data).await?;
-    let handles: HashMap<String, PoolHandle> = pools
-        .iter()
-        .map(|(name, pool)| (name.clone(), PoolHandle::Sql(Arc::clone(pool) as _)))
-        .collect();
+    say_modules(&modules);
+    let opened = pools::open_missing(&settings, &[], &data).await?;
+    for pool in &opened {
+        say(&pools::line(pool, &data));
+    }
+    let handles: HashMap<String, PoolHandle> = opened.iter().map(OpenedPool::handle).collect();
     let plan = tokio::task::block_in_place(|| {
-        Plan::bind(&modules.runtime, &settings, &modules.loaded, &handles)
+        Plan::bind(&modules.runtime, &settings, &modules.loaded, &handles, None)
     })?;
     say_rules(&settings);
+    let (house_pool, house) = open_house(&data).await?;
     let listeners = bind_listeners(&settings).await?;
     let count = worker_count(&settings);
-    let (workers, threads) = start_workers(&settings, count, &plan, not_before_ms)?;
+    let started = start_workers(&settings, count, &plan, &house, not_before_ms)?;
     let (stop, stopping) = watch::channel(false);
     let greetings = GreetingCounters::default();
     let mut tasks = JoinSet::new();
@@ -80,47 +88,83 @@ pub(crate) async fn start(
         not_before_ms,
         stopping.clone(),
     ));
+    let control = Control::new(control::Parts {
+        runtime: modules.runtime,
+        data: Arc::clone(&data),
+        house: Arc::clone(&house),
+        workers: started.workers.clone(),
+        rules: started.rules.clone(),
+        greetings: greetings.clone(),
+        source,
+        running: control::Running {
+            wanted: Wanted::of(settings.clone()),
+            modules: modules.loaded,
+            before: HashMap::new(),
+            pools: opened,
+            plan,
+        },
+    });
+    let socket = hookwire_admin::bind(&data.file(Path::new("")))
+        .context("cannot listen for commands in the data directory")?;
+    let administration = hookwire_admin::serve(socket, Arc::clone(&control));
+    tasks.spawn(until_stopped(administration, stopping.clone()));
+    let spool = house.replay_spool(started.rules.clone());
+    tasks.spawn(until_stopped(spool, stopping.clone()));
+    let files = crate::watch::watch(Arc::clone(&control));
+    tasks.spawn(until_stopped(files, stopping.clone()));
     for (number, (listener, line)) in (count..).zip(listeners) {
         let ids = IdGenerator::new(node_number(&settings.node), number, not_before_ms);
-        tasks.spawn(listener.serve(workers.clone(), ids, greetings.clone(), stopping.clone()));
+        let workers = started.workers.clone();
+        tasks.spawn(listener.serve(workers, ids, greetings.clone(), stopping.clone()));
         say(&line);
     }
     Ok(Broker {
-        workers,
-        threads,
+        threads: started.threads,
         tasks,
         stop,
-        greetings,
-        plan,
-        pools,
+        control,
+        house: house_pool,
         data,
     })
 }
 
-async fn open_pools(settings: &Settings, data: &DataDir) -> Result<Vec<(String, Arc<SqlitePool>)>> {
-    let mut pools = Vec::new();
-    for pool in &settings.pools {
-        let name = pool.name.value.clone();
-        match &pool.kind {
-            PoolKind::Sqlite(sqlite) => {
-                let file = data.file(&sqlite.file);
-                let options = SqliteOptions {
-                    schema: Some(SQLITE_SCHEMA.to_owned()),
-                    max_waiting_rows: sqlite.max_waiting_rows,
-                    max_transaction_rows: sqlite.max_transaction_rows,
-                    readers: sqlite.readers,
-                    max_result_bytes: sqlite.max_result_bytes,
-                    ..SqliteOptions::new(&file)
-                };
-                let opened = SqlitePool::open(options).await.with_context(|| {
-                    format!("{}: pool \"{name}\" cannot be opened", pool.name.at)
-                })?;
-                say(&format!("store {name}: sqlite, {}", file.display()));
-                pools.push((name, opened));
-            }
-        }
+/// A broker without a cache compiles at each start, and serves all the same.
+fn open_cache(data: &DataDir) -> Option<Arc<Cache>> {
+    let directory = data.file(Path::new("cache"));
+    Cache::open(&directory)
+        .inspect_err(|error| {
+            let directory = directory.display();
+            tracing::warn!(%error, %directory, "cannot keep compiled modules");
+        })
+        .ok()
+}
+
+async fn open_house(data: &DataDir) -> Result<(Arc<SqlitePool>, Arc<House>)> {
+    let file = data.file(Path::new("house.db"));
+    let options = SqliteOptions {
+        schema: Some(House::SCHEMA.to_owned()),
+        ..SqliteOptions::new(&file)
+    };
+    let pool = SqlitePool::open(options).await.with_context(|| {
+        format!(
+            "the file of spooled events and dead letters, {}, cannot be opened",
+            file.display()
+        )
+    })?;
+    let house = House::open(Arc::clone(&pool) as _, HouseBounds::default());
+    let house = house
+        .await
+        .map_err(|fault| anyhow!("{}: {} ({})", file.display(), fault.message, fault.code))?;
+    Ok((pool, house))
+}
+
+/// Runs a task to its end, or to the broker's.
+async fn until_stopped(task: impl Future<Output = ()>, mut stop: watch::Receiver<bool>) {
+    // Cancel-safe: nothing that these tasks hold is lost with them.
+    tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => {}
+        () = task => {}
     }
-    Ok(pools)
 }
 
 async fn bind_listeners(settings: &Settings) -> Result<Vec<(Listener, String)>> {
@@ -156,13 +200,21 @@ async fn bind_listeners(settings: &Settings) -> Result<Vec<(Listener, String)>> 
     Ok(listeners)
 }
 
+/// The workers, on their threads.
+struct Started {
+    workers: Vec<WorkerHandle>,
+    rules: Vec<RulesHandle>,
+    threads: Vec<JoinHandle<WorkerReport>>,
+}
+
 /// Starts a thread for each worker; returns when all of them have their rules.
 fn start_workers(
     settings: &Settings,
     count: WorkerId,
     plan: &Arc<Plan>,
+    house: &Arc<House>,
     not_before_ms: u64,
-) -> Result<(Vec<WorkerHandle>, Vec<JoinHandle<WorkerReport>>)> {
+) -> Result<Started> {
     let mqtt = &settings.mqtt;
     let routes = Arc::new(RouteTable::new(strategy(mqtt)));
     let retained = Arc::new(RetainedMessages::new(
@@ -178,7 +230,7 @@ fn start_workers(
     ));
     let handles: Vec<WorkerHandle> = (0..count).map(|_| WorkerHandle::default()).collect();
     let node = node_number(&settings.node);
-    let mut threads = Vec::new();
+    let (mut rules, mut threads) = (Vec::new(), Vec::new());
     for worker in 0..count {
         let start = WorkerStart {
             worker,
@@ -189,6 +241,7 @@ fn start_workers(
             limits: limits(&settings.mqtt),
             ids: IdGenerator::new(node, worker, not_before_ms),
             plan: Arc::clone(plan),
+            house: Arc::clone(house),
             max_packet_bytes: settings.mqtt.max_packet_bytes,
         };
         let (ready, is_ready) = std::sync::mpsc::channel();
@@ -199,11 +252,15 @@ fn start_workers(
         let started = is_ready
             .recv()
             .map_err(|_| anyhow!("worker {worker} died at its start"))?;
-        started.with_context(|| format!("worker {worker} cannot start"))?;
+        rules.push(started.with_context(|| format!("worker {worker} cannot start"))?);
         threads.push(thread);
     }
     say(&format!("{count} workers"));
-    Ok((handles, threads))
+    Ok(Started {
+        workers: handles,
+        rules,
+        threads,
+    })
 }
 
 /// Everything that a worker's thread needs to begin.
@@ -216,11 +273,12 @@ struct WorkerStart {
     limits: Limits,
     ids: IdGenerator,
     plan: Arc<Plan>,
+    house: Arc<House>,
     max_packet_bytes: usize,
 }
 
 impl WorkerStart {
-    fn run(self, ready: &std::sync::mpsc::Sender<Result<()>>) -> WorkerReport {
+    fn run(self, ready: &std::sync::mpsc::Sender<Result<RulesHandle>>) -> WorkerReport {
         let runtime = match tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -233,7 +291,7 @@ impl WorkerStart {
         };
         let local = tokio::task::LocalSet::new();
         runtime.block_on(local.run_until(async move {
-            let rules = match WorkerRules::new(self.plan, usize::from(self.worker)) {
+            let rules = match WorkerRules::new(self.plan, usize::from(self.worker), self.house) {
                 Ok(rules) => rules,
                 Err(error) => {
                     drop(ready.send(Err(error.into())));
@@ -252,8 +310,9 @@ impl WorkerStart {
                 node: Some(self.speaks_as),
                 ids: self.ids,
             };
+            let handle = rules.handle();
             let shard = Shard::new(setup, rules, now);
-            drop(ready.send(Ok(())));
+            drop(ready.send(Ok(handle)));
             serve_worker(WorkerSetup {
                 shard,
                 clock,
@@ -343,6 +402,18 @@ fn node_number(node: &str) -> u16 {
     let mut hasher = std::hash::DefaultHasher::new();
     node.hash(&mut hasher);
     (hasher.finish() & u64::from(u16::MAX)) as u16
+}
+
+fn say_modules(modules: &modules::Modules) {
+    let mut loaded: Vec<_> = modules.loaded.iter().collect();
+    loaded.sort_by_key(|(name, _)| *name);
+    for (name, module) in loaded {
+        let compiled = match module.compile_time() {
+            Some(took) => format!("compiled in {} ms", took.as_millis()),
+            None => "compiled before".to_owned(),
+        };
+        say(&format!("module {name}: {}, {compiled}", module.hash()));
+    }
 }
 
 fn say_rules(settings: &Settings) {

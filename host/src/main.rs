@@ -3,11 +3,14 @@
 
 mod boot;
 mod cli;
+mod control;
 mod data_dir;
 mod modules;
+mod pools;
 mod report;
 mod shutdown;
 mod telemetry;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -1,9 +1,10 @@
 //! The modules that a configuration names: from files, or from this binary.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use anyhow::Context as _;
-use hookwire_rules::{LoadedModule, Plan, Runtime};
+use hookwire_rules::{Cache, ContentHash, LoadedModule, Plan, Runtime};
 use hookwire_settings::{Module, Problem, Settings, hint};
 
 use crate::cli::Failure;
@@ -17,25 +18,19 @@ pub(crate) struct Modules {
     problems: Vec<Problem>,
 }
 
-/// Compiles every module of the settings. What is wrong with one is kept for
-/// [`Modules::check`], so that all problems are told at once.
-pub(crate) fn load(settings: &Settings) -> Result<Modules, Failure> {
-    let runtime = Runtime::new().context("cannot start the Wasm runtime")?;
+/// Compiles every module of the settings that is to be loaded. What is wrong
+/// with one is kept for [`Modules::check`], so that all problems are told at
+/// once.
+pub(crate) fn load(settings: &Settings, cache: Option<Arc<Cache>>) -> Result<Modules, Failure> {
+    let runtime = Runtime::with_cache(cache).context("cannot start the Wasm runtime")?;
     let mut modules = Modules {
         runtime,
         loaded: HashMap::new(),
         problems: Vec::new(),
     };
-    for block in &settings.modules {
+    for block in settings.modules.iter().filter(|block| block.loaded) {
         let name = &block.name.value;
-        let loaded = bytes_of(block).and_then(|bytes| {
-            let loaded = modules.runtime.load(name, &bytes, block.max_memory_bytes);
-            loaded.map_err(|error| match &block.path {
-                Some(path) => format!("{error} (file {})", path.display()),
-                None => error.to_string(),
-            })
-        });
-        match loaded {
+        match load_one(&modules.runtime, block, None) {
             Ok(module) => {
                 modules.loaded.insert(name.clone(), module);
             }
@@ -48,6 +43,31 @@ pub(crate) fn load(settings: &Settings) -> Result<Modules, Failure> {
         }
     }
     Ok(modules)
+}
+
+/// Loads the component of a block, unless it is the one that `known` is.
+pub(crate) fn load_one(
+    runtime: &Runtime,
+    block: &Module,
+    known: Option<&LoadedModule>,
+) -> Result<LoadedModule, String> {
+    let name = &block.name.value;
+    let bytes = bytes_of(block)?;
+    if let Some(known) = known
+        && known.hash() == ContentHash::of(&bytes)
+    {
+        return Ok(known.clone());
+    }
+    let loaded = runtime.load(name, &bytes, block.max_memory_bytes);
+    let loaded = loaded.map_err(|error| match &block.path {
+        Some(path) => format!("{error} (file {})", path.display()),
+        None => error.to_string(),
+    })?;
+    if let Some(took) = loaded.compile_time() {
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(module = name, took_ms, "compiled");
+    }
+    Ok(loaded)
 }
 
 impl Modules {

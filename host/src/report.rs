@@ -1,15 +1,14 @@
 //! What happened in a run, logged at its end.
 
-use std::sync::Arc;
-
 use hookwire_broker::Counters;
-use hookwire_driver_sqlite::SqlitePool;
 use hookwire_net::GreetingCounters;
 use hookwire_rules::Plan;
 
+use crate::pools::OpenedPool;
+
 pub(crate) fn at_end(
     plan: &Plan,
-    pools: &[(String, Arc<SqlitePool>)],
+    pools: &[OpenedPool],
     counters: &Counters,
     greetings: &GreetingCounters,
 ) {
@@ -44,10 +43,10 @@ pub(crate) fn at_end(
             "rule"
         );
     }
-    for (name, pool) in pools {
-        let stats = pool.stats();
+    for pool in pools {
+        let stats = pool.pool.stats();
         tracing::info!(
-            pool = name,
+            pool = pool.name(),
             rows = stats.rows,
             transactions = stats.transactions,
             refused_rows = stats.refused_rows,

@@ -18,7 +18,7 @@ pub(crate) struct CheckOptions {
 /// Reads the file, loads its modules, and holds the rules against them.
 pub(crate) fn check(options: &CheckOptions) -> Result<(), Failure> {
     let (settings, problems) = Settings::read(&options.file);
-    let modules = modules::load(&settings)?;
+    let modules = modules::load(&settings, None)?;
     modules.check(&settings, problems)?;
     drop(writeln!(
         std::io::stdout(),

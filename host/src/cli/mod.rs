@@ -1,6 +1,7 @@
 //! The command line: one file a verb.
 
 mod check;
+mod ctl;
 mod run;
 
 use std::io::Write;
@@ -25,6 +26,8 @@ enum Verb {
     Run(RunOptions),
     /// Checks a configuration, its modules and rules, and starts nothing.
     Check(check::CheckOptions),
+    /// Asks a running broker, or changes it.
+    Ctl(ctl::CtlOptions),
 }
 
 /// Exit code for a configuration that does not hold.
@@ -34,6 +37,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match Arguments::parse().verb {
         Verb::Run(options) => run::run(&options),
         Verb::Check(options) => check::check(&options),
+        Verb::Ctl(options) => ctl::ctl(&options),
     };
     let error = match result {
         Ok(()) => return ExitCode::SUCCESS,

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use hookwire_settings::Settings;
 
 use super::Failure;
-use crate::{boot, shutdown, telemetry};
+use crate::control::Source;
+use crate::telemetry::{self, LogFormat};
+use crate::{boot, shutdown};
 
 /// Options of `hookwire run`.
 #[derive(Debug, clap::Args)]
@@ -21,18 +22,19 @@ pub(crate) struct RunOptions {
     /// Data directory
     #[arg(long, value_name = "DIR", default_value = "hookwire-data")]
     pub(crate) data: PathBuf,
+    /// How log lines are written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) log_format: LogFormat,
 }
 
 pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
-    telemetry::start();
+    telemetry::start(options.log_format);
     end_on_panic();
-    let (mut settings, problems) = match &options.config {
-        Some(file) => Settings::read(file),
-        None => (Settings::embedded(), Vec::new()),
+    let source = Source {
+        file: options.config.clone(),
+        listen: options.listen,
     };
-    if let (Some(address), Some(listener)) = (options.listen, settings.listeners.first_mut()) {
-        listener.address = address;
-    }
+    let (settings, problems) = source.read();
     let service = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(SERVICE_THREADS)
         .thread_name("service")
@@ -40,8 +42,8 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
         .build()
         .context("cannot start the service runtime")?;
     service.block_on(async {
-        let broker = boot::start(settings, problems, &options.data).await?;
-        let signal = shutdown::signal().await?;
+        let broker = boot::start(source, settings, problems, &options.data).await?;
+        let signal = shutdown::signal(&broker.control).await?;
         shutdown::stop(broker, signal).await;
         Ok(())
     })

@@ -9,6 +9,7 @@ pub mod hunt;
 pub mod model;
 pub mod packet;
 pub mod plan;
+pub mod policy;
 pub mod random;
 pub mod run;
 pub mod shrink;

@@ -59,12 +59,17 @@ pub fn shrink(setup: &Setup, operations: &[Operation], options: Options, rule: R
 
 /// Makes the setup plainer, where the run fails with it all the same.
 fn simplify(setup: &mut Setup, operations: &[Operation], search: &mut Search) {
-    let changes: [fn(&mut Setup); 5] = [
+    let changes: [fn(&mut Setup); 10] = [
         |setup| setup.workers = 1,
         |setup| setup.prompt_percent = 100,
         |setup| setup.operation_ms = 0,
         |setup| setup.checks_passwords = false,
         |setup| setup.acked_filter = None,
+        |setup| setup.asks.connect = false,
+        |setup| setup.asks.session = false,
+        |setup| setup.asks.access = false,
+        |setup| setup.asks.filters = false,
+        |setup| setup.asks.deliver = false,
     ];
     for change in changes {
         let mut plainer = setup.clone();

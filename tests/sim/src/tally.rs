@@ -60,6 +60,7 @@ counts! {
     VerdictDenies, "verdict: deny";
     VerdictFails, "verdict: failed";
     VerdictDisconnects, "verdict: disconnect";
+    Answered, "other question answered";
     RoomGone, "rules without room";
     TimeStep, "time step";
     TimeJump, "time jump";

@@ -33,6 +33,12 @@ pub enum Fault {
     PubRelLost,
     /// The message expiry interval is not shortened by the time waited.
     ExpiryNotShortened,
+    /// What a client may not publish goes on.
+    AccessIgnored,
+    /// What rules decide about when their client goes is lost.
+    DecidedLost,
+    /// What rules dropped on its way to a client is sent.
+    DropIgnored,
 }
 
 impl Fault {
@@ -52,6 +58,9 @@ impl Fault {
         Self::NoLocalIgnored,
         Self::PubRelLost,
         Self::ExpiryNotShortened,
+        Self::AccessIgnored,
+        Self::DecidedLost,
+        Self::DropIgnored,
     ];
 }
 

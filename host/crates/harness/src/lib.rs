@@ -28,9 +28,11 @@ mod store;
 mod trace;
 mod worker;
 
+pub use bench::{BatchCost, SIZES, bench};
 pub use check::unmet;
 pub use fixture::Fixture;
 pub use harness::{Harness, HarnessError};
 pub use limits::Limits;
+pub use record::fixture_text;
 pub use report::{Report, Summary, run};
 pub use trace::{Asked, Did, Seen, StoreCall, Trace};

@@ -77,7 +77,7 @@ pub(crate) fn patience(fixture: &Fixture) -> Duration {
     PATIENCE + deadlines.chain(retries).max().unwrap_or_default() * 2
 }
 
-fn problem(at: &At, message: String) -> Vec<Problem> {
+pub(crate) fn problem(at: &At, message: String) -> Vec<Problem> {
     vec![Problem {
         at: at.clone(),
         message,

@@ -20,6 +20,7 @@ use crate::inbox::{Inbox, Order, RulesHandle};
 use crate::lanes::{self, Adopted};
 use crate::plan::Plan;
 use crate::subject::{Asked, Publish, Subject};
+use crate::tap::Tap;
 use crate::worker::Worker;
 
 /// Why a worker's lanes cannot be set up.
@@ -42,6 +43,7 @@ pub struct WorkerRules {
     inbox: Arc<Inbox>,
     generation: u64,
     clock: GuestClock,
+    taps: Vec<Tap>,
 }
 
 impl WorkerRules {
@@ -67,6 +69,7 @@ impl WorkerRules {
             inbox: Arc::default(),
             generation: 0,
             clock: plan.clock.clone(),
+            taps: Vec::new(),
         };
         rules.adopt(&plan, Vec::new());
         Ok(rules)
@@ -96,6 +99,12 @@ impl WorkerRules {
                     done,
                 } => {
                     self.adopt(&plan, prepared);
+                    self.generation += 1;
+                    // Who asked may be gone.
+                    let _ = done.send(());
+                }
+                Order::Tap { tap, done } => {
+                    self.taps.push(tap);
                     self.generation += 1;
                     // Who asked may be gone.
                     let _ = done.send(());
@@ -130,28 +139,32 @@ impl Hooks for WorkerRules {
     }
 
     fn wants(&self, hook: Hook) -> bool {
-        self.match_whole(hook) != RuleSet::NONE
+        self.match_whole(hook) != RuleSet::NONE || self.is_tapped(hook)
     }
 
     fn match_topic(&mut self, hook: Hook, topic: TopicName<'_>) -> RuleSet {
-        self.shared.with_sets(|sets| sets.matching(hook, topic))
+        let rules = self.shared.with_sets(|sets| sets.matching(hook, topic));
+        self.or_tapped(hook, rules)
     }
 
     fn match_filter(&mut self, hook: Hook, filter: &TopicFilter) -> RuleSet {
-        self.shared
-            .with_sets(|sets| sets.number_of_filter(hook, filter))
+        let rules = self
+            .shared
+            .with_sets(|sets| sets.number_of_filter(hook, filter));
+        self.or_tapped(hook, rules)
     }
 
     fn match_client(&mut self, hook: Hook) -> RuleSet {
-        self.match_whole(hook)
+        self.or_tapped(hook, self.match_whole(hook))
     }
 
     fn wants_publish(&self, set: RuleSet, facts: PublishFacts) -> bool {
         set != RuleSet::NONE
-            && self.shared.with_sets(|sets| {
-                sets.get(set)
-                    .is_some_and(|set| set.kinds.contain(facts.into()))
-            })
+            && (self.is_tapped(Hook::MessagePublish)
+                || self.shared.with_sets(|sets| {
+                    sets.get(set)
+                        .is_some_and(|set| set.kinds.contain(facts.into()))
+                }))
     }
 
     fn submit_publish(&mut self, set: RuleSet, ticket: Ticket, message: Arc<Message>) {
@@ -166,6 +179,9 @@ impl Hooks for WorkerRules {
                 replaced: false,
                 is_seen: false,
             };
+            if !self.taps.is_empty() {
+                self.tell_taps(&Subject::Publish(publish.clone()));
+            }
             self.shared.submit_publish(publish, set);
         }
     }
@@ -174,6 +190,7 @@ impl Hooks for WorkerRules {
         if let Some(set) = self.shared.set(set) {
             let client = Arc::clone(client);
             let subject = Subject::Acked { client, message };
+            self.tell_taps(&subject);
             self.shared.submit_event(&set, &subject);
         }
     }
@@ -202,6 +219,7 @@ impl Hooks for WorkerRules {
                 (set, Subject::Dropped(event))
             }
         };
+        self.tell_taps(&subject);
         if let Some(set) = set {
             self.shared.submit_event(&set, &subject);
         }
@@ -220,6 +238,9 @@ impl Hooks for WorkerRules {
                 replaced: false,
                 restored: Restored::default(),
             };
+            if self.is_tapped(set.hook) {
+                self.tell_taps(&Subject::Asked(Box::new(asked.clone())));
+            }
             self.shared.ask(asked, set);
         }
     }
@@ -248,6 +269,7 @@ impl Hooks for WorkerRules {
         if self.inbox.has_orders() {
             self.take_orders();
         }
+        self.end_taps();
         self.shared.take_decided(decided);
     }
 
@@ -262,6 +284,35 @@ impl Hooks for WorkerRules {
 }
 
 impl WorkerRules {
+    fn is_tapped(&self, hook: Hook) -> bool {
+        self.taps.iter().any(|tap| tap.filter.hook == hook)
+    }
+
+    /// The rules, or where there are none and somebody is to be told, a set that
+    /// has none and is asked all the same.
+    fn or_tapped(&self, hook: Hook, rules: RuleSet) -> RuleSet {
+        if rules == RuleSet::NONE && self.is_tapped(hook) {
+            self.shared.with_sets(|sets| sets.without_rules(hook))
+        } else {
+            rules
+        }
+    }
+
+    fn tell_taps(&self, subject: &Subject) {
+        for tap in &self.taps {
+            tap.tell(subject);
+        }
+    }
+
+    /// Forgets those who have heard enough.
+    fn end_taps(&mut self) {
+        let before = self.taps.len();
+        self.taps.retain(Tap::is_wanted);
+        if self.taps.len() < before {
+            self.generation += 1;
+        }
+    }
+
     fn match_whole(&self, hook: Hook) -> RuleSet {
         self.shared.with_sets(|sets| sets.whole(hook))
     }

@@ -62,7 +62,7 @@ impl HostPool for Host {
         let deadline = self.store_deadline();
         let mut split = self.journal.split(&name, &statement, parameters);
         let rows = std::mem::take(&mut split.rows);
-        let result = if rows.is_empty() {
+        let result = if split.is_answered() {
             BatchOutcome::default()
         } else {
             let call = pool.exec_many(statement.into(), rows, deadline);

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
 use hookwire_driver::{Fault, FaultKind};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::host::fault;
 use crate::lane::{Prepared, Replay};
 use crate::plan::Plan;
 use crate::record::EventRecord;
+use crate::tap::{Tap, TapFilter};
 
 /// Reaches the rules of one worker from any thread.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub(crate) enum Order {
         prepared: Vec<Prepared>,
         done: oneshot::Sender<()>,
     },
+    /// Tell somebody of events as they come.
+    Tap { tap: Tap, done: oneshot::Sender<()> },
     /// Run one rule over an event from disk.
     RunAgain {
         rule: String,
@@ -92,6 +95,17 @@ impl RulesHandle {
         Self { inbox }
     }
 
+    /// Has the worker tell `lines` of events as they come, as JSON, and waits
+    /// until it does. It ends when the other side is dropped; what comes while
+    /// the channel is full is left out.
+    pub async fn tap(&self, filter: TapFilter, lines: mpsc::Sender<String>) {
+        let (done, is_done) = oneshot::channel();
+        let tap = Tap { filter, lines };
+        self.inbox.push(Order::Tap { tap, done });
+        // An error says that the worker is gone.
+        drop(is_done.await);
+    }
+
     /// Runs one rule over an event that was written down, behind what its client
     /// has in the lane.
     ///
@@ -108,23 +122,17 @@ impl RulesHandle {
         fared.await.unwrap_or_else(|_| Err(gone()))
     }
 
-    /// Has the worker run new events by `plan`, and waits until it does. What
-    /// its lanes hold goes on by the plan it came under, and before it.
-    ///
-    /// Instances of changed modules are made here first, so that no event waits
+    /// Makes what the worker needs to run by `plan`: an instance for each lane
+    /// of a module that `before` does not have as it is, so that no event waits
     /// for one.
     ///
     /// # Errors
-    /// When an instance cannot be made; the worker goes on as it was. Nothing
-    /// is said when the worker is gone.
-    pub async fn adopt(&self, plan: &Arc<Plan>, before: &Plan) -> Result<(), AdoptError> {
+    /// When an instance cannot be made.
+    pub async fn ready(&self, plan: &Arc<Plan>, before: &Plan) -> Result<Readied, AdoptError> {
         let mut prepared = Vec::new();
         for module in &plan.modules {
-            let is_known = before
-                .modules
-                .iter()
-                .any(|known| Arc::ptr_eq(known, module));
-            if is_known {
+            let mut known = before.modules.iter();
+            if known.any(|known| Arc::ptr_eq(known, module)) {
                 continue;
             }
             let classes = module.classes.iter().filter(|has| **has).count();
@@ -140,13 +148,35 @@ impl RulesHandle {
                 });
             }
         }
-        let (done, is_done) = oneshot::channel();
-        self.inbox.push(Order::Adopt {
+        Ok(Readied {
             plan: Arc::clone(plan),
             prepared,
+        })
+    }
+
+    /// Has the worker run new events by a plan, and waits until it does. What its
+    /// lanes hold goes on by the plan it came under, and before what is new.
+    /// Returns at once when the worker is gone.
+    pub async fn adopt(&self, readied: Readied) {
+        let (done, is_done) = oneshot::channel();
+        self.inbox.push(Order::Adopt {
+            plan: readied.plan,
+            prepared: readied.prepared,
             done,
         });
+        // An error says that the worker is gone.
         drop(is_done.await);
-        Ok(())
+    }
+}
+
+/// A plan, with the instances that one worker needs for it.
+pub struct Readied {
+    plan: Arc<Plan>,
+    prepared: Vec<Prepared>,
+}
+
+impl fmt::Debug for Readied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Readied with {} instances", self.prepared.len())
     }
 }

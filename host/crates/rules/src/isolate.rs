@@ -162,8 +162,8 @@ fn settle_lost(
     }
 }
 
-/// What is said of a call that brought its instance down. It is not made again
-/// by itself: [`crate::settle`] knows the code.
+/// What is said of a call that brought its instance down. It would do so again,
+/// so it is not made again; where the module did not even start, it may be.
 fn fault(lost: &Lost) -> Fault {
     let (code, message, retryable) = match lost {
         Lost::Start(_) => ("host:start", "the module does not start", true),

@@ -27,6 +27,13 @@ pub(crate) struct Journal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct RowKey(u64);
 
+impl Split {
+    /// Whether the store need not be asked at all.
+    pub(crate) fn is_answered(&self) -> bool {
+        !self.answers.is_empty() && self.answers.iter().all(Option::is_some)
+    }
+}
+
 /// None: stored.
 type RowAnswer = Option<Fault>;
 

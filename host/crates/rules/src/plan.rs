@@ -144,6 +144,45 @@ impl Plan {
         stats.collect()
     }
 
+    /// What differs in the rules of the plan that follows, a line each.
+    #[must_use]
+    pub fn rules_changed(&self, next: &Self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let find = |plan: &Self, name: &str| {
+            let rule = plan.rules.iter().find(|rule| &*rule.name == name)?;
+            let module = plan.modules.get(rule.module)?;
+            let mut given = module.setting.rules.iter();
+            let given = given.find(|given| given.id == rule.number);
+            let given = given?;
+            // Its number says nothing: others may have come or gone.
+            Some((
+                Arc::clone(&module.name),
+                (
+                    given.hook.clone(),
+                    given.action.clone(),
+                    given.topic.clone(),
+                ),
+                (given.pool.clone(), given.options.clone()),
+                (rule.on_error, rule.retry_for),
+            ))
+        };
+        for rule in next.rules.iter() {
+            match (find(self, &rule.name), find(next, &rule.name)) {
+                (None, _) => lines.push(format!("rule {} is new", rule.name)),
+                (before, after) if before != after => {
+                    lines.push(format!("rule {} has changed", rule.name));
+                }
+                _ => {}
+            }
+        }
+        for rule in self.rules.iter() {
+            if next.rules.iter().all(|kept| kept.name != rule.name) {
+                lines.push(format!("rule {} is gone", rule.name));
+            }
+        }
+        lines
+    }
+
     pub(crate) fn module(&self, name: &str) -> Option<&Arc<PlannedModule>> {
         self.modules.iter().find(|module| &*module.name == name)
     }

@@ -122,7 +122,6 @@ impl Runner<'_> {
         let answer = if batch.calls.is_empty() {
             Vec::new()
         } else {
-            module.counters.handled(batch.items.len());
             let began = Instant::now();
             let answer = self.call_all(&module, batch).await;
             let took = began.elapsed();
@@ -174,6 +173,7 @@ impl Runner<'_> {
         deadline: Instant,
     ) -> Result<Vec<Settled>, Lost> {
         let mut instance = self.instance(module).await.map_err(Lost::Start)?;
+        module.counters.handled(batch.items.len());
         instance.begin(&mut self.journal, batch.hops());
         let is_whole = calls.len() == batch.calls.len();
         let answer = {

@@ -50,7 +50,7 @@ impl Set {
         let same_step = |left: &RuleId, right: &RuleId| {
             matches!(
                 (plan.rules.get(*left), plan.rules.get(*right)),
-                (Some(left), Some(right)) if left.module == right.module
+                (Some(left), Some(right)) if share_a_call(left, right)
             )
         };
         let steps: Box<[Step]> = ids
@@ -102,6 +102,14 @@ impl Set {
     }
 }
 
+/// Neighbours of one module are one call. A module is to run none of them on an
+/// event that one before has changed or ended; but for the case that it does,
+/// rules that store have a call of their own behind those that do not.
+fn share_a_call(left: &PlannedRule, right: &PlannedRule) -> bool {
+    let is_cut = left.hook.is_decision() && left.stores != right.stores;
+    left.module == right.module && !is_cut
+}
+
 impl Step {
     fn of(plan: &Plan, ids: &[RuleId]) -> Self {
         let planned = || ids.iter().filter_map(|id| plan.rules.get(*id));
@@ -124,6 +132,8 @@ pub(crate) struct Sets {
     sets: Vec<Rc<Set>>,
     /// All rules of a hook: for hooks without a topic, and beyond the bound.
     whole: [u32; Hook::ALL.len()],
+    /// For those who are told of events that no rule sees.
+    without_rules: [u32; Hook::ALL.len()],
 }
 
 impl Sets {
@@ -149,6 +159,7 @@ impl Sets {
             numbers: FxHashMap::default(),
             sets,
             whole,
+            without_rules: [0; Hook::ALL.len()],
         }
     }
 
@@ -174,6 +185,20 @@ impl Sets {
     pub(crate) fn matching_filter(&mut self, hook: Hook, filter: &TopicFilter) -> Rc<Set> {
         let ids = self.plan.rules.matching_filter(hook, filter);
         self.set_of(hook, ids)
+    }
+
+    /// A set without rules that is not [`RuleSet::NONE`].
+    pub(crate) fn without_rules(&mut self, hook: Hook) -> RuleSet {
+        let place = Hook::ALL.iter().position(|known| *known == hook);
+        let Some(slot) = place.and_then(|place| self.without_rules.get_mut(place)) else {
+            return RuleSet::NONE;
+        };
+        if *slot == 0 {
+            let set = Set::of(&self.plan, &self.lanes, hook, &[], false);
+            self.sets.push(Rc::new(set));
+            *slot = last_number(&self.sets);
+        }
+        RuleSet(*slot)
     }
 
     /// As [`Sets::matching_filter`], by number.
@@ -306,11 +331,16 @@ mod tests {
             rule(1, "#", false, &[]),
             rule(0, "#", true, &[]),
             rule(1, "#", false, &[]),
+            rule(0, "#", false, &[]),
         ]);
         let mut sets = sets(&plan);
         let number = sets.matching(Hook::MessagePublish, topic("a"));
         let set = sets.get(number).unwrap();
-        assert_eq!(steps(set), [(1, vec![0, 1]), (0, vec![2, 3])]);
+        assert_eq!(
+            steps(set),
+            [(1, vec![0, 1]), (0, vec![2]), (0, vec![3, 4])],
+            "what stores has a call of its own"
+        );
     }
 
     #[test]

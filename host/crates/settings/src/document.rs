@@ -33,7 +33,16 @@ impl Settings {
     /// are in it. A file that cannot be read or parsed has one problem and
     /// nothing in it.
     pub fn read(path: impl AsRef<Path>) -> (Self, Vec<Problem>) {
-        let path = path.as_ref();
+        Self::read_file(path.as_ref(), Part::Whole)
+    }
+
+    /// As [`Settings::read`], for blocks that are added to a configuration: there
+    /// need be no listener.
+    pub fn read_part(path: impl AsRef<Path>) -> (Self, Vec<Problem>) {
+        Self::read_file(path.as_ref(), Part::Added)
+    }
+
+    fn read_file(path: &Path, part: Part) -> (Self, Vec<Problem>) {
         let file_name = path.display().to_string();
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
@@ -48,7 +57,7 @@ impl Settings {
                 return (empty(), vec![problem]);
             }
         };
-        let (mut settings, problems) = Self::read_text(&file_name, &text);
+        let (mut settings, problems) = Self::read_as(part, &file_name, &text);
         if let Some(folder) = path.parent() {
             for module in &mut settings.modules {
                 module.path = module.path.take().map(|path| folder.join(path));
@@ -70,10 +79,14 @@ impl Settings {
     /// Paths stay as written.
     #[must_use]
     pub fn read_text(file_name: &str, text: &str) -> (Self, Vec<Problem>) {
+        Self::read_as(Part::Whole, file_name, text)
+    }
+
+    fn read_as(part: Part, file_name: &str, text: &str) -> (Self, Vec<Problem>) {
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
         let mut source = Source::new(file_name, text);
         let settings = match source.parse() {
-            Some(body) => read(&mut source, &body),
+            Some(body) => read(&mut source, &body, part),
             None => empty(),
         };
         (settings, source.finish())
@@ -112,7 +125,15 @@ fn empty() -> Settings {
     }
 }
 
-fn read(source: &mut Source<'_>, body: &Body) -> Settings {
+/// Whether a file says everything.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    /// It is added to a configuration that has listeners.
+    Added,
+}
+
+fn read(source: &mut Source<'_>, body: &Body, part: Part) -> Settings {
     let start = source.at(body.span());
     let mut keys = Keys::new(source, body, "", start.clone());
     let node = keys.or("node", DEFAULT_NODE.to_owned(), value::node);
@@ -129,7 +150,7 @@ fn read(source: &mut Source<'_>, body: &Body) -> Settings {
     keys.finish();
 
     let [listeners, mqtt, pools, modules, rules] = blocks;
-    if listeners.is_empty() {
+    if listeners.is_empty() && part == Part::Whole {
         let message = "there is no listener: write listener \"tcp\" \"default\" { ... }";
         source.report(start, message);
     }

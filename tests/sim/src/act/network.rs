@@ -52,9 +52,10 @@ impl Simulation<'_> {
     }
 
     pub(super) fn answer_one(&mut self, dice: &mut Random) -> bool {
-        let (publishes, authentications) = self.world.unanswered();
-        if authentications > 0 && dice.percent(50) {
-            return self.world.authenticate(dice.below(authentications));
+        let (publishes, questions) = self.world.unanswered();
+        if questions > 0 && dice.percent(50) {
+            self.tally.add(Count::Answered);
+            return self.world.answer_question(dice.below(questions));
         }
         self.answer(dice.below(publishes))
     }
@@ -62,8 +63,11 @@ impl Simulation<'_> {
     pub(super) fn answer_all(&mut self) -> bool {
         let mut did = false;
         for _ in 0..MOST_ROUNDS {
-            if !self.answer(0) && !self.world.authenticate(0) {
-                break;
+            if !self.answer(0) {
+                if !self.world.answer_question(0) {
+                    break;
+                }
+                self.tally.add(Count::Answered);
             }
             did = true;
         }

@@ -21,7 +21,10 @@ impl Model {
             let message = self.will_of(no, client, will);
             self.connections[no].will = message;
         }
-        if may_be_refused(connect) {
+        let has_denied_will = self.connections[no]
+            .will
+            .is_some_and(|will| self.is_denied(will));
+        if may_be_refused(connect) || has_denied_will {
             self.add_cause(no, now);
         }
         let Some(client) = client else {
@@ -110,6 +113,14 @@ impl Model {
                 format!("#{no}: {}", ack.reason)
             });
         }
+        // A clean start may have ended the session before rules were asked what
+        // the next one begins with.
+        let connection = &self.connections[no];
+        if connection.connect.clean_start
+            && let Some(client) = connection.client
+        {
+            self.doubt_session(no, client);
+        }
         let connection = &mut self.connections[no];
         connection.stage = Stage::Refused;
         connection.is_breached = true;
@@ -120,6 +131,9 @@ impl Model {
         if by == Side::Server {
             self.connections[no].closed_by_server = true;
             self.count(Count::ClosedByServer);
+            if self.closing_cause(no).is_none() {
+                self.note_silent();
+            }
             if self.closing_cause(no).is_none() {
                 let client = self.connections[no].client;
                 let waiting = client.map(|client| {
@@ -195,8 +209,27 @@ impl Model {
     /// From now on the server may close the connection.
     pub(super) fn add_cause(&mut self, no: ConnectionNo, at: At) {
         let connection = &mut self.connections[no];
-        connection.has_other_cause = true;
+        let is_first = !std::mem::replace(&mut connection.has_other_cause, true);
         connection.cause.get_or_insert(at);
+        // Long before anybody sees the end of the connection, its will may wait
+        // for others, and be too much for them.
+        if is_first && let Some(will) = connection.will {
+            self.expect_at_sessions(will);
+        }
+    }
+
+    /// Notes connections that the server may have closed for their silence.
+    pub(super) fn note_silent(&mut self) {
+        for no in self.open.clone() {
+            let connection = &self.connections[no];
+            let silent_ms = connection
+                .silent_at_ms(self.configuration.max_keep_alive_s)
+                .filter(|silent_ms| *silent_ms <= self.now.ms);
+            if let Some(ms) = silent_ms.filter(|_| !connection.has_other_cause) {
+                let seq = connection.opened.seq;
+                self.add_cause(no, At { seq, ms });
+            }
+        }
     }
 
     /// Why the server may have closed the connection, the earliest there is.

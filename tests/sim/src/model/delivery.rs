@@ -11,6 +11,7 @@ use super::rule::Rule;
 use super::state::{ClientNo, MessageNo};
 use crate::history::ConnectionNo;
 use crate::packet::Publish;
+use crate::policy::marked;
 use crate::stamp::Stamp;
 use crate::tally::Count;
 
@@ -108,6 +109,8 @@ impl Model {
         number: MessageNo,
     ) -> bool {
         let name = self.topics.name(topic);
+        let is_undelivered = self.topics.matches(self.undelivered_topics, name);
+        let is_marked = self.topics.matches(self.marked_topics, name);
         let is_v5 = self.connections[no].is_v5();
         let Some(message) = self.messages.get(&number) else {
             return false;
@@ -115,7 +118,11 @@ impl Model {
         let extras = message.extras.as_ref().filter(|_| is_v5);
         let expiry_s = message.expiry_s.filter(|_| is_v5);
         let is_as_published = name == message.topic
-            && publish.payload == message.payload
+            && !is_undelivered
+            && match is_marked {
+                true => publish.payload == marked(&message.payload),
+                false => publish.payload == message.payload,
+            }
             && publish.extras.as_ref() == extras
             && publish.expiry_s.is_some() == expiry_s.is_some();
         if !is_as_published {
@@ -188,6 +195,9 @@ impl Model {
         let (no, origin) = (*connection, *origin);
         if !matches!(origin, Origin::Will(WillState::Armed { .. })) {
             return;
+        }
+        if self.closing_cause(no).is_none() {
+            self.note_silent();
         }
         let connection = &self.connections[no];
         let is_given_up = connection.disconnect == Some(ReasonCode::Success);

@@ -46,6 +46,14 @@ use topics::{FilterNo, TopicNo, Topics};
 pub struct Configuration {
     /// Rules decide about messages whose topic this filter matches.
     pub rules_filter: Rc<str>,
+    /// What is published there is denied; `none` for nothing.
+    pub denied_topics: Rc<str>,
+    /// Subscriptions to these, shared or not, are denied.
+    pub denied_filters: Vec<Rc<str>>,
+    /// What is published there is delivered to nobody; `none` for nothing.
+    pub undelivered_topics: Rc<str>,
+    /// What is published there is changed on its way to a client.
+    pub marked_topics: Rc<str>,
     /// Unacknowledged messages to one client, at most.
     pub max_inflight: u16,
     /// Messages that may wait for one client before some are dropped.
@@ -74,6 +82,10 @@ impl Default for Configuration {
     fn default() -> Self {
         Self {
             rules_filter: "h/#".into(),
+            denied_topics: "none".into(),
+            denied_filters: Vec::new(),
+            undelivered_topics: "none".into(),
+            marked_topics: "none".into(),
             max_inflight: u16::MAX,
             max_queued_messages: usize::MAX,
             max_queued_bytes: usize::MAX,
@@ -105,6 +117,9 @@ pub struct Violation {
 pub struct Model {
     configuration: Configuration,
     rules_filter: FilterNo,
+    denied_topics: FilterNo,
+    undelivered_topics: FilterNo,
+    marked_topics: FilterNo,
     now: At,
     topics: Topics,
     clients: Vec<Client>,
@@ -139,6 +154,9 @@ impl Model {
         let mut topics = Topics::default();
         Self {
             rules_filter: topics.filter(&configuration.rules_filter),
+            denied_topics: topics.filter(&configuration.denied_topics),
+            undelivered_topics: topics.filter(&configuration.undelivered_topics),
+            marked_topics: topics.filter(&configuration.marked_topics),
             configuration,
             now: At { seq: 0, ms: 0 },
             topics,

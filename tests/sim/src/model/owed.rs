@@ -25,7 +25,8 @@ impl Model {
             return;
         };
         // Which of the empty messages of a topic came cannot be told.
-        if message.is_empty() {
+        let is_undelivered = self.topics.matches(self.undelivered_topics, message.topic);
+        if message.is_empty() || is_undelivered {
             return;
         }
         let state = &self.clients[client];

@@ -46,6 +46,9 @@ impl Model {
                 number
             }
         };
+        if self.is_denied(number) {
+            self.refuse(number);
+        }
         let connection = &mut self.connections[no];
         match publish.qos {
             QoS::AtMostOnce => return,
@@ -102,6 +105,11 @@ impl Model {
                 QoS::ExactlyOnce => self.retained.write_again(message),
                 _ => self.retained.write(message, now.seq),
             }
+            let is_delayed = matches!(message.origin, Origin::Delayed { .. });
+            if is_delayed && !self.scheduled.contains(&number) {
+                // Its time begins anew.
+                self.scheduled.push(number);
+            }
             self.untaken.push(number);
             self.unmatched.push(number);
             self.expect_at_sessions(number);
@@ -126,13 +134,18 @@ impl Model {
             None => return None,
         };
         let name = self.topics.name(topic);
+        let is_denied = self.topics.matches(self.denied_topics, name);
         if number >= FIRST_EMPTY {
             self.next_empty += 1;
-            self.empties.insert(name);
+            if !is_denied {
+                self.empties.insert(name);
+            }
         }
         // Rules let an empty message pass, and nobody tells when.
-        let is_hooked = stamp.is_some() && self.topics.matches(self.rules_filter, name);
-        let replacing = stamp.filter(|stamp| is_hooked && stamp.decision == Decision::Replace);
+        let has_rules = stamp.is_some() && self.topics.matches(self.rules_filter, name);
+        let is_hooked = has_rules || is_denied;
+        let replacing =
+            stamp.filter(|stamp| is_hooked && !is_denied && stamp.decision == Decision::Replace);
         let (topic, payload) = match replacing {
             Some(stamp) => replaced(stamp, topic, &publish.payload),
             None => (Rc::clone(topic), Rc::clone(&publish.payload)),
@@ -151,9 +164,10 @@ impl Model {
             held_bytes: own_bytes + HELD_BYTES,
             packet_bytes: own_bytes + ADDED_BYTES,
             is_hooked,
-            verdicts: 0,
+            // A denial is known before it is asked for, and stays.
+            verdicts: if is_denied { u32::MAX } else { 0 },
             acknowledgements: 0,
-            outcome: None,
+            outcome: is_denied.then_some(Outcome::Denied),
             passed: false,
             sent: self.now,
             sends: 1,
@@ -170,6 +184,12 @@ impl Model {
         };
         self.messages.insert(number, message);
         Some(number)
+    }
+
+    /// Whether nobody may publish where the message was published to.
+    pub(super) fn is_denied(&mut self, number: MessageNo) -> bool {
+        let topic = self.messages.get(&number).map(|message| message.topic);
+        topic.is_some_and(|topic| self.topics.matches(self.denied_topics, topic))
     }
 
     /// A message is on its way into the server.

@@ -212,6 +212,7 @@ impl Model {
                     continue;
                 }
                 let (messages, is_certain) = self.current_retained(topic, version.from, now.seq);
+                let is_certain = is_certain && !self.topics.matches(self.undelivered_topics, topic);
                 if let ([message], true, true, false) =
                     (&messages[..], is_certain, is_asked, is_full)
                     && let Some(known) = self.messages.get(message)

@@ -11,6 +11,7 @@ use super::state::{PendingSubscribe, PendingUnsubscribe, Version};
 use super::topics::FilterNo;
 use crate::history::ConnectionNo;
 use crate::packet::Entry;
+use crate::policy::plain;
 
 impl Model {
     pub(super) fn sent_subscribe(
@@ -32,7 +33,12 @@ impl Model {
         };
         for entry in entries {
             let filter = self.topics.filter(&entry.filter);
-            let is_valid = self.topics.is_valid(filter);
+            let is_denied = self
+                .configuration
+                .denied_filters
+                .iter()
+                .any(|denied| **denied == *plain(&entry.filter));
+            let is_valid = self.topics.is_valid(filter) && !is_denied;
             pending.requested.push(entry.qos);
             pending.is_valid.push(is_valid);
             self.next_version += 1;

@@ -8,6 +8,9 @@ use hookwire_mqtt::ProtocolVersion;
 
 use super::Kind;
 use crate::model::Configuration;
+use crate::policy::{
+    Asks, DENIED_FILTERS, DENIED_TOPICS, MARKED_TOPICS, REFUSED_FILTERS, UNDELIVERED_TOPICS,
+};
 use crate::random::Random;
 
 /// What a run is made of beside its operations.
@@ -31,6 +34,8 @@ pub struct Setup {
     pub authentication_method: Option<Rc<str>>,
     /// Whether every CONNECT is authenticated.
     pub checks_passwords: bool,
+    /// What else rules are asked.
+    pub asks: Asks,
     /// Names that are published to.
     pub topics: Vec<Rc<str>>,
     /// Filters that are subscribed to, shared ones among them.
@@ -205,6 +210,7 @@ impl Setup {
             acked_filter: dice.percent(30).then(|| "a/#".into()),
             authentication_method: has_authentication.then(|| "sim".into()),
             checks_passwords: dice.percent(15),
+            asks: asks(seed),
             topics: some(dice, TOPICS, 3, TOPICS.len()),
             filters: filters(dice),
             weights: weights(dice),
@@ -227,7 +233,20 @@ impl Setup {
     #[must_use]
     pub fn configuration(&self) -> Configuration {
         let bounds = &self.bounds;
+        let asks = self.asks;
+        let if_asked = |is_asked, filter: &str| if is_asked { filter } else { "none" }.into();
+        let mut denied_filters: Vec<Rc<str>> = Vec::new();
+        if asks.access {
+            denied_filters.extend(DENIED_FILTERS.iter().map(|filter| (*filter).into()));
+        }
+        if asks.filters {
+            denied_filters.extend(REFUSED_FILTERS.iter().map(|filter| (*filter).into()));
+        }
         Configuration {
+            denied_topics: if_asked(asks.access, DENIED_TOPICS),
+            denied_filters,
+            undelivered_topics: if_asked(asks.deliver, UNDELIVERED_TOPICS),
+            marked_topics: if_asked(asks.deliver, MARKED_TOPICS),
             rules_filter: Rc::clone(&self.rules_filter),
             max_inflight: bounds.max_inflight,
             max_queued_messages: bounds.max_queued_messages,
@@ -242,6 +261,21 @@ impl Setup {
             // A slot of the wheel, a tick, and one operation.
             slack_ms: 250 + self.tick_ms + self.operation_ms + 1,
         }
+    }
+}
+
+/// Drawn from dice of their own, so that what else a seed draws does not depend
+/// on it.
+fn asks(seed: u64) -> Asks {
+    let mut dice = Random::new(!seed);
+    Asks {
+        connect: dice.percent(15),
+        session: dice.percent(25),
+        access: dice.percent(35),
+        filters: dice.percent(25),
+        deliver: dice.percent(35),
+        keep_ms: dice.pick(&[None, Some(0), Some(500), Some(20_000)]),
+        max_kept: dice.pick(&[0, 1, 3, 256]),
     }
 }
 

@@ -8,13 +8,18 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use hookwire_broker::{
-    Answered, Authentication, AuthenticationOutcome, AuthenticationStep, BrokerCall, ClientInfo,
-    Decided, Denial, Event, Hook, Hooks, Message, PublishFacts, Question, Refusal, RuleSet, Ticket,
+    Answer, Answered, Authentication, AuthenticationOutcome, AuthenticationStep, Authorization,
+    BrokerCall, ClientInfo, Decided, DeliveryOutcome, Denial, Event, Hook, Hooks, Message,
+    Operation, PublishFacts, Question, Refusal, Restored, RuleSet, SubscriptionOutcome, Ticket,
     Verdict, WorkerId,
 };
 use hookwire_mqtt::{ReasonCode, TopicFilter, TopicName};
 
 use crate::history::Outcome;
+use crate::policy::{
+    Asks, DENIED_FILTERS, DENIED_TOPICS, MARKED_TOPICS, REFUSED_FILTERS, UNDELIVERED_TOPICS,
+    is_asked_about, marked, plain,
+};
 use crate::stamp::{Decision, Stamp, replaced};
 
 /// What waits for an answer, over all workers, and how to answer it.
@@ -29,7 +34,10 @@ pub(super) struct Desk {
     /// Workers whose lanes take no more.
     pub(super) full: Vec<bool>,
     pub(super) publishes: VecDeque<(WorkerId, Ticket, Arc<Message>)>,
-    pub(super) authentications: VecDeque<(WorkerId, Ticket, Authentication)>,
+    /// Every other question.
+    pub(super) questions: VecDeque<(WorkerId, Ticket, Question)>,
+    /// What they are about.
+    pub(super) asks: Asks,
     /// How often a message that fails at first was seen.
     attempts: HashMap<u32, u32>,
 }
@@ -43,7 +51,8 @@ impl Desk {
             checks_passwords: false,
             full: vec![false; workers],
             publishes: VecDeque::new(),
-            authentications: VecDeque::new(),
+            questions: VecDeque::new(),
+            asks: Asks::default(),
             attempts: HashMap::new(),
         }
     }
@@ -94,8 +103,65 @@ fn other(stamp: Stamp, message: &Message) -> Arc<Message> {
     })
 }
 
+/// What the rules say to a question.
+pub(super) fn answer(asks: Asks, question: &Question) -> Answer {
+    let refusal = || Refusal {
+        reason: ReasonCode::NotAuthorized,
+        text: "the rules of the simulation say so".to_owned(),
+    };
+    match question {
+        Question::Connect(_) => Answer::Connect(None),
+        Question::Authenticate(step) => Answer::Authenticate(authenticate(step)),
+        Question::CreateSession(_) => Answer::CreateSession(Ok(Restored::default())),
+        Question::Authorize(access) => {
+            let keep_ms = asks.keep_ms;
+            let is_denied = match access.operation {
+                Operation::Publish | Operation::PublishWill => {
+                    matches_topic(DENIED_TOPICS, &access.topic)
+                }
+                Operation::Subscribe => DENIED_FILTERS.contains(&&*access.topic),
+            };
+            Answer::Authorize(if is_denied {
+                let refusal = refusal();
+                Authorization::Deny { refusal, keep_ms }
+            } else {
+                Authorization::Allow { keep_ms }
+            })
+        }
+        Question::Subscribe(request) => {
+            let is_refused = REFUSED_FILTERS.contains(&plain(&request.subscription.filter));
+            Answer::Subscribe(match is_refused {
+                true => SubscriptionOutcome::Deny(refusal()),
+                false => SubscriptionOutcome::Proceed,
+            })
+        }
+        Question::Unsubscribe(_) => Answer::Subscribe(SubscriptionOutcome::Proceed),
+        Question::Deliver(request) => {
+            let message = &request.message;
+            Answer::Deliver(if matches_topic(UNDELIVERED_TOPICS, &message.topic) {
+                DeliveryOutcome::Drop("rule")
+            } else if matches_topic(MARKED_TOPICS, &message.topic) {
+                DeliveryOutcome::Replace(Arc::new(Message {
+                    payload: marked(&message.payload).to_vec().into(),
+                    ..(**message).clone()
+                }))
+            } else {
+                DeliveryOutcome::Proceed
+            })
+        }
+    }
+}
+
+fn matches_topic(filter: &str, topic: &str) -> bool {
+    let filter = TopicFilter::new(filter);
+    filter
+        .ok()
+        .zip(TopicName::new(topic).ok())
+        .is_some_and(|(filter, topic)| filter.matches(topic))
+}
+
 /// Answers one step of an authentication.
-pub(super) fn authenticate(step: &Authentication) -> AuthenticationOutcome {
+fn authenticate(step: &Authentication) -> AuthenticationOutcome {
     if step.client.clientid.starts_with("refused") {
         return AuthenticationOutcome::Deny(Denial {
             refusal: Refusal {
@@ -150,7 +216,12 @@ impl Hooks for ScriptedHooks {
         match hook {
             Hook::ClientAuthenticate => desk.checks_passwords || desk.method.is_some(),
             Hook::MessageAcked => desk.acked_filter.is_some(),
-            hook => hook == Hook::MessagePublish || !hook.is_decision(),
+            Hook::ClientConnect => desk.asks.connect,
+            Hook::SessionCreated => desk.asks.session,
+            Hook::ClientAuthorize => desk.asks.access,
+            Hook::ClientSubscribe | Hook::ClientUnsubscribe => desk.asks.filters,
+            Hook::MessageDeliver => desk.asks.deliver,
+            _ => true,
         }
     }
 
@@ -160,12 +231,14 @@ impl Hooks for ScriptedHooks {
             Hook::MessagePublish => matching(Some(&desk.publish_filter), topic),
             Hook::MessageAcked => matching(desk.acked_filter.as_ref(), topic),
             Hook::MessageDropped => RULES,
+            Hook::ClientAuthorize if desk.asks.access && is_asked_about(topic.as_str()) => RULES,
+            Hook::MessageDeliver if desk.asks.deliver && is_asked_about(topic.as_str()) => RULES,
             _ => RuleSet::NONE,
         }
     }
 
-    fn match_filter(&mut self, _: Hook, _: &TopicFilter) -> RuleSet {
-        RuleSet::NONE
+    fn match_filter(&mut self, hook: Hook, _: &TopicFilter) -> RuleSet {
+        self.match_client(hook)
     }
 
     fn match_client(&mut self, hook: Hook) -> RuleSet {
@@ -190,10 +263,8 @@ impl Hooks for ScriptedHooks {
     fn submit_event(&mut self, _: Event) {}
 
     fn ask(&mut self, _: RuleSet, ticket: Ticket, question: Question) {
-        if let Question::Authenticate(step) = question {
-            let mut desk = self.desk.borrow_mut();
-            desk.authentications.push_back((self.worker, ticket, step));
-        }
+        let mut desk = self.desk.borrow_mut();
+        desk.questions.push_back((self.worker, ticket, question));
     }
 
     fn take_answers(&mut self, answers: &mut Vec<Answered>) {

@@ -14,8 +14,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hookwire_broker::{
-    Answer, Answered, ConnectionKey, Counters, Decided, Flow, Holdings, IdGenerator, Limits, Mail,
-    Now, Origin, QueueOverflow, RetainedMessages, RouteTable, Shard, ShardSetup, SharedStrategy,
+    Answered, ConnectionKey, Counters, Decided, Flow, Holdings, IdGenerator, Limits, Mail, Now,
+    Origin, QueueOverflow, RetainedMessages, RouteTable, Shard, ShardSetup, SharedStrategy,
     Verdict, WorkerId, worker_of,
 };
 use hookwire_mqtt::{Connect, TopicFilter, decode, decode_connect};
@@ -24,7 +24,7 @@ pub use hookwire_broker::Fault;
 
 use crate::history::{ConnectionNo, Outcome};
 use crate::plan::{Overflow, Setup, Strategy};
-use hooks::{Answers, Desk, ScriptedHooks, authenticate};
+use hooks::{Answers, Desk, ScriptedHooks, answer};
 pub use socket::Socket;
 
 /// A broker without a network.
@@ -83,6 +83,7 @@ impl World {
         desk.acked_filter = setup.acked_filter.as_deref().map(filter);
         desk.method = setup.authentication_method.as_deref().map(str::to_owned);
         desk.checks_passwords = setup.checks_passwords;
+        desk.asks = setup.asks;
         let desk = Rc::new(RefCell::new(desk));
         let answers: Vec<Rc<RefCell<Answers>>> = (0..count).map(|_| Rc::default()).collect();
         let now = Now {
@@ -330,11 +331,11 @@ impl World {
         true
     }
 
-    /// Answers that wait for publishes, and for authentications.
+    /// Publishes that wait for the rules, and questions that do.
     #[must_use]
     pub fn unanswered(&self) -> (usize, usize) {
         let desk = self.desk.borrow();
-        (desk.publishes.len(), desk.authentications.len())
+        (desk.publishes.len(), desk.questions.len())
     }
 
     /// The rules decide about one of the publishes that wait. What they decided
@@ -359,14 +360,16 @@ impl World {
         true
     }
 
-    /// The hooks answer one of the authentications that wait.
-    pub fn authenticate(&mut self, index: usize) -> bool {
-        let waiting = self.desk.borrow_mut().authentications.remove(index);
-        let Some((worker, ticket, step)) = waiting else {
+    /// The rules answer one of the questions that wait.
+    pub fn answer_question(&mut self, index: usize) -> bool {
+        let mut desk = self.desk.borrow_mut();
+        let asks = desk.asks;
+        let Some((worker, ticket, question)) = desk.questions.remove(index) else {
             return false;
         };
+        drop(desk);
         let worker = usize::from(worker);
-        let answer = Answer::Authenticate(authenticate(&step));
+        let answer = answer(asks, &question);
         let answered = Answered { ticket, answer };
         self.answers[worker].borrow_mut().answered.push(answered);
         self.shards[worker].take_verdicts(self.now);
@@ -534,6 +537,7 @@ fn limits(setup: &Setup) -> Limits {
         max_session_expiry_s: bounds.max_session_expiry_s,
         max_topic_aliases: bounds.max_topic_aliases,
         authentication_ms: bounds.authentication_ms,
+        max_kept_access: setup.asks.max_kept,
         ..Limits::default()
     }
 }

@@ -8,6 +8,7 @@ use hookwire_mqtt::{Publish, QoS, ReasonCode};
 use super::access_cache::Wish;
 use super::filters::FilterInquiry;
 use super::{AccessCache, ConnectionKey};
+use crate::faults::Fault;
 use crate::hooks::{Access, Authorization, Hooks, Operation, Question, Refusal, RuleSet, Verdict};
 use crate::limits::DenyAction;
 use crate::shard::Shard;
@@ -109,6 +110,7 @@ impl<H: Hooks> Shard<H> {
     fn verdict_of(&mut self, key: ConnectionKey, leave: Leave) -> Option<Verdict> {
         let refusal = match leave {
             Leave::Granted => return None,
+            Leave::Refused(_) if self.planted.is(Fault::AccessIgnored) => return None,
             Leave::Refused(refusal) => refusal,
             Leave::Disconnect(refusal) => {
                 self.counters.publishes_denied += 1;

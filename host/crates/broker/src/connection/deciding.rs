@@ -14,7 +14,8 @@ use crate::time::Now;
 
 impl<H: Hooks> Shard<H> {
     /// Puts a delivery behind those that rules decide about, and asks about it
-    /// if rules match its topic.
+    /// if rules match its topic. While their lanes have no room for more of this
+    /// client, nothing more is sent to it.
     pub(super) fn decide_delivery(
         &mut self,
         session_key: SessionKey,
@@ -35,9 +36,13 @@ impl<H: Hooks> Shard<H> {
             };
             (self.ask(key, rules, Question::Deliver(request)), None)
         };
-        if let Some(session) = self.session_mut(session_key) {
-            session.deciding.push(number, delivery, outcome);
-            session.report_load();
+        let Some(session) = self.session_mut(session_key) else {
+            return;
+        };
+        session.deciding.push(number, delivery, outcome);
+        session.report_load();
+        if rules != RuleSet::NONE {
+            self.hold_without_room(session_key);
         }
     }
 
@@ -101,6 +106,7 @@ impl<H: Hooks> Shard<H> {
         match outcome {
             DeliveryOutcome::Proceed => {}
             DeliveryOutcome::Replace(other) => delivery.message = other,
+            DeliveryOutcome::Drop(_) if self.planted.is(Fault::DropIgnored) => {}
             DeliveryOutcome::Drop(word) => {
                 self.counters.deliveries_dropped_by_rule += 1;
                 return self.dropped_message(now, Some(session_key), &delivery.message, word);
@@ -142,6 +148,9 @@ impl<H: Hooks> Shard<H> {
                 self.dropped_message(now, Some(session_key), &delivery.message, "offline");
             } else {
                 kept.push(delivery);
+            }
+            if self.planted.is(Fault::DecidedLost) {
+                kept.clear();
             }
         }
         if let Some(session) = self.session_mut(session_key) {

@@ -190,7 +190,15 @@ impl<H: Hooks> Shard<H> {
             return;
         }
         self.hooks.submit_acked(rules, &client, Arc::clone(message));
-        if !self.hooks.has_room(&client.clientid)
+        self.hold_without_room(session_key);
+    }
+
+    /// Sends nothing more to a session whose client's lanes have no room.
+    pub(super) fn hold_without_room(&mut self, session_key: SessionKey) {
+        let Some(session) = self.session(session_key) else {
+            return;
+        };
+        if !self.hooks.has_room(&session.client.clientid)
             && let Some(session) = self.session_mut(session_key)
             && !std::mem::replace(&mut session.is_held, true)
         {

@@ -85,10 +85,8 @@ impl<H: Hooks> Shard<H> {
             // QoS 0 waits for retained messages, which are older, and for those
             // of its own kind that did.
             QoS::AtMostOnce => {
-                session.backlog.is_empty()
-                    && session.returned.is_empty()
-                    && !session.queue.has_at_most_once()
-                    && session.has_window(qos)
+                let is_held = session.is_held && transit.deliver_rules != RuleSet::NONE;
+                session.may_send_at_most_once() && !is_held
             }
             QoS::AtLeastOnce | QoS::ExactlyOnce => session.may_send(),
         };
@@ -99,8 +97,8 @@ impl<H: Hooks> Shard<H> {
                 .is_some_and(|connection| connection.output.len() <= max_output_bytes)
         });
         if let Some(key) = connection.filter(|_| is_first && has_room) {
-            if transit.deliver_rules != RuleSet::NONE || !session.deciding.is_empty() {
-                let rules = transit.deliver_rules;
+            let rules = transit.deliver_rules;
+            if rules != RuleSet::NONE || !session.deciding.is_empty() {
                 let delivery = delivery_of(transit, qos, retain, terms, group);
                 return self.decide_delivery(session_key, key, rules, delivery);
             }

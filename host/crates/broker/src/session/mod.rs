@@ -59,8 +59,8 @@ pub(crate) struct Session {
     pub(crate) recent: RecentRetained,
     /// What shared subscriptions know of it; made by the first.
     pub(crate) load: Option<Arc<Load>>,
-    /// Whether nothing is sent to it because events of its acknowledgements
-    /// have no room in the lanes.
+    /// Whether nothing is sent to it because its acknowledgements, or what rules
+    /// decide about, have no room in the lanes.
     pub(crate) is_held: bool,
     /// Whether its client is about to begin anew.
     pub(crate) is_discarded: bool,
@@ -181,6 +181,14 @@ impl Session {
     /// Whether a new message may be sent now, without overtaking any.
     pub(crate) fn may_send(&self) -> bool {
         !self.has_waiting() && !self.is_held && self.has_window(QoS::AtLeastOnce)
+    }
+
+    /// As [`Session::may_send`], for QoS 0, which overtakes what is above it.
+    pub(crate) fn may_send_at_most_once(&self) -> bool {
+        self.backlog.is_empty()
+            && self.returned.is_empty()
+            && !self.queue.has_at_most_once()
+            && self.has_window(QoS::AtMostOnce)
     }
 
     /// Tells shared subscriptions how much this session has to do.

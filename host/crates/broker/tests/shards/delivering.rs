@@ -1,6 +1,6 @@
 //! `message.deliver`: what rules decide about messages on their way to a client.
 
-use hookwire_broker::{Answer, DeliveryOutcome, Limits, Question};
+use hookwire_broker::{Answer, BrokerCall, DeliveryOutcome, Limits, OwnMessage, Question};
 use hookwire_mqtt::{Subscribe, SubscribeFilter};
 
 use super::*;
@@ -251,6 +251,40 @@ fn a_rule_may_want_the_receiver_gone_and_its_message_waits() {
     world.answer(0, PROCEED);
     world.answer(0, PROCEED);
     assert_eq!(world.payloads(receiver), ["1", "2"]);
+}
+
+#[test]
+fn while_the_lanes_have_no_room_nothing_more_is_asked_for_the_client() {
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+        let mut world = decided(1, &limits());
+        let (publisher, receiver) = pair(&mut world, qos);
+        world.publish(publisher, "t/a", "one", Some(1));
+        world.answer(0, PROCEED);
+        world.script.borrow_mut().full = true;
+        // The publisher's own lanes are full as well: this is what a rule sends.
+        for payload in ["two", "three"] {
+            let message = OwnMessage {
+                topic: "t/a".into(),
+                payload: payload.into(),
+                sender: "$rule/r".into(),
+                qos: QoS::AtLeastOnce,
+                retain: false,
+                expiry_s: None,
+                user_properties: Vec::new(),
+                hops: 1,
+            };
+            world.call(0, BrokerCall::Publish(message));
+        }
+        assert_eq!(asked(&world), 1, "{qos:?}");
+        world.answer(0, PROCEED);
+        assert_eq!(world.payloads(receiver), ["one", "two"]);
+        world.puback(receiver, 1);
+        assert_eq!(asked(&world), 0);
+        world.script.borrow_mut().full = false;
+        world.wake();
+        world.answer(0, PROCEED);
+        assert_eq!(world.payloads(receiver), ["three"]);
+    }
 }
 
 #[test]

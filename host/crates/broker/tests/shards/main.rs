@@ -22,6 +22,7 @@ mod sessions;
 mod shared;
 mod sys;
 mod verdicts;
+mod whole_lives;
 mod wills;
 mod world;
 

@@ -31,7 +31,9 @@ pub(crate) fn run(rule: &Rule, events: &[&Event], first: u32, settled: &mut Vec<
     BATCHES.set(BATCHES.get() + 1);
     match rule.action.as_str() {
         "noop" | "noop_payload" | "options" => {}
-        "store" | "store_blind" | "retained" => store(rule, events, first, settled),
+        "store" | "store_blind" | "store_plain" | "retained" => {
+            store(rule, events, first, settled);
+        }
         "query" => query(rule, events, first, settled),
         "time" => time(rule, events, first, settled),
         "odd_answer" => settled.push(Settled {
@@ -148,9 +150,14 @@ fn grow() -> Verdict {
 }
 
 fn store(rule: &Rule, events: &[&Event], first: u32, settled: &mut Vec<Settled>) {
+    // An instance that takes the place of another counts from the beginning.
+    let batches = match rule.action.as_str() {
+        "store_plain" => 0,
+        _ => BATCHES.get(),
+    };
     let rows: Vec<Vec<Value>> = events
         .iter()
-        .map(|event| row(rule, event, BATCHES.get()))
+        .map(|event| row(rule, event, batches))
         .collect();
     let name = option(rule, "pool_name").or_else(|| rule.pool.clone());
     let stored = Pool::open(&name.unwrap_or_default())

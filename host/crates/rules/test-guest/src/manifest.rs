@@ -4,6 +4,21 @@ use crate::bindings::exports::hookwire::rule::actions::{Action, Manifest, Option
 
 const MESSAGE: &[&str] = &["message.publish"];
 const ALL: &[&str] = &[
+    "client.connect",
+    "client.authenticate",
+    "client.authorize",
+    "session.created",
+    "session.resumed",
+    "client.connack",
+    "client.subscribe",
+    "session.subscribed",
+    "client.unsubscribe",
+    "session.unsubscribed",
+    "message.deliver",
+    "message.dropped",
+    "session.discarded",
+    "session.takenover",
+    "session.terminated",
     "client.connected",
     "client.disconnected",
     "message.publish",
@@ -95,6 +110,7 @@ const ACTIONS: &[(&str, Kind)] = &[
             ..STORING
         },
     ),
+    ("store_plain", STORING),
     ("query", STORING),
     ("time", STORING),
     (

@@ -38,7 +38,7 @@ fn a_rule_is_held_against_its_action() {
         rule("hook", "client.connected", "drop", ""),
     ];
     let all = "noop, noop_payload, drop, deny, disconnect, rewrite, rename_badly, fail, trap, \
-               panic, spin, grow, say, odd_answer, retained, store, store_blind, query, time, \
+               panic, spin, grow, say, odd_answer, retained, store, store_blind, store_plain, query, time, \
                options";
     check(
         &format!("{SOUND}{}", rules.concat()),

@@ -22,7 +22,7 @@ fn assert_stopped(verdict: &Verdict) {
     match verdict {
         Verdict::Failed { refusal, retryable } => {
             let expected = "rule spin: it failed (host:deadline)";
-            assert_eq!((&*refusal.text, *retryable), (expected, true));
+            assert_eq!((&*refusal.text, *retryable), (expected, false));
         }
         other => panic!("{other:?}"),
     }
@@ -112,7 +112,7 @@ fn a_guest_that_takes_too_much_memory_is_ended() {
             assert!(matches!(
                 verdict,
                 Verdict::Failed {
-                    retryable: true,
+                    retryable: false,
                     ..
                 }
             ));

@@ -49,7 +49,7 @@ fn every_import_beyond_the_offer_is_named() {
     refused(
         &written_guest::component(text),
         "module \"m\" imports what the host does not offer: \
-         wasi:cli/environment@0.2.0, hookwire:host/log@9.0.0, my:own/thing",
+         hookwire:host/log@9.0.0, my:own/thing",
     );
 }
 
@@ -144,7 +144,9 @@ fn a_module_describes_itself() {
         actions.find(|action| action.name == name).unwrap()
     };
     let store = action("store");
-    assert_eq!(store.hooks, Hook::ALL);
+    let mut hooks = store.hooks.clone();
+    hooks.sort();
+    assert_eq!(hooks, Hook::ALL);
     assert_eq!(store.pool, Some(PoolInterface::Sql));
     assert!(store.stores && store.batch && store.interest.payload);
     let noop = action("noop");

@@ -15,7 +15,8 @@ use hookwire_broker::{
 };
 use hookwire_mqtt::{QoS, ReasonCode, TopicName};
 use hookwire_rules::{
-    House, LoadedModule, ModuleStats, Plan, PoolHandle, RuleStats, Runtime, WorkerRules,
+    House, HouseBounds, LoadedModule, ModuleStats, Plan, PoolHandle, RuleStats, Runtime,
+    WorkerRules,
 };
 use hookwire_settings::{Problem, Settings};
 
@@ -93,6 +94,9 @@ rule "sql" {
 }
 "#;
 
+/// A line of a rule whose calls are not made again when they fail.
+pub(crate) const ONCE: &str = "retry_for = \"0ms\"";
+
 /// A `rule` block of module `m`; `more` are further lines.
 pub(crate) fn rule(name: &str, hook: &str, action: &str, more: &str) -> String {
     rule_of("m", name, hook, action, more)
@@ -145,6 +149,8 @@ pub(crate) struct Rig {
     pub(crate) rules: WorkerRules,
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) other_store: Arc<MemoryStore>,
+    /// What was written down.
+    pub(crate) house: Arc<MemoryStore>,
     plan: Arc<Plan>,
     ids: IdGenerator,
     submitted: u64,
@@ -163,8 +169,11 @@ pub(crate) fn with_rules<F: Future<Output = ()>>(blocks: &str, test: impl FnOnce
         .unwrap();
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&worker, async {
+        let written = MemoryStore::new();
+        let house = House::open(Arc::clone(&written) as _, HouseBounds::default());
         let rig = Rig {
-            rules: WorkerRules::new(Arc::clone(&plan), 0, House::without_store()).unwrap(),
+            rules: WorkerRules::new(Arc::clone(&plan), 0, house.await.unwrap()).unwrap(),
+            house: written,
             store: stores.memory,
             other_store: stores.other,
             plan,

@@ -27,10 +27,10 @@ pub(crate) fn describing(imports: &str, describe: &str) -> Vec<u8> {
     let mut module = wat::parse_str(core).unwrap();
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../wit");
     let mut resolve = Resolve::default();
-    let packages = ["types", "host", "sql", "rule"]
+    let packages = ["types", "host", "broker", "sql", "rule"]
         .map(|folder| resolve.push_dir(wit.join(folder)).unwrap().0);
     let world = resolve
-        .select_world(&packages[3..], Some("hookwire:rule/module"))
+        .select_world(&packages[4..], Some("hookwire:rule/module"))
         .unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default()

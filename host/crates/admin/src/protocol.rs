@@ -1,0 +1,234 @@
+//! What may be asked, and what is answered.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// One request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Request {
+    /// The modules of the configuration, loaded or not: [`ModuleEntry`]s.
+    Modules,
+    /// Loads a module with its rules, answered with [`Changes`].
+    Load {
+        /// A module of the configuration, or a stock module.
+        name: String,
+        /// A configuration file with the blocks that the running one lacks.
+        file: Option<PathBuf>,
+    },
+    /// Unloads a module with its rules: [`Changes`].
+    Unload {
+        /// Its name.
+        name: String,
+    },
+    /// Reads a module's file again: [`Changes`].
+    ReloadModule {
+        /// Its name.
+        name: String,
+    },
+    /// Goes back to the component that a module had before: [`Changes`].
+    Rollback {
+        /// Its name.
+        name: String,
+    },
+    /// Reads the configuration and all modules again: [`Changes`].
+    Reload,
+    /// Figures, in the text format of Prometheus.
+    Metrics,
+    /// Clients with a session, ordered by client id: [`ClientEntry`]s.
+    Clients {
+        /// Above this client id.
+        after: Option<String>,
+        /// How many at most.
+        limit: usize,
+    },
+    /// One client: a [`ClientEntry`], or null.
+    Client {
+        /// Its id.
+        clientid: String,
+    },
+    /// Ends a client's connection: whether there was one.
+    Kick {
+        /// Its id.
+        clientid: String,
+    },
+    /// Dead letters, oldest first: [`LetterEntry`]s.
+    DeadLetters {
+        /// Above this number.
+        after: i64,
+        /// How many at most.
+        limit: usize,
+    },
+    /// Runs the rules of dead letters again: [`Replayed`].
+    ReplayDeadLetters {
+        /// These; none: all.
+        ids: Option<Vec<i64>>,
+    },
+    /// Deletes dead letters: [`Purged`].
+    PurgeDeadLetters {
+        /// These; none: all.
+        ids: Option<Vec<i64>>,
+    },
+    /// Events as they happen, a line each.
+    Record(Tap),
+}
+
+/// Which events are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tap {
+    /// Of this hook.
+    pub hook: String,
+    /// With a topic that this filter matches.
+    #[serde(default = "everything")]
+    pub topic: String,
+    /// So many; then the answer ends.
+    pub count: usize,
+    /// Whether with payloads.
+    #[serde(default)]
+    pub payloads: bool,
+}
+
+fn everything() -> String {
+    "#".to_owned()
+}
+
+/// Why a request is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// In one sentence.
+    pub message: String,
+    /// Everything that is wrong, a line each.
+    #[serde(default)]
+    pub problems: Vec<String>,
+}
+
+impl Refusal {
+    /// A refusal without further problems.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            problems: Vec::new(),
+        }
+    }
+}
+
+/// What a change has changed, for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Changes {
+    /// A line for each change; none: there was none.
+    pub changed: Vec<String>,
+    /// What takes a restart to change.
+    pub needs_restart: Vec<String>,
+}
+
+/// One module.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleEntry {
+    /// Its name.
+    pub name: String,
+    /// Whether it serves.
+    pub loaded: bool,
+    /// What it calls itself, and its version.
+    pub describes: Option<String>,
+    /// How often it or its rules have changed.
+    pub generation: u64,
+    /// Hash of its component, the first digits.
+    pub hash: Option<String>,
+    /// Its file; none: part of the binary.
+    pub path: Option<String>,
+    /// Rules that name it.
+    pub rules: usize,
+    /// Whether there is a component to go back to.
+    pub can_roll_back: bool,
+    /// Batches handed over.
+    pub calls: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Batches that brought an instance down.
+    pub traps: u64,
+}
+
+/// One client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientEntry {
+    /// Its id.
+    pub clientid: String,
+    /// Its user name.
+    pub username: Option<String>,
+    /// Whether it is there now.
+    pub connected: bool,
+    /// When it connected last, milliseconds since the Unix epoch.
+    pub connected_at_ms: u64,
+    /// Its address.
+    pub peer: Option<String>,
+    /// The listener that took it.
+    pub listener: Option<String>,
+    /// Version of MQTT: `3.1`, `3.1.1` or `5.0`.
+    pub protocol: Option<String>,
+    /// Keep Alive, in seconds.
+    pub keep_alive_s: Option<u16>,
+    /// Clean Start.
+    pub clean_start: Option<bool>,
+    /// Session Expiry Interval, in seconds.
+    pub session_expiry_s: Option<u32>,
+    /// Its subscriptions.
+    pub subscriptions: Vec<SubscriptionEntry>,
+    /// Messages sent to it and not acknowledged to the end.
+    pub inflight: usize,
+    /// Messages that wait for it.
+    pub queued: usize,
+    /// Bytes of those, about.
+    pub queued_bytes: usize,
+}
+
+/// One subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionEntry {
+    /// Its filter.
+    pub filter: String,
+    /// Maximum QoS.
+    pub qos: u8,
+}
+
+/// One dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterEntry {
+    /// Its number.
+    pub id: i64,
+    /// The rule that failed.
+    pub rule: String,
+    /// Its module.
+    pub module: String,
+    /// The generation of the module.
+    pub generation: u64,
+    /// The client whose event it is.
+    pub clientid: String,
+    /// The hook.
+    pub hook: String,
+    /// The message's topic.
+    pub topic: Option<String>,
+    /// Code of the fault.
+    pub code: String,
+    /// What the fault says.
+    pub message: String,
+    /// When it was written down, milliseconds since the Unix epoch.
+    pub written_ms: u64,
+}
+
+/// How a replay of dead letters went.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Replayed {
+    /// Those that went through, and are gone.
+    pub done: Vec<i64>,
+    /// Those that failed again, and why.
+    pub failed: Vec<(i64, String)>,
+}
+
+/// How many dead letters were deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purged {
+    /// So many.
+    pub deleted: u64,
+}

@@ -1,0 +1,150 @@
+//! `hookwire ctl clients`
+
+use clap::Subcommand;
+use hookwire_admin::{ClientEntry, Request};
+
+use super::{Asker, print, table};
+use crate::cli::Failure;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientsVerb {
+    /// Lists clients with a session, by client id.
+    List {
+        /// Client ids above this one
+        #[arg(long, value_name = "CLIENTID")]
+        after: Option<String>,
+        /// How many at most
+        #[arg(long, value_name = "COUNT", default_value_t = 100)]
+        limit: usize,
+    },
+    /// Shows one client with its subscriptions.
+    Show {
+        /// Its client id
+        clientid: String,
+    },
+    /// Ends a client's connection.
+    Kick {
+        /// Its client id
+        clientid: String,
+    },
+}
+
+pub(super) async fn clients(asker: &Asker, verb: &ClientsVerb) -> Result<(), Failure> {
+    match verb {
+        ClientsVerb::List { after, limit } => {
+            let request = Request::Clients {
+                after: after.clone(),
+                limit: *limit,
+            };
+            asker.show(&request, listed).await
+        }
+        ClientsVerb::Show { clientid } => {
+            let request = Request::Client {
+                clientid: clientid.clone(),
+            };
+            let client: Option<ClientEntry> = asker.ask(&request).await?;
+            let Some(client) = client else {
+                return Err(no_such(clientid, "has a session"));
+            };
+            if asker.json {
+                let text = serde_json::to_string_pretty(&client);
+                print(&text.map_err(anyhow::Error::from)?);
+            } else {
+                shown(&client).iter().for_each(|line| print(line));
+            }
+            Ok(())
+        }
+        ClientsVerb::Kick { clientid } => {
+            let request = Request::Kick {
+                clientid: clientid.clone(),
+            };
+            let was_there: bool = asker.ask(&request).await?;
+            if !was_there {
+                return Err(no_such(clientid, "is connected"));
+            }
+            print(&format!("{clientid} is disconnected"));
+            Ok(())
+        }
+    }
+}
+
+fn no_such(clientid: &str, what: &str) -> Failure {
+    Failure::Other(anyhow::anyhow!("no client \"{clientid}\" {what}"))
+}
+
+#[allow(clippy::ptr_arg, reason = "the answer is a list that was read")]
+fn listed(clients: &Vec<ClientEntry>) -> Vec<String> {
+    let row = |client: &ClientEntry| {
+        [
+            client.clientid.clone(),
+            state(client).to_owned(),
+            client.username.clone().unwrap_or_default(),
+            client.peer.clone().unwrap_or_default(),
+            client.protocol.clone().unwrap_or_default(),
+            client.subscriptions.len().to_string(),
+            client.inflight.to_string(),
+            client.queued.to_string(),
+        ]
+    };
+    let titles = [
+        "CLIENT",
+        "STATE",
+        "USER",
+        "ADDRESS",
+        "MQTT",
+        "SUBSCRIPTIONS",
+        "INFLIGHT",
+        "QUEUED",
+    ];
+    let rows: Vec<_> = clients.iter().map(row).collect();
+    table(titles, &rows)
+}
+
+fn shown(client: &ClientEntry) -> Vec<String> {
+    let mut lines = vec![
+        format!("client          {}", client.clientid),
+        format!("state           {}", state(client)),
+        format!("connected at    {} (ms since 1970)", client.connected_at_ms),
+        format!("inflight        {}", client.inflight),
+        format!(
+            "queued          {} ({} bytes)",
+            client.queued, client.queued_bytes
+        ),
+    ];
+    let optional = [
+        ("user", client.username.clone()),
+        ("address", client.peer.clone()),
+        ("listener", client.listener.clone()),
+        ("mqtt", client.protocol.clone()),
+        ("keep alive", client.keep_alive_s.map(|s| format!("{s} s"))),
+        (
+            "clean start",
+            client.clean_start.map(|flag| flag.to_string()),
+        ),
+        (
+            "session expiry",
+            client.session_expiry_s.map(|seconds| match seconds {
+                u32::MAX => "never".to_owned(),
+                seconds => format!("{seconds} s"),
+            }),
+        ),
+    ];
+    for (name, value) in optional {
+        lines.extend(value.map(|value| format!("{name:<15} {value}")));
+    }
+    for subscription in &client.subscriptions {
+        lines.push(format!(
+            "subscription    {} (QoS {})",
+            subscription.filter, subscription.qos
+        ));
+    }
+    lines
+}
+
+fn state(client: &ClientEntry) -> &'static str {
+    if client.connected {
+        "online"
+    } else {
+        "offline"
+    }
+}

@@ -1,0 +1,183 @@
+//! `hookwire ctl`: asks a running broker, by the socket in its data directory.
+
+mod clients;
+mod deadletters;
+mod modules;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use hookwire_admin::{Changes, Client, ClientError, Request};
+
+use super::Failure;
+
+/// Options of `hookwire ctl`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CtlOptions {
+    /// Data directory of the broker
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "hookwire-data",
+        global = true
+    )]
+    data: PathBuf,
+    /// Answers as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    verb: CtlVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum CtlVerb {
+    /// Reads the configuration and all modules again.
+    Reload,
+    /// Modules: which there are, and changes of them.
+    #[command(subcommand)]
+    Modules(modules::ModulesVerb),
+    /// Clients with a session.
+    #[command(subcommand)]
+    Clients(clients::ClientsVerb),
+    /// Events that a rule could not do its work on.
+    #[command(subcommand)]
+    Deadletters(deadletters::DeadlettersVerb),
+    /// Figures, as Prometheus reads them.
+    Metrics,
+}
+
+/// Asks, and prints the answer.
+pub(crate) fn ctl(options: &CtlOptions) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    let asker = Asker {
+        client: Client::new(&options.data),
+        json: options.json,
+    };
+    runtime.block_on(async {
+        match &options.verb {
+            CtlVerb::Reload => asker.change(&Request::Reload).await,
+            CtlVerb::Modules(verb) => modules::modules(&asker, verb).await,
+            CtlVerb::Clients(verb) => clients::clients(&asker, verb).await,
+            CtlVerb::Deadletters(verb) => deadletters::deadletters(&asker, verb).await,
+            CtlVerb::Metrics => {
+                let text: String = asker.ask(&Request::Metrics).await?;
+                print(text.trim_end());
+                Ok(())
+            }
+        }
+    })
+}
+
+/// Asks a broker, for one command.
+pub(crate) struct Asker {
+    client: Client,
+    json: bool,
+}
+
+impl Asker {
+    pub(crate) async fn ask<T: serde::de::DeserializeOwned>(
+        &self,
+        request: &Request,
+    ) -> Result<T, Failure> {
+        self.client.ask(request).await.map_err(failure)
+    }
+
+    /// Asks, and prints the answer as JSON or as `show` makes lines of it.
+    pub(crate) async fn show<T>(
+        &self,
+        request: &Request,
+        show: impl FnOnce(&T) -> Vec<String>,
+    ) -> Result<(), Failure>
+    where
+        T: serde::de::DeserializeOwned + serde::Serialize,
+    {
+        let answer: T = self.ask(request).await?;
+        if self.json {
+            let text = serde_json::to_string_pretty(&answer).context("cannot print the answer")?;
+            print(&text);
+        } else {
+            for line in show(&answer) {
+                print(&line);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for a change, and prints what has changed.
+    pub(crate) async fn change(&self, request: &Request) -> Result<(), Failure> {
+        self.show(request, |changes: &Changes| {
+            let mut lines = changes.changed.clone();
+            let restart = changes.needs_restart.iter();
+            lines.extend(restart.map(|what| format!("{what}: takes a restart to change")));
+            if lines.is_empty() {
+                lines.push("nothing has changed".to_owned());
+            }
+            lines
+        })
+        .await
+    }
+}
+
+/// What a person is told of a broker that is not there, or says no.
+fn failure(error: ClientError) -> Failure {
+    match error {
+        ClientError::Refused(refusal) => {
+            let mut text = refusal.message.clone();
+            for problem in &refusal.problems {
+                text.push_str("\n  ");
+                text.push_str(problem);
+            }
+            Failure::Other(anyhow::anyhow!(text))
+        }
+        error => Failure::Other(error.into()),
+    }
+}
+
+pub(crate) fn print(line: &str) {
+    // Whoever reads may have heard enough.
+    drop(writeln!(std::io::stdout().lock(), "{line}"));
+}
+
+/// Rows in columns, under their titles.
+pub(crate) fn table<const N: usize>(titles: [&str; N], rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([titles[column].len()]).max().unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |cells: [&str; N]| {
+        let padded = cells.iter().zip(widths);
+        let padded: Vec<String> = padded
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    let mut lines = vec![line(titles)];
+    lines.extend(
+        rows.iter()
+            .map(|row| line(row.each_ref().map(String::as_str))),
+    );
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [
+            ["a".to_owned(), "1".to_owned()],
+            ["longer".to_owned(), String::new()],
+        ];
+        assert_eq!(
+            table(["NAME", "N"], &rows),
+            ["NAME    N", "a       1", "longer"]
+        );
+    }
+}

@@ -1,0 +1,308 @@
+//! A change, from what is wanted to what runs.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookwire_admin::{Changes, Refusal};
+use hookwire_rules::{LoadedModule, Plan, PoolHandle};
+use hookwire_settings::{Problem, Settings, hint};
+
+use super::wanted::{ByCommand, Wanted};
+use super::{Control, Running};
+use crate::modules;
+use crate::pools::{self, OpenedPool};
+
+/// How long what ran by the old plan has before a pool of it is closed.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// What is to be changed.
+pub(crate) enum Change {
+    /// The configuration and all modules are read again.
+    Everything,
+    /// One module's file is read again.
+    Module(String),
+    Load {
+        name: String,
+        file: Option<PathBuf>,
+    },
+    Unload(String),
+    Rollback(String),
+}
+
+/// Which components a change takes from where.
+enum Components {
+    /// All files are read again.
+    Fresh,
+    /// One file is read again; others stay as they are.
+    FreshOf(String),
+    /// One goes back to what it was.
+    Back(String, LoadedModule),
+    /// Those that are loaded stay as they are.
+    Kept,
+}
+
+impl Control {
+    /// Carries a change out, or leaves everything as it was.
+    pub(super) async fn apply(
+        &self,
+        running: &mut Running,
+        change: Change,
+    ) -> Result<Changes, Refusal> {
+        let (wanted, components) = self.wanted_after(running, change)?;
+        let loaded =
+            tokio::task::block_in_place(|| self.load_modules(running, &wanted, &components))?;
+        let opened = pools::open_missing(&wanted.settings, &running.pools, &self.data)
+            .await
+            .map_err(|error| Refusal::new(format!("{error:#}")))?;
+        let handles: HashMap<String, PoolHandle> = opened.iter().map(OpenedPool::handle).collect();
+        let plan = tokio::task::block_in_place(|| {
+            Plan::bind(
+                &self.runtime,
+                &wanted.settings,
+                &loaded,
+                &handles,
+                Some(&running.plan),
+            )
+        })
+        .map_err(|problems| refused(&problems))?;
+        let mut readied = Vec::new();
+        for worker in &self.rules {
+            let ready = worker.ready(&plan, &running.plan).await;
+            readied.push(ready.map_err(|error| Refusal::new(error.to_string()))?);
+        }
+        // Nothing is in the way any more.
+        for (worker, readied) in self.rules.iter().zip(readied) {
+            worker.adopt(readied).await;
+        }
+        Ok(self.went_over(running, wanted, loaded, opened, plan))
+    }
+
+    /// What is to run after the change, and where its components come from.
+    fn wanted_after(
+        &self,
+        running: &Running,
+        change: Change,
+    ) -> Result<(Wanted, Components), Refusal> {
+        let mut wanted = running.wanted.clone();
+        let components = match change {
+            Change::Everything => {
+                wanted = wanted.read_again(&self.source)?;
+                Components::Fresh
+            }
+            Change::Module(name) => {
+                check_loaded(running, &name)?;
+                Components::FreshOf(name)
+            }
+            Change::Load { name, file } => {
+                if running.modules.contains_key(&name) {
+                    return Err(Refusal::new(format!("module \"{name}\" is loaded already")));
+                }
+                let decided = if wanted.has_block(&name) {
+                    if file.is_some() {
+                        return Err(Refusal::new(format!(
+                            "the configuration has a module \"{name}\": leave out --config"
+                        )));
+                    }
+                    ByCommand::Loaded
+                } else {
+                    wanted.add(&name, file.as_deref())?;
+                    ByCommand::LoadedWith(file)
+                };
+                wanted.by_command.insert(name.clone(), decided);
+                Components::FreshOf(name)
+            }
+            Change::Unload(name) => {
+                check_loaded(running, &name)?;
+                wanted.by_command.insert(name, ByCommand::Unloaded);
+                Components::Kept
+            }
+            Change::Rollback(name) => {
+                check_loaded(running, &name)?;
+                let Some(before) = running.before.get(&name) else {
+                    return Err(Refusal::new(format!(
+                        "module \"{name}\" has no earlier component to go back to: it has not \
+                         changed since the broker started"
+                    )));
+                };
+                let before = before.clone();
+                Components::Back(name, before)
+            }
+        };
+        Ok((wanted, components))
+    }
+
+    /// The components of the modules that are wanted.
+    fn load_modules(
+        &self,
+        running: &Running,
+        wanted: &Wanted,
+        components: &Components,
+    ) -> Result<HashMap<String, LoadedModule>, Refusal> {
+        let mut loaded = HashMap::new();
+        let mut problems = Vec::new();
+        for block in &wanted.settings.modules {
+            let name = &block.name.value;
+            if !wanted.is_loaded(name) {
+                continue;
+            }
+            let known = running.modules.get(name);
+            let is_fresh = match components {
+                Components::Fresh => true,
+                Components::FreshOf(fresh) => fresh == name,
+                Components::Back(back, module) if back == name => {
+                    loaded.insert(name.clone(), module.clone());
+                    continue;
+                }
+                Components::Back(..) | Components::Kept => false,
+            };
+            let module = match known.filter(|_| !is_fresh) {
+                Some(known) => Ok(known.clone()),
+                None => modules::load_one(&self.runtime, block, known),
+            };
+            match module {
+                Ok(module) => drop(loaded.insert(name.clone(), module)),
+                Err(message) => problems.push(Problem {
+                    at: block.name.at.clone(),
+                    message,
+                }),
+            }
+        }
+        if problems.is_empty() {
+            Ok(loaded)
+        } else {
+            Err(refused(&problems))
+        }
+    }
+
+    /// Notes what runs now, and tells what is different.
+    fn went_over(
+        &self,
+        running: &mut Running,
+        wanted: Wanted,
+        loaded: HashMap<String, LoadedModule>,
+        opened: Vec<OpenedPool>,
+        plan: Arc<Plan>,
+    ) -> Changes {
+        let changes = Changes {
+            changed: changed(running, &loaded, &opened, &plan),
+            needs_restart: needs_restart(&running.wanted.settings, &wanted.settings),
+        };
+        for (name, module) in &running.modules {
+            match loaded.get(name) {
+                Some(after) if after.hash() != module.hash() => {
+                    running.before.insert(name.clone(), module.clone());
+                }
+                Some(_) => {}
+                None => {
+                    running.before.remove(name);
+                    self.runtime.forget(name);
+                }
+            }
+        }
+        let closed: Vec<OpenedPool> = std::mem::replace(&mut running.pools, opened)
+            .into_iter()
+            .filter(|pool| running.pools.iter().all(|kept| !kept.is(pool)))
+            .collect();
+        if !closed.is_empty() {
+            tokio::spawn(async move {
+                // What the lanes still hold may use them.
+                tokio::time::sleep(DRAIN).await;
+                for pool in closed {
+                    pool.pool.close().await;
+                }
+            });
+        }
+        running.wanted = wanted;
+        running.modules = loaded;
+        running.plan = plan;
+        changes
+    }
+}
+
+fn check_loaded(running: &Running, name: &str) -> Result<(), Refusal> {
+    if running.modules.contains_key(name) {
+        return Ok(());
+    }
+    let names = running.modules.keys().map(String::as_str);
+    let hint = hint(name, names);
+    let why = if running.wanted.has_block(name) {
+        format!("module \"{name}\" is not loaded: load it first")
+    } else {
+        format!("no module is called \"{name}\"; {hint}")
+    };
+    Err(Refusal::new(why))
+}
+
+fn refused(problems: &[Problem]) -> Refusal {
+    let count = problems.len();
+    let s = if count == 1 { "" } else { "s" };
+    Refusal {
+        message: format!("{count} problem{s} with the modules and rules"),
+        problems: problems.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn changed(
+    running: &Running,
+    loaded: &HashMap<String, LoadedModule>,
+    opened: &[OpenedPool],
+    plan: &Plan,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    for pool in opened {
+        if running.pools.iter().all(|known| !known.is(pool)) {
+            lines.push(format!("pool {} is open", pool.name()));
+        }
+    }
+    let generation = |name: &str| {
+        let mut stats = plan.module_stats().into_iter();
+        let found = stats.find(|stats| stats.module == name);
+        found.map_or(String::new(), |stats| {
+            format!(", generation {}", stats.generation)
+        })
+    };
+    let mut names: Vec<&String> = loaded.keys().chain(running.modules.keys()).collect();
+    names.sort();
+    names.dedup();
+    for name in names {
+        match (running.modules.get(name), loaded.get(name)) {
+            (None, Some(after)) => {
+                lines.push(format!("module {name} is loaded: {}", after.hash()));
+            }
+            (Some(_), None) => lines.push(format!("module {name} is unloaded")),
+            (Some(before), Some(after)) if before.hash() != after.hash() => lines.push(format!(
+                "module {name} goes from {} to {}{}",
+                before.hash(),
+                after.hash(),
+                generation(name)
+            )),
+            _ => {}
+        }
+    }
+    lines.extend(running.plan.rules_changed(plan));
+    for pool in &running.pools {
+        if opened.iter().all(|kept| !kept.is(pool)) {
+            lines.push(format!("pool {} is closed", pool.name()));
+        }
+    }
+    lines
+}
+
+fn needs_restart(before: &Settings, after: &Settings) -> Vec<String> {
+    let mut lines = Vec::new();
+    if before.node != after.node {
+        lines.push("node".to_owned());
+    }
+    if before.workers != after.workers {
+        lines.push("workers".to_owned());
+    }
+    if before.listeners != after.listeners {
+        lines.push("listeners".to_owned());
+    }
+    if before.mqtt != after.mqtt {
+        lines.push("mqtt".to_owned());
+    }
+    lines
+}
