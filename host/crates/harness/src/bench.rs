@@ -122,7 +122,10 @@ impl Bench<'_> {
     fn counted(&self) -> (u64, u64) {
         let stats = self.stage.plan.module_stats();
         let sum = |of: fn(&ModuleStats) -> u64| stats.iter().map(of).sum();
-        (sum(|stats| stats.handle_calls), sum(|stats| stats.host_calls))
+        (
+            sum(|stats| stats.handle_calls),
+            sum(|stats| stats.host_calls),
+        )
     }
 }
 

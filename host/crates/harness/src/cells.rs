@@ -122,8 +122,9 @@ pub(crate) fn text_of_expected(rows: &[Vec<Cell>]) -> String {
     text(rows, |cell, out| cell.write(out))
 }
 
-/// As [`text_of_expected`], of rows of a store.
-pub(crate) fn text_of_found(rows: &[Row]) -> String {
+/// Rows of a store as a fixture would write them, shortened where there are many.
+#[must_use]
+pub fn text_of_found(rows: &[Row]) -> String {
     text(rows, |value, out| as_cell(value).write(out))
 }
 

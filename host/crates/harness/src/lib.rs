@@ -29,10 +29,11 @@ mod trace;
 mod worker;
 
 pub use bench::{BatchCost, SIZES, bench};
+pub use cells::text_of_found as text_of_rows;
 pub use check::unmet;
 pub use fixture::Fixture;
 pub use harness::{Harness, HarnessError};
 pub use limits::Limits;
-pub use record::fixture_text;
+pub use record::{fixture_text, setup_text};
 pub use report::{Report, Summary, run};
 pub use trace::{Asked, Did, Seen, StoreCall, Trace};

@@ -1,9 +1,13 @@
 //! From events that a running broker recorded to a fixture.
 
 use std::fmt::{self, Write as _};
+use std::path::Path;
 
+use hcl_edit::Span;
+use hcl_edit::parser::parse_body;
 use hookwire_broker::Hook;
 use hookwire_rules::{EventRecord, MessageRecord, SubscriptionRecord};
+use hookwire_settings::{At, Problem};
 
 /// A fixture with these events, each at its time. `rules` are the blocks that
 /// stand before them: modules, rules, pools.
@@ -18,6 +22,36 @@ pub fn fixture_text(rules: &str, events: &[EventRecord]) -> String {
     text
 }
 
+/// The blocks of a fixture that stand before its events: modules, rules, pools
+/// and clients, as they are written.
+///
+/// # Errors
+/// If it cannot be read as HCL.
+pub fn setup_text(path: &Path) -> Result<String, Problem> {
+    let name = path.display().to_string();
+    let problem = |line, message| Problem {
+        at: At {
+            file: name.as_str().into(),
+            line,
+        },
+        message,
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| problem(1, format!("cannot be read: {error}")))?;
+    let body = parse_body(&text)
+        .map_err(|error| problem(error.location().line(), error.message().to_owned()))?;
+    let mut kept = String::new();
+    for block in body.blocks() {
+        let stays = ["pool", "client", "module", "rule"].contains(&block.ident.as_str());
+        let written = block.span().and_then(|span| text.get(span));
+        if let Some(written) = written.filter(|_| stays) {
+            kept.push_str(written.trim_end());
+            kept.push_str("\n\n");
+        }
+    }
+    Ok(kept)
+}
+
 fn write(text: &mut String, rules: &str, events: &[EventRecord]) -> fmt::Result {
     let first = events.first().map(|event| event.at_ms);
     if let Some(at_ms) = first.filter(|at_ms| *at_ms > 0) {
@@ -28,7 +62,11 @@ fn write(text: &mut String, rules: &str, events: &[EventRecord]) -> fmt::Result 
     let mut now_ms = first.unwrap_or_default();
     for event in events {
         if event.at_ms > now_ms {
-            writeln!(text, "\nclock {{ advance = \"{}ms\" }}", event.at_ms - now_ms)?;
+            writeln!(
+                text,
+                "\nclock {{ advance = \"{}ms\" }}",
+                event.at_ms - now_ms
+            )?;
             now_ms = event.at_ms;
         }
         writeln!(text, "\nevent {} {{", quoted(&event.hook))?;
@@ -40,7 +78,11 @@ fn write(text: &mut String, rules: &str, events: &[EventRecord]) -> fmt::Result 
 
 fn write_event(text: &mut String, event: &EventRecord) -> fmt::Result {
     let hook = Hook::by_name(&event.hook);
-    if let Some(client) = event.client.as_ref().filter(|_| hook != Some(Hook::MessagePublish)) {
+    if let Some(client) = event
+        .client
+        .as_ref()
+        .filter(|_| hook != Some(Hook::MessagePublish))
+    {
         key(text, "clientid", quoted(&client.clientid))?;
         if let Some(username) = &client.username {
             key(text, "username", quoted(username))?;
@@ -193,7 +235,10 @@ mod tests {
         assert_eq!(fixture.events().count(), 5);
         assert!(text.contains("starts_at = 1000"), "{text}");
         assert!(text.contains("clock { advance = \"500ms\" }"), "{text}");
-        assert!(text.contains(r#"payload = "say \"$${x}\"\n\u0001""#), "{text}");
+        assert!(
+            text.contains(r#"payload = "say \"$${x}\"\n\u0001""#),
+            "{text}"
+        );
         assert!(text.contains(r#"payload_base64 = "AJ//""#), "{text}");
     }
 }
