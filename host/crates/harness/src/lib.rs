@@ -8,7 +8,8 @@
 //! network. What was found is held against what was expected, line by line.
 //!
 //! `hookwire rule test`, `bench` and `replay` are thin over this crate, and the
-//! stock modules' own tests call [`run`].
+//! stock modules' own tests call [`run`]. The README lists what a fixture may
+//! hold.
 
 mod bench;
 mod capture;
