@@ -1,7 +1,11 @@
-//! Puts the stock modules into the binary, if `cargo xtask rules` built them.
+//! Puts two things into the binary.
 //!
-//! They are looked for in `HOOKWIRE_MODULES_DIR`, else in `modules/` of the
-//! target directory. A binary without them still builds, and says so at start.
+//! The stock modules, if `cargo xtask rules` built them: they are looked for in
+//! `HOOKWIRE_MODULES_DIR`, else in `modules/` of the target directory. A binary
+//! without them still builds, and says so at start.
+//!
+//! The source of the SDK and of the interfaces, so that `hookwire rule` can
+//! build an author's module wherever the binary was installed.
 
 use std::env;
 use std::fmt::Write as _;
@@ -12,10 +16,15 @@ const STOCK: [&str; 1] = ["sqlite"];
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    stock_modules(&out);
+    sdk_source(&out);
+}
+
+fn stock_modules(out: &Path) {
     println!("cargo::rerun-if-env-changed=HOOKWIRE_MODULES_DIR");
     let folder = match env::var_os("HOOKWIRE_MODULES_DIR") {
         Some(folder) => PathBuf::from(folder),
-        None => target_directory(&out).join("modules"),
+        None => target_directory(out).join("modules"),
     };
     let mut entries = String::new();
     for name in STOCK {
@@ -36,6 +45,74 @@ fn main() {
          static STOCK: &[(&str, &[u8])] = &[\n{entries}];\n"
     );
     std::fs::write(out.join("stock_modules.rs"), source).expect("OUT_DIR can be written");
+}
+
+/// Folders of the SDK's source in this repository, and where they go below
+/// `.hookwire/` of an author's project.
+const SDK: [(&str, &str); 6] = [
+    ("guest-sdk/Cargo.toml", "sdk/Cargo.toml"),
+    ("guest-sdk/README.md", "sdk/README.md"),
+    ("guest-sdk/src", "sdk/src"),
+    ("guest-sdk/macros/Cargo.toml", "sdk/macros/Cargo.toml"),
+    ("guest-sdk/macros/src", "sdk/macros/src"),
+    ("wit", "wit"),
+];
+
+fn sdk_source(out: &Path) {
+    let host = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let top = host.parent().expect("host/ is in the repository");
+    let mut files = Vec::new();
+    for (from, to) in SDK {
+        let from = top.join(from);
+        println!("cargo::rerun-if-changed={}", from.display());
+        collect(&from, to, &mut files);
+    }
+    files.sort();
+    let mut entries = String::new();
+    let mut hash = Fnv::default();
+    for (to, from) in &files {
+        hash.add(to.as_bytes());
+        hash.add(&std::fs::read(from).expect("the SDK's source can be read"));
+        let from = from.display().to_string();
+        writeln!(entries, "    ({to:?}, include_str!({from:?})),").expect("text takes more text");
+    }
+    let source = format!(
+        "/// Files of the SDK, by their place below `.hookwire/`.\n\
+         static FILES: &[(&str, &str)] = &[\n{entries}];\n\
+         /// Changes with any of them.\n\
+         const HASH: &str = \"{:016x}\";\n",
+        hash.0
+    );
+    std::fs::write(out.join("sdk_files.rs"), source).expect("OUT_DIR can be written");
+}
+
+fn collect(from: &Path, to: &str, files: &mut Vec<(String, PathBuf)>) {
+    if from.is_file() {
+        files.push((to.to_owned(), from.to_owned()));
+        return;
+    }
+    for entry in std::fs::read_dir(from).expect("the SDK's source can be read") {
+        let entry = entry.expect("the SDK's source can be read");
+        let name = entry.file_name().into_string().expect("a name in UTF-8");
+        collect(&entry.path(), &format!("{to}/{name}"), files);
+    }
+}
+
+/// FNV-1a: it only has to tell one source from another.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes.iter().chain([&0]) {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
 }
 
 /// `OUT_DIR` is `TARGET/PROFILE/build/PACKAGE-HASH/out`, with the triple before

@@ -2,6 +2,7 @@
 
 mod check;
 mod ctl;
+mod rule;
 mod run;
 
 use std::io::Write;
@@ -28,6 +29,8 @@ enum Verb {
     Check(check::CheckOptions),
     /// Asks a running broker, or changes it.
     Ctl(ctl::CtlOptions),
+    /// Writes, builds and tests rule modules.
+    Rule(rule::RuleOptions),
 }
 
 /// Exit code for a configuration that does not hold.
@@ -38,6 +41,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Run(options) => run::run(&options),
         Verb::Check(options) => check::check(&options),
         Verb::Ctl(options) => ctl::ctl(&options),
+        Verb::Rule(options) => rule::rule(&options).map_err(Failure::Other),
     };
     let error = match result {
         Ok(()) => return ExitCode::SUCCESS,

@@ -6,10 +6,12 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{cargo, output, run as run_command, say};
 use crate::run::{Profile, build_broker, build_package};
 use crate::workspace::Workspace;
-use crate::{rules, system_packages, test};
+use hookwire_guest_toolchain::system_packages;
+use hookwire_guest_toolchain::{cargo, output, run as run_command, say};
+
+use crate::{rules, test};
 
 const BENCHES: [&str; 2] = ["hooks", "slow-consumer"];
 

@@ -7,9 +7,9 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{cargo, find_program, run, say, succeeds};
-use crate::system_packages::{self, Tool};
 use crate::workspace::Workspace;
+use hookwire_guest_toolchain::system_packages::{self, Tool};
+use hookwire_guest_toolchain::{cargo, find_program, run, say, succeeds};
 
 /// The front end: a workspace of its own, since it builds with other flags.
 const FRONT_END: &str = "tests/fuzz/fuzz";

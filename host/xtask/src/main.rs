@@ -11,13 +11,10 @@
 
 mod bench;
 mod fuzz;
-mod process;
 mod rules;
 mod run;
 mod sim;
-mod system_packages;
 mod test;
-mod wasm_target;
 mod workspace;
 
 use std::process::ExitCode;
@@ -33,7 +30,7 @@ cargo xtask VERB
                        TARGET/modules; R is how the wasm32 target is come by:
                        rustup (also: a toolchain that has it) or debian
   test [SUITE]         build, then run all tests, or one suite: unit, e2e,
-                       conformance, clients, faults
+                       authors, conformance, clients, faults
   bench hooks [ARGS]   measure the broker against Mosquitto and SQLite; with
                        --against REV also against the broker of a revision
   bench slow-consumer [ARGS]

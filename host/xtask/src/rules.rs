@@ -6,9 +6,8 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{cargo, run, say};
-use crate::wasm_target::{self, GuestCargo, Route, TARGET};
 use crate::workspace::Workspace;
+use hookwire_guest_toolchain::{GuestCargo, Route, TARGET, cargo, prepare, run, say};
 
 /// The verb.
 ///
@@ -33,7 +32,7 @@ pub(crate) fn build(workspace: &Workspace, route: Option<Route>) -> Result<()> {
     if workspace.modules.is_empty() {
         bail!("the workspace holds no rule module");
     }
-    let guest_cargo = wasm_target::prepare(route, &workspace.target)?;
+    let guest_cargo = prepare(route, &workspace.target)?;
     say(&format!(
         "building the rule modules: {}",
         workspace.modules.join(", ")

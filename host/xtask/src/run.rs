@@ -6,9 +6,9 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
-use crate::process::{cargo, run as run_command, say};
 use crate::rules;
 use crate::workspace::Workspace;
+use hookwire_guest_toolchain::{cargo, run as run_command, say};
 
 /// The verb. On Unix the broker takes this process's place, so that signals
 /// reach it.

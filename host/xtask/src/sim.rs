@@ -4,9 +4,9 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
-use crate::process::run as run_command;
 use crate::run::{Profile, build_package};
 use crate::workspace::Workspace;
+use hookwire_guest_toolchain::run as run_command;
 
 /// The verb.
 ///

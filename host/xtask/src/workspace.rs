@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::process::{cargo, output};
+use hookwire_guest_toolchain::{cargo, output};
 
 /// Packages of this prefix are rule modules; the rest is the module's name.
 const RULE_PREFIX: &str = "hookwire-rule-";

@@ -131,6 +131,7 @@ fn bind(
     }
     Ok(Plan {
         number: previous.map_or(1, |previous| previous.number + 1),
+        clock: runtime.clock().clone(),
         modules: planned,
         rules: Rules::new(rules),
     })
@@ -176,6 +177,7 @@ impl ModuleBinding<'_> {
             grants: texts(&block.grants),
             http_hosts: texts(&block.http_hosts),
             memory,
+            clock: self.runtime.clock().clone(),
         };
         let rules = self.drafts.iter().map(|draft| draft.given.clone());
         let setting = wit::Setting {

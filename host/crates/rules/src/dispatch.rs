@@ -14,6 +14,7 @@ use hookwire_mqtt::{TopicFilter, TopicName};
 use tokio::task::JoinHandle;
 
 use crate::host::fault;
+use crate::host_clock::GuestClock;
 use crate::house::House;
 use crate::inbox::{Inbox, Order, RulesHandle, tell};
 use crate::lanes::{self, Adopted};
@@ -41,6 +42,7 @@ pub struct WorkerRules {
     lanes: RefCell<Vec<JoinHandle<()>>>,
     inbox: Arc<Inbox>,
     generation: u64,
+    clock: GuestClock,
     taps: Vec<Tap>,
 }
 
@@ -66,6 +68,7 @@ impl WorkerRules {
             lanes: RefCell::default(),
             inbox: Arc::default(),
             generation: 0,
+            clock: plan.clock.clone(),
             taps: Vec::new(),
         };
         rules.adopt(plan, Vec::new());
@@ -228,7 +231,7 @@ impl Hooks for WorkerRules {
             let asked = Asked {
                 ticket,
                 question,
-                at_ms: crate::host_clock::wall_ms(),
+                at_ms: self.clock.now_ms(),
                 replaced: false,
                 restored: Restored::default(),
             };

@@ -17,6 +17,7 @@ use std::time::Duration;
 use wasmtime::{Config, Engine};
 
 use crate::cache::Cache;
+use crate::host_clock::GuestClock;
 use crate::memory::{Metric, ModuleMemory};
 
 /// How long a guest runs before it yields to its worker.
@@ -58,6 +59,7 @@ pub struct Runtime {
 struct Inner {
     engine: Engine,
     cache: Option<Arc<Cache>>,
+    clock: GuestClock,
     memories: Mutex<HashMap<String, Arc<ModuleMemory>>>,
     beat: Arc<Beat>,
     thread: Option<JoinHandle<()>>,
@@ -77,6 +79,18 @@ impl Runtime {
     /// # Errors
     /// As for [`Runtime::new`].
     pub fn with_cache(cache: Option<Arc<Cache>>) -> Result<Self, RuntimeError> {
+        Self::start(cache, GuestClock::default())
+    }
+
+    /// As [`Runtime::new`], with a clock for guests that a test sets.
+    ///
+    /// # Errors
+    /// As for [`Runtime::new`].
+    pub fn with_clock(clock: GuestClock) -> Result<Self, RuntimeError> {
+        Self::start(None, clock)
+    }
+
+    fn start(cache: Option<Arc<Cache>>, clock: GuestClock) -> Result<Self, RuntimeError> {
         let engine = Engine::new(&config()).map_err(RuntimeError::Engine)?;
         let beat = Arc::new(Beat::default());
         let thread = std::thread::Builder::new()
@@ -90,6 +104,7 @@ impl Runtime {
             inner: Arc::new(Inner {
                 engine,
                 cache,
+                clock,
                 memories: Mutex::default(),
                 beat,
                 thread: Some(thread),
@@ -105,6 +120,10 @@ impl Runtime {
         self.inner.cache.as_ref()
     }
 
+    pub(crate) fn clock(&self) -> &GuestClock {
+        &self.inner.clock
+    }
+
     /// What the module of that name keeps in memory, over all its generations.
     pub(crate) fn memory(&self, module: &str) -> Arc<ModuleMemory> {
         let mut memories = self.memories();
@@ -114,6 +133,13 @@ impl Runtime {
     /// Forgets what a module kept: it was unloaded.
     pub fn forget(&self, module: &str) {
         self.memories().remove(module);
+    }
+
+    /// What a module keeps under a key, for whoever looks from outside.
+    #[must_use]
+    pub fn kept(&self, module: &str, key: &str) -> Option<Vec<u8>> {
+        let memory = self.memories().get(module).map(Arc::clone)?;
+        memory.get(key, self.inner.clock.moment())
     }
 
     /// The figures of modules, by module and name.

@@ -12,6 +12,7 @@ use hookwire_driver::{Fault, FaultKind, SqlPool};
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, bail};
 
+use crate::host_clock::GuestClock;
 use crate::journal::Journal;
 use crate::memory::ModuleMemory;
 use crate::outbox::Outbox;
@@ -45,6 +46,7 @@ pub(crate) struct Access {
     /// `NAME` or `NAME:PORT`, in lower case.
     pub(crate) http_hosts: Vec<String>,
     pub(crate) memory: Arc<ModuleMemory>,
+    pub(crate) clock: GuestClock,
 }
 
 impl Access {
@@ -63,6 +65,8 @@ pub(crate) struct Host {
     /// When the call that runs now is to be over.
     pub(crate) deadline: Instant,
     pub(crate) memory: MemoryLimit,
+    /// Calls of the host that were not counted yet.
+    pub(crate) host_calls: u64,
     pub(crate) journal: Journal,
     pub(crate) outbox: Outbox,
     /// For components that import WASI.
@@ -89,6 +93,7 @@ impl Host {
                 used_bytes: 0,
                 max_bytes: max_memory_bytes,
             },
+            host_calls: 0,
             journal: Journal::default(),
             outbox: Outbox::default(),
             wasi: None,
@@ -96,10 +101,11 @@ impl Host {
     }
 
     /// Traps when the instance may not call the host now.
-    pub(crate) fn check_may_call(&self, function: &str) -> wasmtime::Result<()> {
+    pub(crate) fn check_may_call(&mut self, function: &str) -> wasmtime::Result<()> {
         if self.phase == Phase::Describing {
             bail!("describe called {function}, and describe runs with nothing granted");
         }
+        self.host_calls += 1;
         Ok(())
     }
 }
@@ -119,7 +125,7 @@ pub(crate) fn fault(kind: FaultKind, code: &str, message: impl Into<String>) -> 
 
 /// Bounds the linear memory of an instance, all its memories together.
 pub(crate) struct MemoryLimit {
-    used_bytes: usize,
+    pub(crate) used_bytes: usize,
     max_bytes: usize,
 }
 

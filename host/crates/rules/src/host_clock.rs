@@ -1,7 +1,9 @@
-//! `hookwire:host/clock`: the time, for modules that were granted it.
+//! `hookwire:host/clock`: the time, for modules that were granted it; and what
+//! the time is, which a test may set.
 
-use std::sync::LazyLock;
-use std::time::{Instant, SystemTime};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use hookwire_bindings::wit::hookwire::host::clock::Host as ClockHost;
 
@@ -14,12 +16,61 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 impl ClockHost for Host {
     fn now_ms(&mut self) -> wasmtime::Result<u64> {
         self.check_may_call("clock.now-ms")?;
-        Ok(wall_ms())
+        Ok(self.access.clock.now_ms())
     }
 
     fn monotonic_ns(&mut self) -> wasmtime::Result<u64> {
         self.check_may_call("clock.monotonic-ns")?;
-        Ok(u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX))
+        Ok(self.access.clock.monotonic_ns())
+    }
+}
+
+/// What guests take for the time: the system's, or what a test sets. Deadlines
+/// go by the system's time in any case.
+#[derive(Debug, Clone, Default)]
+pub struct GuestClock {
+    set_ms: Option<Arc<AtomicU64>>,
+}
+
+impl GuestClock {
+    /// A clock that stands at `ms` since the Unix epoch until it is set.
+    #[must_use]
+    pub fn standing_at(ms: u64) -> Self {
+        Self {
+            set_ms: Some(Arc::new(AtomicU64::new(ms))),
+        }
+    }
+
+    /// Sets a clock that stands, and all its clones; the system's is not changed.
+    pub fn set(&self, ms: u64) {
+        if let Some(set_ms) = &self.set_ms {
+            set_ms.store(ms, Relaxed);
+        }
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        match &self.set_ms {
+            Some(set_ms) => set_ms.load(Relaxed),
+            None => wall_ms(),
+        }
+    }
+
+    fn monotonic_ns(&self) -> u64 {
+        match &self.set_ms {
+            Some(set_ms) => set_ms.load(Relaxed).saturating_mul(1_000_000),
+            None => u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// The moment by which kept values end.
+    pub(crate) fn moment(&self) -> Instant {
+        let Some(set_ms) = &self.set_ms else {
+            return Instant::now();
+        };
+        let since = Duration::from_millis(set_ms.load(Relaxed));
+        START.checked_add(since).unwrap_or(*START)
     }
 }
 

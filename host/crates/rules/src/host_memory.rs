@@ -1,6 +1,6 @@
 //! `hookwire:host/key-value` and `hookwire:host/metrics`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hookwire_bindings::fault::to_guest;
 use hookwire_bindings::wit::hookwire::host::{key_value, metrics};
@@ -11,7 +11,7 @@ use crate::host::Host;
 impl key_value::Host for Host {
     fn get(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
         self.check_may_call("key-value.get")?;
-        Ok(self.access.memory.get(&key, Instant::now()))
+        Ok(self.access.memory.get(&key, self.access.clock.moment()))
     }
 
     fn set(
@@ -22,13 +22,16 @@ impl key_value::Host for Host {
     ) -> wasmtime::Result<Result<(), Fault>> {
         self.check_may_call("key-value.set")?;
         let ttl = ttl_ms.map(Duration::from_millis);
-        let set = self.access.memory.set(key, value, ttl, Instant::now());
+        let set = self
+            .access
+            .memory
+            .set(key, value, ttl, self.access.clock.moment());
         Ok(set.map_err(to_guest))
     }
 
     fn delete(&mut self, key: String) -> wasmtime::Result<bool> {
         self.check_may_call("key-value.delete")?;
-        Ok(self.access.memory.delete(&key, Instant::now()))
+        Ok(self.access.memory.delete(&key, self.access.clock.moment()))
     }
 
     fn increment(
@@ -39,7 +42,10 @@ impl key_value::Host for Host {
     ) -> wasmtime::Result<Result<i64, Fault>> {
         self.check_may_call("key-value.increment")?;
         let ttl = ttl_ms.map(Duration::from_millis);
-        let sum = self.access.memory.increment(key, by, ttl, Instant::now());
+        let sum = self
+            .access
+            .memory
+            .increment(key, by, ttl, self.access.clock.moment());
         Ok(sum.map_err(to_guest))
     }
 }

@@ -18,6 +18,7 @@ use crate::grant::Imports;
 use crate::host::{Access, Host, Phase};
 use crate::journal::Journal;
 use crate::outbox::Lookups;
+use crate::stats::Usage;
 
 /// The interface that a module exports.
 pub(crate) const ACTIONS: &str = "hookwire:rule/actions@0.1.0";
@@ -301,6 +302,16 @@ impl Instance {
         let host = self.store.data_mut();
         std::mem::swap(&mut host.journal, journal);
         std::mem::take(&mut host.outbox.calls)
+    }
+
+    /// What it has used: calls of the host since this was last asked, and bytes
+    /// of linear memory, which never shrinks.
+    pub(crate) fn take_usage(&mut self) -> Usage {
+        let host = self.store.data_mut();
+        Usage {
+            host_calls: std::mem::take(&mut host.host_calls),
+            memory_bytes: host.memory.used_bytes as u64,
+        }
     }
 
     /// Where its questions lie.

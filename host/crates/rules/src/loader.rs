@@ -99,6 +99,13 @@ impl LoadedModule {
         &self.manifest
     }
 
+    /// The interfaces that it imports, each with the grants of which its block has
+    /// to hold one; none: everybody has it.
+    pub fn imports(&self) -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+        let imports = self.imports.iter();
+        imports.map(|interface| (interface.name(), interface.grants().collect()))
+    }
+
     /// Hash of the component it was loaded from.
     #[must_use]
     pub fn hash(&self) -> ContentHash {

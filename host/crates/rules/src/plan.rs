@@ -13,6 +13,7 @@ use hookwire_settings::OnError;
 
 use crate::breaker::Breaker;
 use crate::class::Class;
+use crate::host_clock::GuestClock;
 use crate::instance::Template;
 use crate::interest::Interest;
 use crate::lane::BatchBounds;
@@ -35,6 +36,7 @@ pub(crate) type RuleId = u16;
 pub struct Plan {
     /// Above that of the plan it follows.
     pub(crate) number: u64,
+    pub(crate) clock: GuestClock,
     pub(crate) modules: Vec<Arc<PlannedModule>>,
     pub(crate) rules: Rules,
 }
@@ -107,6 +109,7 @@ impl Plan {
     pub fn empty() -> Arc<Self> {
         Arc::new(Self {
             number: 0,
+            clock: GuestClock::default(),
             modules: Vec::new(),
             rules: Rules::default(),
         })

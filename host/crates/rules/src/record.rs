@@ -239,28 +239,29 @@ impl EventRecord {
     }
 }
 
-/// Words that events give as reasons; one that this version does not know is
-/// told as `other`.
+/// Words that events give as reasons.
+pub const REASON_WORDS: [&str; 16] = [
+    "",
+    "normal",
+    "keep-alive",
+    "taken-over",
+    "protocol-error",
+    "socket",
+    "refused",
+    "too-slow",
+    "server-stops",
+    "expired",
+    "discarded",
+    "no-subscriber",
+    "queue-full",
+    "too-large",
+    "denied",
+    "rule",
+];
+
+/// A reason; one that this version does not know is told as `other`.
 fn word(text: &str) -> &'static str {
-    const WORDS: [&str; 16] = [
-        "",
-        "normal",
-        "keep-alive",
-        "taken-over",
-        "protocol-error",
-        "socket",
-        "refused",
-        "too-slow",
-        "server-stops",
-        "expired",
-        "discarded",
-        "no-subscriber",
-        "queue-full",
-        "too-large",
-        "denied",
-        "rule",
-    ];
-    let known = WORDS.iter().find(|word| **word == text);
+    let known = REASON_WORDS.iter().find(|word| **word == text);
     known.copied().unwrap_or("other")
 }
 

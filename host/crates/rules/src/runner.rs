@@ -193,6 +193,7 @@ impl Runner<'_> {
             outbox::forwarding_lookups(self.worker, lookups, call).await
         };
         let calls_of_broker = instance.end(&mut self.journal);
+        module.counters.used(instance.take_usage());
         if answer.is_ok() {
             self.journal.run_ended();
         } else {

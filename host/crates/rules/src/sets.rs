@@ -274,6 +274,7 @@ mod tests {
 
     fn plan(rules: Vec<PlannedRule>) -> Arc<Plan> {
         Arc::new(Plan {
+            clock: crate::host_clock::GuestClock::default(),
             number: 1,
             modules: Vec::new(),
             rules: Rules::new(rules),

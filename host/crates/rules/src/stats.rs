@@ -63,6 +63,17 @@ pub struct ModuleStats {
     pub failed_starts: u64,
     /// Events of the largest batch.
     pub max_batch_seen: u64,
+    /// Calls of the host that it made in batches, log lines left out.
+    pub host_calls: u64,
+    /// Linear memory of the largest instance, in bytes.
+    pub max_memory_bytes_seen: u64,
+}
+
+/// What an instance has used.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Usage {
+    pub(crate) host_calls: u64,
+    pub(crate) memory_bytes: u64,
 }
 
 /// Powers of two that are told apart: up to 2^23, which is 8 s in microseconds.
@@ -149,6 +160,8 @@ pub(crate) struct ModuleCounters {
     deadline_misses: AtomicU64,
     failed_starts: AtomicU64,
     max_batch_seen: AtomicU64,
+    host_calls: AtomicU64,
+    max_memory_bytes_seen: AtomicU64,
 }
 
 impl ModuleCounters {
@@ -162,6 +175,12 @@ impl ModuleCounters {
         self.traps.fetch_add(1, Relaxed);
         self.deadline_misses
             .fetch_add(u64::from(missed_deadline), Relaxed);
+    }
+
+    pub(crate) fn used(&self, usage: Usage) {
+        self.host_calls.fetch_add(usage.host_calls, Relaxed);
+        self.max_memory_bytes_seen
+            .fetch_max(usage.memory_bytes, Relaxed);
     }
 
     pub(crate) fn failed_to_start(&self) {
@@ -180,6 +199,8 @@ impl ModuleCounters {
             deadline_misses: self.deadline_misses.load(Relaxed),
             failed_starts: self.failed_starts.load(Relaxed),
             max_batch_seen: self.max_batch_seen.load(Relaxed),
+            host_calls: self.host_calls.load(Relaxed),
+            max_memory_bytes_seen: self.max_memory_bytes_seen.load(Relaxed),
         }
     }
 }

@@ -8,12 +8,12 @@ use crate::nearest::hint;
 use crate::source::Source;
 
 /// Where a block begins.
-pub(crate) fn at(source: &Source<'_>, block: &Block) -> At {
+pub fn at(source: &Source<'_>, block: &Block) -> At {
     source.at(block.ident.span())
 }
 
 /// The name of a block that is labelled with nothing else: `rule "store"`.
-pub(crate) fn name(source: &mut Source<'_>, block: &Block) -> Option<Located<String>> {
+pub fn name(source: &mut Source<'_>, block: &Block) -> Option<Located<String>> {
     let at = at(source, block);
     let what = block.ident.as_str();
     match block.labels.as_slice() {
@@ -30,7 +30,7 @@ pub(crate) fn name(source: &mut Source<'_>, block: &Block) -> Option<Located<Str
 
 /// The name of a block that is labelled with its kind before it, and the kind;
 /// an unknown kind is reported and `None`.
-pub(crate) fn kind_and_name<'b>(
+pub fn kind_and_name<'b>(
     source: &mut Source<'_>,
     block: &'b Block,
     kinds: &[&'static str],
@@ -77,7 +77,7 @@ fn checked_name(
 }
 
 /// Refuses names that are there twice, and says where the first one is.
-pub(crate) fn refuse_twins(source: &mut Source<'_>, what: &str, names: &[Located<String>]) {
+pub fn refuse_twins(source: &mut Source<'_>, what: &str, names: &[Located<String>]) {
     for (index, name) in names.iter().enumerate() {
         let first = names.iter().take(index).find(|n| n.value == name.value);
         if let Some(first) = first {

@@ -240,7 +240,7 @@ fn refuse_same_addresses(source: &mut Source<'_>, listeners: &[(Located<String>,
 }
 
 /// Reads blocks of one sort; of two with the same name, the first.
-fn named<T>(
+pub(crate) fn named<T>(
     source: &mut Source<'_>,
     what: &str,
     blocks: &[&Block],

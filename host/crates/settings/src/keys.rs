@@ -14,7 +14,7 @@ use crate::value::{self, Wrong};
 
 /// The keys of one block. Each reading method reports what is wrong and goes
 /// on, so that all problems are found; [`Keys::finish`] ends the block.
-pub(crate) struct Keys<'b, 's, 't> {
+pub struct Keys<'b, 's, 't> {
     source: &'s mut Source<'t>,
     body: &'b Body,
     /// The block as it is spoken of, `rule "store"`; empty for the file itself.
@@ -25,7 +25,8 @@ pub(crate) struct Keys<'b, 's, 't> {
 }
 
 impl<'b, 's, 't> Keys<'b, 's, 't> {
-    pub(crate) fn new(
+    /// The keys of `body`, which is spoken of as `owner` and begins at `at`.
+    pub fn new(
         source: &'s mut Source<'t>,
         body: &'b Body,
         owner: impl Into<String>,
@@ -42,7 +43,7 @@ impl<'b, 's, 't> Keys<'b, 's, 't> {
     }
 
     /// The value of `key`; `None` if it is not there, or wrong.
-    pub(crate) fn located<T>(
+    pub fn located<T>(
         &mut self,
         key: &'static str,
         convert: impl FnOnce(&Source<'_>, &Expression) -> Result<T, Wrong>,
@@ -60,7 +61,7 @@ impl<'b, 's, 't> Keys<'b, 's, 't> {
     }
 
     /// As [`Keys::located`], and a problem if the key is not there.
-    pub(crate) fn required<T>(
+    pub fn required<T>(
         &mut self,
         key: &'static str,
         convert: impl FnOnce(&Source<'_>, &Expression) -> Result<T, Wrong>,
@@ -73,7 +74,7 @@ impl<'b, 's, 't> Keys<'b, 's, 't> {
     }
 
     /// The value of `key`, or `default`.
-    pub(crate) fn or<T>(
+    pub fn or<T>(
         &mut self,
         key: &'static str,
         default: T,
@@ -84,7 +85,7 @@ impl<'b, 's, 't> Keys<'b, 's, 't> {
     }
 
     /// A count within `range`, or `default`.
-    pub(crate) fn count(
+    pub fn count(
         &mut self,
         key: &'static str,
         default: usize,
@@ -94,7 +95,7 @@ impl<'b, 's, 't> Keys<'b, 's, 't> {
     }
 
     /// A time within `range`, or `default`.
-    pub(crate) fn time(
+    pub fn time(
         &mut self,
         key: &'static str,
         default: Duration,
@@ -104,7 +105,7 @@ impl<'b, 's, 't> Keys<'b, 's, 't> {
     }
 
     /// A size in bytes within `range`, or `default`.
-    pub(crate) fn bytes(
+    pub fn bytes(
         &mut self,
         key: &'static str,
         default: usize,
@@ -114,7 +115,7 @@ impl<'b, 's, 't> Keys<'b, 's, 't> {
     }
 
     /// The blocks called `name` within this one.
-    pub(crate) fn blocks(&mut self, name: &'static str) -> Vec<&'b Block> {
+    pub fn blocks(&mut self, name: &'static str) -> Vec<&'b Block> {
         self.known_blocks.push(name);
         self.body
             .blocks()
@@ -123,12 +124,12 @@ impl<'b, 's, 't> Keys<'b, 's, 't> {
     }
 
     /// The file, to read the blocks within this one.
-    pub(crate) fn source(&mut self) -> &mut Source<'t> {
+    pub fn source(&mut self) -> &mut Source<'t> {
         self.source
     }
 
     /// Reports a problem of this block.
-    pub(crate) fn report(&mut self, at: At, message: &str) {
+    pub fn report(&mut self, at: At, message: &str) {
         let message = if self.owner.is_empty() {
             message.to_owned()
         } else {
@@ -138,7 +139,7 @@ impl<'b, 's, 't> Keys<'b, 's, 't> {
     }
 
     /// Refuses the keys and blocks that were not asked for.
-    pub(crate) fn finish(&mut self) {
+    pub fn finish(&mut self) {
         for structure in self.body {
             match structure {
                 Structure::Attribute(attribute) => {

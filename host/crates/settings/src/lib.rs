@@ -15,6 +15,7 @@ mod module;
 mod mqtt;
 mod nearest;
 mod pool;
+pub mod reading;
 mod rule;
 mod source;
 mod value;

@@ -10,7 +10,7 @@ use crate::model::{At, Problem};
 
 /// The file being read, and the problems found so far.
 #[derive(Debug)]
-pub(crate) struct Source<'t> {
+pub struct Source<'t> {
     file: Arc<str>,
     text: &'t str,
     /// Offset of each line's first byte.
@@ -19,7 +19,8 @@ pub(crate) struct Source<'t> {
 }
 
 impl<'t> Source<'t> {
-    pub(crate) fn new(file_name: &str, text: &'t str) -> Self {
+    /// A file of that name and text, without problems so far.
+    pub fn new(file_name: &str, text: &'t str) -> Self {
         let behind_newlines = text.match_indices('\n').map(|(offset, _)| offset + 1);
         Self {
             file: Arc::from(file_name),
@@ -30,7 +31,7 @@ impl<'t> Source<'t> {
     }
 
     /// The syntax tree; `None` and a problem if there is none.
-    pub(crate) fn parse(&mut self) -> Option<Body> {
+    pub fn parse(&mut self) -> Option<Body> {
         match parse_body(self.text) {
             Ok(body) => Some(body),
             Err(error) => {
@@ -53,29 +54,30 @@ impl<'t> Source<'t> {
     }
 
     /// Where a node of the tree begins.
-    pub(crate) fn at(&self, span: Option<Range<usize>>) -> At {
+    pub fn at(&self, span: Option<Range<usize>>) -> At {
         let offset = span.map_or(0, |span| span.start);
         self.line(self.line_starts.partition_point(|start| *start <= offset))
     }
 
     /// The text of a node, as it was written.
-    pub(crate) fn written(&self, span: Option<Range<usize>>) -> &'t str {
+    pub fn written(&self, span: Option<Range<usize>>) -> &'t str {
         span.and_then(|span| self.text.get(span))
             .unwrap_or_default()
     }
 
-    pub(crate) fn report(&mut self, at: At, message: impl Into<String>) {
+    /// Keeps a problem.
+    pub fn report(&mut self, at: At, message: impl Into<String>) {
         let message = message.into();
         self.problems.push(Problem { at, message });
     }
 
     /// How many problems were found so far.
-    pub(crate) fn problem_count(&self) -> usize {
+    pub fn problem_count(&self) -> usize {
         self.problems.len()
     }
 
     /// What is wrong, by line.
-    pub(crate) fn finish(mut self) -> Vec<Problem> {
+    pub fn finish(mut self) -> Vec<Problem> {
         self.problems.sort_by_key(|problem| problem.at.line);
         self.problems
     }

@@ -19,9 +19,10 @@ const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;
 
 /// What is wrong with a value, to stand behind the name of its key.
-pub(crate) type Wrong = String;
+pub type Wrong = String;
 
-fn expected(what: &str, found: &Expression) -> Wrong {
+/// That a value is not what it has to be.
+pub fn expected(what: &str, found: &Expression) -> Wrong {
     let found = match found {
         Expression::Null(_) => "null",
         Expression::Bool(_) => "true or false",
@@ -38,7 +39,7 @@ fn expected(what: &str, found: &Expression) -> Wrong {
 }
 
 /// Text, with its templates as they were written.
-pub(crate) fn text(source: &Source<'_>, value: &Expression) -> Result<String, Wrong> {
+pub fn text(source: &Source<'_>, value: &Expression) -> Result<String, Wrong> {
     let elements = match value {
         Expression::String(text) => return Ok(text.value().clone()),
         Expression::StringTemplate(template) => template.iter(),
@@ -58,7 +59,7 @@ pub(crate) fn text(source: &Source<'_>, value: &Expression) -> Result<String, Wr
 }
 
 /// Text of at least one character.
-pub(crate) fn some_text(source: &Source<'_>, value: &Expression) -> Result<String, Wrong> {
+pub fn some_text(source: &Source<'_>, value: &Expression) -> Result<String, Wrong> {
     match text(source, value)? {
         text if text.is_empty() => Err("is empty".to_owned()),
         text => Ok(text),
@@ -66,7 +67,7 @@ pub(crate) fn some_text(source: &Source<'_>, value: &Expression) -> Result<Strin
 }
 
 /// The name of this node: printable, and short enough for a column of a table.
-pub(crate) fn node(source: &Source<'_>, value: &Expression) -> Result<String, Wrong> {
+pub fn node(source: &Source<'_>, value: &Expression) -> Result<String, Wrong> {
     let node = some_text(source, value)?;
     // It stands in topics under $SYS.
     let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | '+' | '#');
@@ -78,7 +79,8 @@ pub(crate) fn node(source: &Source<'_>, value: &Expression) -> Result<String, Wr
     }
 }
 
-pub(crate) fn path(source: &Source<'_>, value: &Expression) -> Result<PathBuf, Wrong> {
+/// A path, as it was written.
+pub fn path(source: &Source<'_>, value: &Expression) -> Result<PathBuf, Wrong> {
     some_text(source, value).map(PathBuf::from)
 }
 
@@ -107,7 +109,7 @@ fn whole_number(value: &Expression) -> Result<i64, Wrong> {
 }
 
 /// A whole number within `range`.
-pub(crate) fn integer<T>(
+pub fn integer<T>(
     range: RangeInclusive<T>,
 ) -> impl FnOnce(&Source<'_>, &Expression) -> Result<T, Wrong>
 where
@@ -123,7 +125,7 @@ where
 }
 
 /// true or false.
-pub(crate) fn boolean(_: &Source<'_>, value: &Expression) -> Result<bool, Wrong> {
+pub fn boolean(_: &Source<'_>, value: &Expression) -> Result<bool, Wrong> {
     match value {
         Expression::Bool(value) => Ok(*value.value()),
         other => Err(expected("true or false", other)),
@@ -131,7 +133,7 @@ pub(crate) fn boolean(_: &Source<'_>, value: &Expression) -> Result<bool, Wrong>
 }
 
 /// One of these words, each with what it stands for.
-pub(crate) fn choice<T: Copy>(
+pub fn choice<T: Copy>(
     words: &'static [(&'static str, T)],
 ) -> impl FnOnce(&Source<'_>, &Expression) -> Result<T, Wrong> {
     move |source, value| {
@@ -160,7 +162,7 @@ fn number_and_unit(text: &str) -> Option<(u64, &str)> {
 }
 
 /// A time such as `"5s"`, within `range`.
-pub(crate) fn duration(
+pub fn duration(
     range: RangeInclusive<Duration>,
 ) -> impl FnOnce(&Source<'_>, &Expression) -> Result<Duration, Wrong> {
     move |source, value| {
@@ -200,7 +202,7 @@ fn written_time(duration: Duration) -> String {
 }
 
 /// A number of bytes, such as `65536` or `"64KiB"`, within `range`.
-pub(crate) fn bytes(
+pub fn bytes(
     range: RangeInclusive<u64>,
 ) -> impl FnOnce(&Source<'_>, &Expression) -> Result<usize, Wrong> {
     move |source, value| {
@@ -248,7 +250,7 @@ fn written_size(bytes: u64) -> String {
 }
 
 /// A value of a rule's option.
-pub(crate) fn option(source: &Source<'_>, value: &Expression) -> Result<OptionValue, Wrong> {
+pub fn option(source: &Source<'_>, value: &Expression) -> Result<OptionValue, Wrong> {
     match value {
         Expression::String(_) | Expression::StringTemplate(_) | Expression::HeredocTemplate(_) => {
             text(source, value).map(OptionValue::String)

@@ -9,10 +9,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::set_up::is_current;
-use crate::process::{output, run, say};
 use crate::run::{Profile, build_package};
-use crate::system_packages::{self, Tool};
 use crate::workspace::Workspace;
+use hookwire_guest_toolchain::system_packages::{self, Tool};
+use hookwire_guest_toolchain::{output, run, say};
 
 const NODE: Tool = Tool {
     program: "node",

@@ -13,10 +13,10 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{cargo, say};
 use crate::rules;
 use crate::run::{Profile, build_broker};
 use crate::workspace::Workspace;
+use hookwire_guest_toolchain::{cargo, say};
 pub(crate) use set_up::MOSQUITTO;
 use tally::{Counts, Tally};
 
@@ -27,6 +27,8 @@ enum Suite {
     Unit,
     /// Real clients against the built broker.
     EndToEnd,
+    /// What an author of rule modules types, from an empty folder.
+    Authors,
     /// The broker killed, its store taken away.
     Faults,
     /// Client libraries of several languages, each in the same scenarios.
@@ -35,9 +37,10 @@ enum Suite {
     Conformance,
 }
 
-const SUITES: [Suite; 5] = [
+const SUITES: [Suite; 6] = [
     Suite::Unit,
     Suite::EndToEnd,
+    Suite::Authors,
     Suite::Conformance,
     Suite::Clients,
     Suite::Faults,
@@ -48,6 +51,7 @@ impl Suite {
         match self {
             Self::Unit => "unit",
             Self::EndToEnd => "e2e",
+            Self::Authors => "authors",
             Self::Faults => "faults",
             Self::Clients => "clients",
             Self::Conformance => "conformance",

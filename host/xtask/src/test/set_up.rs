@@ -6,9 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::process::{run, say, succeeds};
-use crate::system_packages::{self, Tool};
 use crate::workspace::Workspace;
+use hookwire_guest_toolchain::system_packages::{self, Tool};
+use hookwire_guest_toolchain::{run, say, succeeds};
 
 /// The broker that ours is measured beside.
 pub(crate) const MOSQUITTO: Tool = Tool {

@@ -50,10 +50,10 @@ fn a_store_that_comes_back_gets_everything_in_order() {
 
 #[test]
 fn others_do_not_wait_for_a_client_whose_call_is_made_again() {
-    let broken = format!("pool = \"other\"\n  topic = \"broken\"");
+    let broken = "pool = \"other\"\n  topic = \"broken\"";
     let sound = format!("{STORE}\n  topic = \"sound\"");
     let blocks = [
-        rule("broken", "message.publish", "store", &broken),
+        rule("broken", "message.publish", "store", broken),
         rule("sound", "message.publish", "store", &sound),
     ];
     with_rules(

@@ -9,22 +9,22 @@ use crate::process::{find_program, output, run, say};
 
 /// A program, and the package that holds it in each package manager.
 #[derive(Debug)]
-pub(crate) struct Tool {
+pub struct Tool {
     /// The program looked for.
-    pub(crate) program: &'static str,
+    pub program: &'static str,
     /// Package of apt-get.
-    pub(crate) apt: &'static str,
+    pub apt: &'static str,
     /// Package of dnf.
-    pub(crate) dnf: &'static str,
+    pub dnf: &'static str,
     /// Package of Homebrew.
-    pub(crate) brew: &'static str,
+    pub brew: &'static str,
 }
 
 /// Installs the tools that are missing.
 ///
 /// # Errors
 /// If there is no known package manager, or it fails; says what to run.
-pub(crate) fn ensure(tools: &[Tool]) -> Result<()> {
+pub fn ensure(tools: &[Tool]) -> Result<()> {
     let missing: Vec<&Tool> = tools
         .iter()
         .filter(|tool| find_program(tool.program).is_none())
@@ -89,7 +89,7 @@ fn install(missing: &[&Tool]) -> Result<()> {
 ///
 /// # Errors
 /// If apt-get fails or cannot be run as root; says what to run.
-pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
+pub fn apt_install(packages: &[&str]) -> Result<()> {
     let attempt = || -> Result<()> {
         run(as_root("apt-get")?.args(["update", "-qq"]))?;
         run(as_root("apt-get")?
@@ -100,7 +100,7 @@ pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
 }
 
 /// The command that a person would type.
-pub(crate) fn apt_install_line(packages: &[&str]) -> String {
+pub fn apt_install_line(packages: &[&str]) -> String {
     format!(
         "sudo apt-get install -y --no-install-recommends {}",
         packages.join(" ")

@@ -16,13 +16,13 @@ use crate::process::{cargo, find_program, output, run, say, succeeds};
 use crate::system_packages;
 
 /// The target of rule modules.
-pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+pub const TARGET: &str = "wasm32-unknown-unknown";
 
 const DEBIAN_PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "lld"];
 
 /// A way to a compiler for the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Route {
+pub enum Route {
     /// The toolchain in use has the target, or rustup adds it.
     Rustup,
     /// Debian's rustc builds the standard library from its source package.
@@ -30,7 +30,11 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    pub(crate) fn parse(name: &str) -> Result<Self> {
+    /// The route of that name.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn parse(name: &str) -> Result<Self> {
         match name {
             "rustup" => Ok(Self::Rustup),
             "debian" => Ok(Self::Debian),
@@ -41,7 +45,7 @@ impl Route {
 
 /// A cargo that builds for the target.
 #[derive(Debug)]
-pub(crate) enum GuestCargo {
+pub enum GuestCargo {
     /// The one that runs this program.
     Own,
     /// Another one, whose compiler has the target.
@@ -55,7 +59,7 @@ pub(crate) enum GuestCargo {
 
 impl GuestCargo {
     /// A command line that is still to be given its verb.
-    pub(crate) fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         match self {
             Self::Own => cargo(),
             Self::Other(program) => system_cargo(program),
@@ -69,7 +73,8 @@ impl GuestCargo {
         }
     }
 
-    pub(crate) fn extra_arguments(&self) -> &'static [&'static str] {
+    /// Arguments that its `build` takes beside an author's.
+    pub fn extra_arguments(&self) -> &'static [&'static str] {
         match self {
             Self::BuildsStd { .. } => &["-Zbuild-std=std,panic_abort"],
             _ => &[],
@@ -77,7 +82,7 @@ impl GuestCargo {
     }
 
     /// Compilers must not share the artifacts they build for the host.
-    pub(crate) fn target_dir_name(&self) -> &'static str {
+    pub fn target_dir_name(&self) -> &'static str {
         match self {
             Self::Own => "guest",
             Self::Other(_) | Self::BuildsStd { .. } => "guest-system",
@@ -89,7 +94,7 @@ impl GuestCargo {
 ///
 /// # Errors
 /// If no route works; says what a person can run.
-pub(crate) fn prepare(route: Option<Route>, scratch: &Path) -> Result<GuestCargo> {
+pub fn prepare(route: Option<Route>, scratch: &Path) -> Result<GuestCargo> {
     let mut tried = Vec::new();
     if route != Some(Route::Debian) {
         match by_toolchain(scratch) {

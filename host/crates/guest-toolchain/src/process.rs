@@ -1,20 +1,24 @@
 //! Running other programs, each after saying what for.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// Says what is about to be done.
-pub(crate) fn say(message: &str) {
-    eprintln!("xtask: {message}");
+/// Says what is about to be done, under the name of the program that does it.
+pub fn say(message: &str) {
+    let program = std::env::args_os().next().map(PathBuf::from);
+    let name = program.as_deref().and_then(Path::file_stem);
+    let name = name.map_or_else(|| "hookwire".into(), OsStr::to_string_lossy);
+    eprintln!("{name}: {message}");
 }
 
 /// Runs a command with this terminal's output.
 ///
 /// # Errors
 /// If it cannot start or ends with another code than 0; names the command line.
-pub(crate) fn run(command: &mut Command) -> Result<()> {
+pub fn run(command: &mut Command) -> Result<()> {
     let line = command_line(command);
     let status = command
         .status()
@@ -29,7 +33,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) fn output(command: &mut Command) -> Result<String> {
+pub fn output(command: &mut Command) -> Result<String> {
     let line = command_line(command);
     let output = command
         .stderr(Stdio::inherit())
@@ -42,7 +46,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 }
 
 /// Whether a command runs and succeeds; what it writes is thrown away.
-pub(crate) fn succeeds(command: &mut Command) -> bool {
+pub fn succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -53,7 +57,7 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 
 /// Where a program stands: on PATH, or in a folder for system programs that
 /// an ordinary user's PATH may lack.
-pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let usual = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"].map(PathBuf::from);
     std::env::split_paths(&path)
@@ -63,7 +67,7 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
 }
 
 /// The cargo that runs this program, so that one toolchain builds everything.
-pub(crate) fn cargo() -> Command {
+pub fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 

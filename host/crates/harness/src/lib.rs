@@ -1,0 +1,40 @@
+//! Runs rule modules against fixtures: the tests of a compiled component, in
+//! the broker's own runtime.
+//!
+//! A [`Fixture`] is an HCL file: rules as a configuration has them, stores and
+//! what is in them, then events, faults and steps of the clock in order, and
+//! what is expected of each. A [`Harness`] binds its rules to a component with
+//! the real loader, plan and lanes, SQLite behind `sql`, and nothing of the
+//! network. What was found is held against what was expected, line by line.
+//!
+//! `hookwire rule test`, `bench` and `replay` are thin over this crate, and the
+//! stock modules' own tests call [`run`]. The README lists what a fixture may
+//! hold.
+
+mod bench;
+mod capture;
+mod cells;
+mod check;
+mod fixture;
+mod harness;
+mod limits;
+mod message;
+mod question;
+mod record;
+mod report;
+mod runner;
+mod seen;
+mod stage;
+mod store;
+mod trace;
+mod worker;
+
+pub use bench::{BatchCost, SIZES, bench};
+pub use cells::text_of_found as text_of_rows;
+pub use check::unmet;
+pub use fixture::Fixture;
+pub use harness::{Harness, HarnessError};
+pub use limits::Limits;
+pub use record::{fixture_text, setup_text};
+pub use report::{Report, Summary, run};
+pub use trace::{Asked, Did, Seen, StoreCall, Trace};

@@ -1,0 +1,116 @@
+//! `hookwire rule build`
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use hookwire_broker::Hook;
+use hookwire_guest_toolchain::{GuestCargo, TARGET, prepare, run};
+use hookwire_rules::{LoadedModule, Runtime};
+use wit_component::ComponentEncoder;
+
+use super::ProjectOptions;
+use super::project::{Project, shortened};
+use super::sdk;
+
+/// Linear memory for a look at what the component holds.
+const MEMORY_BYTES: usize = 64 << 20;
+
+pub(crate) fn verb(options: &ProjectOptions) -> Result<()> {
+    let mut project = Project::find(&options.dir)?;
+    let component = build(&mut project)?;
+    say(&component, &look_into(&project, &component)?)
+}
+
+/// Builds the component of a project, and answers where it is.
+///
+/// # Errors
+/// If no toolchain can be had, or the module does not build.
+pub(crate) fn build(project: &mut Project) -> Result<PathBuf> {
+    sdk::refresh(&project.folder)?;
+    project.ask_cargo()?;
+    let guest_cargo = prepare(None, &project.target)?;
+    let target = target_folder(project, &guest_cargo);
+    let mut command = guest_cargo.command();
+    command
+        .current_dir(&project.folder)
+        .args(["build", "--release", "--lib", "--target", TARGET])
+        .arg("--target-dir")
+        .arg(&target)
+        .args(guest_cargo.extra_arguments());
+    run(&mut command)?;
+    let file = format!("{}.wasm", project.name.replace('-', "_"));
+    let core = target.join(TARGET).join("release").join(file);
+    let component = project.component();
+    make_component(&core, &component)?;
+    Ok(component)
+}
+
+/// Where its compiler builds: compilers must not share what they build for the
+/// host.
+fn target_folder(project: &Project, guest_cargo: &GuestCargo) -> PathBuf {
+    project.target.join(guest_cargo.target_dir_name())
+}
+
+fn make_component(core: &Path, component: &Path) -> Result<()> {
+    let module = fs::read(core).with_context(|| {
+        format!(
+            "there is no module at {}: a rule module has crate-type = [\"cdylib\", \"rlib\"] in \
+             its [lib]",
+            core.display()
+        )
+    })?;
+    let encoded = ComponentEncoder::default()
+        .module(&module)
+        .and_then(|encoder| encoder.validate(true).encode());
+    let encoded = encoded.with_context(|| {
+        format!(
+            "{} does not make a component; does it call hookwire_sdk::module!?",
+            core.display()
+        )
+    })?;
+    if fs::read(component).is_ok_and(|old| old == encoded) {
+        return Ok(());
+    }
+    // Written aside and renamed: a broker that watches it sees the old or the new.
+    let aside = component.with_extension("wasm.new");
+    let made = component.parent().map_or(Ok(()), fs::create_dir_all);
+    made.and_then(|()| fs::write(&aside, encoded))
+        .and_then(|()| fs::rename(&aside, component))
+        .with_context(|| format!("cannot write {}", component.display()))
+}
+
+fn look_into(project: &Project, component: &Path) -> Result<LoadedModule> {
+    let runtime = Runtime::new().context("cannot start the Wasm runtime")?;
+    let bytes = fs::read(component)?;
+    Ok(runtime.load(&project.name, &bytes, MEMORY_BYTES)?)
+}
+
+fn say(component: &Path, module: &LoadedModule) -> Result<()> {
+    let mut out = std::io::stdout();
+    let bytes = fs::metadata(component)?.len();
+    let path = shortened(component);
+    writeln!(out, "{}  {:.1} KB", path.display(), bytes as f64 / 1024.0)?;
+    for action in &module.manifest().actions {
+        let hooks: Vec<&str> = action.hooks.iter().map(|hook| Hook::name(*hook)).collect();
+        let options: Vec<&str> = action.options.iter().map(|option| &*option.name).collect();
+        write!(out, "  action {}  for {}", action.name, hooks.join(", "))?;
+        if let Some(pool) = action.pool {
+            write!(out, "; a pool of the kind {}", pool.name())?;
+        }
+        if !options.is_empty() {
+            write!(out, "; options {}", options.join(", "))?;
+        }
+        writeln!(out)?;
+    }
+    for (interface, grants) in module.imports() {
+        let what = match grants.as_slice() {
+            [] => "nothing to grant".to_owned(),
+            [only] => format!("needs grants = [\"{only}\"]"),
+            several => format!("needs one of the grants {}", several.join(", ")),
+        };
+        writeln!(out, "  imports {interface}: {what}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! `hookwire rule record`
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use hookwire_admin::{Client, Tap};
+use hookwire_harness::fixture_text;
+use hookwire_rules::EventRecord;
+
+/// Options of `hookwire rule record`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RecordOptions {
+    /// Hook whose events are recorded
+    #[arg(long, default_value = "message.publish")]
+    hook: String,
+    /// Topic filter of the messages or subscriptions
+    #[arg(long, value_name = "FILTER", default_value = "#")]
+    topic: String,
+    /// Events to record
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    count: usize,
+    /// Record payloads, too
+    #[arg(long)]
+    payloads: bool,
+    /// Fixture whose modules, rules and pools the new one begins with
+    #[arg(long, value_name = "FIXTURE")]
+    rules: Option<PathBuf>,
+    /// Fixture to write, which must not be there
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Data directory of the broker
+    #[arg(long, value_name = "DIR", default_value = "hookwire-data")]
+    data: PathBuf,
+}
+
+pub(crate) fn record(options: &RecordOptions) -> Result<()> {
+    if options.out.exists() {
+        bail!("{} is there; it is not written over", options.out.display());
+    }
+    let rules = match &options.rules {
+        Some(path) => hookwire_harness::setup_text(path)?,
+        None => PLACEHOLDER.to_owned(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
+    let events = runtime.block_on(events(options))?;
+    fs::write(&options.out, fixture_text(&rules, &events))
+        .with_context(|| format!("cannot write {}", options.out.display()))?;
+    let mut out = std::io::stdout();
+    writeln!(out, "{}: {} events", options.out.display(), events.len())?;
+    Ok(())
+}
+
+const PLACEHOLDER: &str = "# The module that is tested, and its rules as a configuration has \
+                           them.\nmodule \"NAME\" {}\n";
+
+/// Records until there are as many events as wanted, or somebody presses Ctrl-C.
+async fn events(options: &RecordOptions) -> Result<Vec<EventRecord>> {
+    let client = Client::new(&options.data);
+    let tap = Tap {
+        hook: options.hook.clone(),
+        topic: options.topic.clone(),
+        count: options.count,
+        payloads: options.payloads,
+    };
+    let mut recording = client.record(tap).await?;
+    let mut events = Vec::new();
+    loop {
+        let line = tokio::select! {
+            line = recording.next() => line?,
+            pressed = tokio::signal::ctrl_c() => {
+                pressed.context("cannot wait for Ctrl-C")?;
+                None
+            }
+        };
+        let Some(line) = line else {
+            return Ok(events);
+        };
+        let event = serde_json::from_str(&line).context("the broker sent no event")?;
+        events.push(event);
+    }
+}

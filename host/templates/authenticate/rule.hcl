@@ -1,0 +1,6 @@
+rule "check-password" {
+  hook   = "client.authenticate"
+  module = "{{name}}"
+  action = "check_password"
+  pool   = "main"
+}

@@ -1,0 +1,8 @@
+pool "sqlite" "main" {
+  file = "hookwire.db"
+}
+
+module "{{name}}" {
+  path   = "target/{{name}}.wasm"
+  grants = ["passwords"]
+}

@@ -1,0 +1,6 @@
+rule "stamp" {
+  hook   = "message.publish"
+  module = "{{name}}"
+  action = "stamp"
+  topic  = "sensors/#"
+}

@@ -1,0 +1,4 @@
+module "{{name}}" {
+  path   = "target/{{name}}.wasm"
+  grants = ["key-value"]
+}

@@ -1,0 +1,3 @@
+module "{{name}}" {
+  path = "target/{{name}}.wasm"
+}

@@ -1,0 +1,7 @@
+rule "store-readings" {
+  hook   = "message.publish"
+  module = "{{name}}"
+  action = "store"
+  topic  = "sensors/#"
+  pool   = "main"
+}

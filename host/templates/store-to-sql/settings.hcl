@@ -1,0 +1,7 @@
+pool "sqlite" "main" {
+  file = "hookwire.db"
+}
+
+module "{{name}}" {
+  path = "target/{{name}}.wasm"
+}
