@@ -83,6 +83,13 @@ const ACTIONS: &[(&str, Kind)] = &[
             ..PLAIN
         },
     ),
+    (
+        "judge",
+        Kind {
+            hooks: &["client.authenticate", "client.authorize"],
+            ..PLAIN
+        },
+    ),
     ("trap", READING),
     ("panic", READING),
     ("spin", READING),
@@ -111,6 +118,7 @@ const ACTIONS: &[(&str, Kind)] = &[
         },
     ),
     ("store_plain", STORING),
+    ("tell", STORING),
     ("query", STORING),
     ("time", STORING),
     (
