@@ -167,6 +167,6 @@ class Broker:
         if self.is_running():
             self.kill()
 
-    def store(self):
-        """A reader of its store."""
-        return Store(self.data / "hookwire.db")
+    def store(self, file="hookwire.db"):
+        """A reader of its store, or of another file in its data directory."""
+        return Store(self.data / file)
