@@ -92,8 +92,12 @@ module "sqlite" {
   # A component file. Left out: the stock module of this name.
   # path = "sqlite.wasm"
 
-  # Interfaces beside the pools of its rules, such as "clock"; this one needs none.
+  # Whether it serves from the start; `hookwire ctl modules load` loads it later.
+  loaded = true
+  # What it may use beside the pools of its rules, such as "clock"; this one needs none.
   grants = []
+  # Hosts it may send HTTP requests to, with the grant "http".
+  http_hosts = []
   # Instances on each worker: while one waits for its store, another goes on.
   lanes = 2
   # Events in one call at most. A busy store fills it, an idle one does not wait for it.
@@ -104,6 +108,8 @@ module "sqlite" {
   deadline = "5s"
   # Memory of one instance; more and it is stopped.
   max_memory_bytes = "64MiB"
+  # Keys and values it may keep in this node's memory, with the grant "key-value".
+  max_key_value_bytes = "16MiB"
 }
 
 # mqtt_client: who is online, since when, and on which node.
@@ -115,6 +121,8 @@ rule "client-online" {
 
   # What a failed call means. Left out: "continue" on this hook, count and log it.
   # on_error = "continue"
+  # How long a call is made again that may succeed later. Left out: the module's deadline.
+  # retry_for = "5s"
 
   # The action's own options; this one has none.
   # options {

@@ -22,6 +22,18 @@ pub trait ModuleActions {
     const ACTIONS: &'static [Action];
 }
 
+/// Hooks on which the broker waits for a verdict.
+const DECISIONS: [&str; 8] = [
+    "client.connect",
+    "client.authenticate",
+    "client.authorize",
+    "session.created",
+    "client.subscribe",
+    "client.unsubscribe",
+    "message.publish",
+    "message.deliver",
+];
+
 /// A module with its rules.
 #[derive(Debug)]
 pub struct Instance {
@@ -72,15 +84,44 @@ impl Instance {
         Ok(Self { rules })
     }
 
-    /// Runs the calls in order. Consecutive calls of one rule are one batch.
+    /// Runs the calls in order. Consecutive calls of one rule are one batch. An
+    /// event that a rule decided about goes no further here: the host looks for
+    /// the rules behind, on what the event is then.
     pub(crate) fn handle(&self, events: &[Event], calls: &[Call]) -> Vec<Settled> {
         let mut settled = Vec::new();
+        let mut decided = Vec::new();
         let mut first = 0;
         for run in calls.chunk_by(|a, b| a.rule == b.rule) {
-            self.run(events, run, first, &mut settled);
+            let numbers = first..first + run.len();
             first += run.len();
+            let before = settled.len();
+            if decided.is_empty() {
+                self.run(events, calls, numbers, &mut settled);
+            } else {
+                let goes_on = |number: &usize| {
+                    let event = calls.get(*number).map(|call| call.event as usize);
+                    event.and_then(|event| decided.get(event)) != Some(&true)
+                };
+                self.run(events, calls, numbers.filter(goes_on), &mut settled);
+            }
+            if settled.len() > before && run.first().is_some_and(|call| self.decides(call.rule)) {
+                decided.resize(events.len(), false);
+                for entry in &settled[before..] {
+                    let call = calls.get(entry.call as usize);
+                    let place = call.and_then(|call| decided.get_mut(call.event as usize));
+                    if let Some(place) = place {
+                        *place = true;
+                    }
+                }
+            }
         }
         settled
+    }
+
+    fn decides(&self, rule: u32) -> bool {
+        let place = self.rules.binary_search_by_key(&rule, |rule| rule.id);
+        let rule = place.ok().and_then(|place| self.rules.get(place));
+        rule.is_some_and(|rule| DECISIONS.contains(&rule.context.hook.as_str()))
     }
 
     /// The answer of a module that was never given its rules.
@@ -91,23 +132,28 @@ impl Instance {
             .collect()
     }
 
-    /// Runs calls of one rule, of which the first is call number `first`.
-    fn run(&self, events: &[Event], calls: &[Call], first: usize, settled: &mut Vec<Settled>) {
+    /// Runs those of the calls that have these numbers, all of one rule.
+    fn run(
+        &self,
+        events: &[Event],
+        calls: &[Call],
+        numbers: impl Iterator<Item = usize> + Clone,
+        settled: &mut Vec<Settled>,
+    ) {
         let mut fail = |code: &str, message: String| {
             let verdict = Verdict::Failed(Fault::invalid(code, message));
-            settled.extend((first..first + calls.len()).map(|call| settle(call, verdict.clone())));
+            settled.extend(numbers.clone().map(|call| settle(call, verdict.clone())));
         };
-        let Some(id) = calls.first().map(|call| call.rule) else {
+        let meant = numbers.clone().filter_map(|number| calls.get(number));
+        let Some(id) = meant.clone().next().map(|call| call.rule) else {
             return;
         };
         let Ok(place) = self.rules.binary_search_by_key(&id, |rule| rule.id) else {
             return fail("hookwire:rule", format!("the module has no rule {id}"));
         };
         let rule = &self.rules[place];
-        let subjects: Option<Vec<&Event>> = calls
-            .iter()
-            .map(|call| events.get(call.event as usize))
-            .collect();
+        let subjects: Option<Vec<&Event>> =
+            meant.map(|call| events.get(call.event as usize)).collect();
         let Some(subjects) = subjects else {
             return fail(
                 "hookwire:event",
@@ -120,9 +166,9 @@ impl Instance {
         if verdicts.is_proceed(subjects.len()) {
             return;
         }
-        for (offset, verdict) in verdicts.into_list(subjects.len()).into_iter().enumerate() {
+        for (number, verdict) in numbers.zip(verdicts.into_list(subjects.len())) {
             if verdict != Verdict::Proceed {
-                settled.push(settle(first + offset, verdict));
+                settled.push(settle(number, verdict));
             }
         }
     }

@@ -185,8 +185,8 @@ fn a_failed_store_call_fails_its_batch_and_no_other() {
         Rule::new(&keep::ACTION).pool("main"),
         Rule::new(&keep::ACTION).pool("main"),
     ]);
-    let events = [message("a"), message("b")];
-    let settled = instance.handle(&events, &[(0, 0), (0, 1), (1, 0), (1, 1)]);
+    let events = [message("a"), message("b"), message("c")];
+    let settled = instance.handle(&events, &[(0, 0), (0, 1), (1, 2)]);
     assert_eq!(
         verdicts(settled),
         [
@@ -194,6 +194,26 @@ fn a_failed_store_call_fails_its_batch_and_no_other() {
             (1, Verdict::Failed(fault)),
         ]
     );
+}
+
+#[test]
+fn an_event_that_a_rule_decided_about_goes_no_further() {
+    let pool = testing::SqlPool::named("main");
+    pool.refuse_rows(|row| {
+        let is_refused = row[0].as_text() == Some("first") && row[1].as_text() == Some("b");
+        is_refused.then(|| Fault::new(FaultKind::Refused, "sqlite:19", "no"))
+    });
+    let instance = configured(vec![
+        Rule::new(&keep::ACTION).named("first").pool("main"),
+        Rule::new(&keep::ACTION).named("second").pool("main"),
+    ]);
+    let events = [message("a"), message("b"), message("c")];
+    let calls = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)];
+    let settled = verdicts(instance.handle(&events, &calls));
+    assert!(matches!(settled[..], [(1, Verdict::Failed(_))]));
+    let second = &pool.stored()[1].rows;
+    let topics: Vec<_> = second.iter().map(|row| row[1].as_text()).collect();
+    assert_eq!(topics, [Some("a"), Some("c")]);
 }
 
 #[test]

@@ -291,7 +291,7 @@ impl WorkerStart {
         };
         let local = tokio::task::LocalSet::new();
         runtime.block_on(local.run_until(async move {
-            let rules = match WorkerRules::new(self.plan, usize::from(self.worker), self.house) {
+            let rules = match WorkerRules::new(&self.plan, usize::from(self.worker), self.house) {
                 Ok(rules) => rules,
                 Err(error) => {
                     drop(ready.send(Err(error.into())));

@@ -168,7 +168,7 @@ BAD_MODULES = {
     "cut off": (component_importing("a:b/c")[:-3], ""),
     "component without exports": (COMPONENT, ""),
     "component with an import nobody grants": (
-        component_importing("wasi:sockets/tcp@0.2.0"), "wasi:sockets/tcp"),
+        component_importing("wasi:keyvalue/store@0.3.0"), "wasi:keyvalue/store"),
 }  # fmt: skip
 
 

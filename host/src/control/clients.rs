@@ -54,9 +54,10 @@ impl Control {
                 reason: ReasonCode::AdministrativeAction,
                 text: "closed by an administrator".to_owned(),
             },
-            reply: Some(Reply::new(move |was_there| {
-                // Who asked may be gone.
-                let _ = reply.send(was_there);
+            reply: Some(Reply::new(move |was_there: bool| {
+                if reply.send(was_there).is_err() {
+                    tracing::debug!("who asked is gone");
+                }
             })),
         };
         self.call(&clientid, disconnect);

@@ -1,6 +1,5 @@
 //! Figures, in the text format of Prometheus.
 
-use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
 use hookwire_broker::{Command, Counters, Holdings, Reply};
@@ -206,10 +205,13 @@ impl Text {
             .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
             .collect();
         if !labels.is_empty() {
-            // Writing to a string does not fail.
-            let _ = write!(self.0, "{{{}}}", labels.join(","));
+            self.0.push('{');
+            self.0.push_str(&labels.join(","));
+            self.0.push('}');
         }
-        let _ = writeln!(self.0, " {value}");
+        self.0.push(' ');
+        self.0.push_str(value);
+        self.0.push('\n');
     }
 }
 

@@ -30,6 +30,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "hookwire-bindings",
         ],
     ),
+    ("hookwire-admin", &[]),
     (
         "hookwire-harness",
         &[
@@ -45,6 +46,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "hookwire",
         &[
+            "hookwire-admin",
             "hookwire-mqtt",
             "hookwire-settings",
             "hookwire-broker",

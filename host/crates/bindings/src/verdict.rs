@@ -274,6 +274,7 @@ mod tests {
             qos: Some(0),
             retain: Some(true),
             user_properties: Some(vec![("n".to_owned(), "w".to_owned())]),
+            extras: Vec::new(),
         };
         let expected = Message {
             topic: "x".into(),

@@ -37,6 +37,7 @@ impl<H: Hooks> Shard<H> {
     }
 
     /// Whether rules are asked about the packet that this connection sent last.
+    #[cold]
     fn is_asked(&self, key: ConnectionKey) -> bool {
         self.connection(key)
             .and_then(|connection| connection.inquiry.as_ref())
@@ -114,6 +115,7 @@ impl<H: Hooks> Shard<H> {
     }
 
     /// None when the connection may be read, or is gone.
+    #[inline]
     fn obstacle(&self, key: ConnectionKey) -> Option<Obstacle> {
         let connection = self
             .connection(key)
@@ -129,10 +131,7 @@ impl<H: Hooks> Shard<H> {
             Some(Obstacle::Stop)
         } else if link_is_full {
             Some(Obstacle::Link)
-        } else if connection
-            .inquiry
-            .as_ref()
-            .is_some_and(|inquiry| inquiry.is_open())
+        } else if (connection.inquiry.is_some() && self.is_asked(key))
             || connection.pipeline.len() >= usize::from(self.limits.receive_maximum)
             || connection.output.len() > self.limits.max_output_bytes
         {

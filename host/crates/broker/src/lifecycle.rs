@@ -156,7 +156,7 @@ impl<H: Hooks> Shard<H> {
             self.publish_late_will(now, &session.client, pending.will);
         }
         if session.load.is_some() {
-            let returned = std::mem::take(&mut session.returned);
+            let returned = session.deciding.take_returned();
             let unacknowledged = session.inflight.into_deliveries();
             self.pass_on(
                 now,

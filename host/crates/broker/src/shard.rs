@@ -104,6 +104,8 @@ pub struct Shard<H> {
     decided: Vec<Decided>,
     pub(crate) answers: Vec<Answered>,
     pub(crate) calls: Vec<BrokerCall>,
+    /// Whether some listener lets its clients do nothing that no rule speaks of.
+    pub(crate) denies_unlisted: bool,
     /// Questions asked so far; see [`Shard::ask`].
     pub(crate) asked: u64,
     /// What publishes for rules and administrators, by the name it goes by.
@@ -160,6 +162,7 @@ impl<H: Hooks> Shard<H> {
             decided: Vec::new(),
             answers: Vec::new(),
             calls: Vec::new(),
+            denies_unlisted: false,
             asked: 0,
             senders: HashMap::default(),
             paused_for_room: false,

@@ -132,9 +132,9 @@ impl<H: Hooks> Shard<H> {
             let group = delivery.group.as_ref();
             group.is_some_and(|group| group.has_other_online(worker, key))
         };
-        let (returned, kept) = session.returned.drain(..).partition(has_others);
-        session.returned = kept;
-        let returned: std::collections::VecDeque<Delivery> = returned;
+        let returned = session.deciding.take_returned().into_iter();
+        let (returned, kept): (Vec<_>, Vec<_>) = returned.partition(has_others);
+        session.deciding.set_returned(kept.into());
         let waiting = session.queue.extract(has_others);
         session.report_load();
         self.pass_on(now, returned);

@@ -49,7 +49,7 @@ impl<'a> Worker<'a> {
         clients: &'a [KnownClient],
     ) -> Result<Self, WorkerRulesError> {
         Ok(Self {
-            rules: WorkerRules::new(Arc::clone(plan), 0, Arc::clone(house))?,
+            rules: WorkerRules::new(plan, 0, Arc::clone(house))?,
             ids: IdGenerator::new(0, 0, 0),
             clients,
             given: 0,

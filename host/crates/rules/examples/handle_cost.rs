@@ -96,7 +96,7 @@ type Costs = [f64; BATCHES.len()];
 async fn measure(
     plan: Arc<Plan>,
 ) -> Result<Vec<(&'static str, Costs)>, Box<dyn std::error::Error>> {
-    let mut rules = WorkerRules::new(plan, 0, House::without_store())?;
+    let mut rules = WorkerRules::new(&plan, 0, House::without_store())?;
     let mut measured = Vec::new();
     let chosen: Vec<String> = std::env::args().skip(1).collect();
     let is_chosen = |topic: &str| chosen.is_empty() || chosen.iter().any(|name| name == topic);

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::host::fault;
 use crate::host_clock::GuestClock;
 use crate::house::House;
-use crate::inbox::{Inbox, Order, RulesHandle};
+use crate::inbox::{Inbox, Order, RulesHandle, tell};
 use crate::lanes::{self, Adopted};
 use crate::plan::Plan;
 use crate::subject::{Asked, Publish, Subject};
@@ -56,7 +56,7 @@ impl WorkerRules {
     /// # Panics
     /// When there is one, and no `LocalSet` on it.
     pub fn new(
-        plan: Arc<Plan>,
+        plan: &Arc<Plan>,
         worker: usize,
         house: Arc<House>,
     ) -> Result<Self, WorkerRulesError> {
@@ -64,14 +64,14 @@ impl WorkerRules {
             return Err(WorkerRulesError::NoRuntime { worker });
         }
         let rules = Self {
-            shared: Rc::new(Worker::new(Arc::clone(&plan), house)),
+            shared: Rc::new(Worker::new(Arc::clone(plan), house)),
             lanes: RefCell::default(),
             inbox: Arc::default(),
             generation: 0,
             clock: plan.clock.clone(),
             taps: Vec::new(),
         };
-        rules.adopt(&plan, Vec::new());
+        rules.adopt(plan, Vec::new());
         Ok(rules)
     }
 
@@ -100,14 +100,12 @@ impl WorkerRules {
                 } => {
                     self.adopt(&plan, prepared);
                     self.generation += 1;
-                    // Who asked may be gone.
-                    let _ = done.send(());
+                    tell(done, ());
                 }
                 Order::Tap { tap, done } => {
                     self.taps.push(tap);
                     self.generation += 1;
-                    // Who asked may be gone.
-                    let _ = done.send(());
+                    tell(done, ());
                 }
                 Order::RunAgain {
                     rule,
@@ -116,8 +114,7 @@ impl WorkerRules {
                 } => match event.into_subject() {
                     Ok(subject) => self.shared.run_again(&rule, subject, replay),
                     Err(what) => {
-                        let fault = fault(FaultKind::Invalid, "record", what);
-                        drop(replay.send(Err(fault)));
+                        tell(replay, Err(fault(FaultKind::Invalid, "record", what)));
                     }
                 },
             }

@@ -20,6 +20,13 @@ pub struct RulesHandle {
     inbox: Arc<Inbox>,
 }
 
+/// Answers, if whoever asked is still there.
+pub(crate) fn tell<T>(asker: oneshot::Sender<T>, answer: T) {
+    if asker.send(answer).is_err() {
+        tracing::debug!("who asked is gone");
+    }
+}
+
 /// Why a worker goes on by the plan it has.
 #[derive(Debug, thiserror::Error)]
 #[error("module {module:?} does not start: {why}")]

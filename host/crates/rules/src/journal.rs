@@ -70,9 +70,7 @@ impl Journal {
 
     /// Takes the rows out of a call whose answers are known.
     pub(crate) fn split(&mut self, pool: &str, statement: &str, rows: Vec<Row>) -> Split {
-        let mut prefix = self.hasher.build_hasher();
-        (pool, statement).hash(&mut prefix);
-        let prefix = prefix.finish();
+        let prefix = self.hasher.hash_one((pool, statement));
         let mut split = Split {
             keys: Vec::with_capacity(rows.len()),
             answers: Vec::new(),

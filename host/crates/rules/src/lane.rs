@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use hookwire_broker::MAX_HOPS;
 use hookwire_driver::Fault;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::oneshot;
 
 use crate::chain::{ChainEntry, Chains, Turn};
@@ -80,6 +80,15 @@ enum Entry {
     Chained(ClientHash, ChainEntry),
 }
 
+/// Whether the time or turn of an entry has come.
+enum Readiness {
+    Now(Item),
+    /// It is left where it was.
+    Later(Entry),
+    /// It was passed over, and is gone.
+    Never,
+}
+
 /// Lanes of a worker that are at their bound.
 #[derive(Default)]
 pub(crate) struct Pressure {
@@ -123,6 +132,9 @@ struct Scan {
     held: Vec<Entry>,
     /// Clients with a held entry, and where the earliest stands.
     blocked: FxHashMap<ClientHash, Order>,
+    /// Clients of whom something is tried again in this batch: what is new waits
+    /// until that has gone well.
+    trying: FxHashSet<ClientHash>,
 }
 
 /// How much goes into one batch.
@@ -313,22 +325,27 @@ impl Lane {
         let mut bytes = 0;
         let mut common: Option<Common> = None;
         let mut scan = self.scan.borrow_mut();
-        let Scan { held, blocked } = &mut *scan;
+        let Scan {
+            held,
+            blocked,
+            trying,
+        } = &mut *scan;
         let mut looked_at = 0;
         while let Some(entry) = queue.pop_front() {
             looked_at += 1;
             let (client, order) = (entry.client(), entry.order(chains));
             let is_blocked = blocked
                 .get(&client)
-                .is_some_and(|earliest| order.is_blocked_by(*earliest));
-            let taken = if is_blocked {
-                Err(entry)
+                .is_some_and(|earliest| order.is_blocked_by(*earliest))
+                || !entry.has_run() && trying.contains(&client);
+            let readiness = if is_blocked {
+                Readiness::Later(entry)
             } else {
                 self.ready(entry, chains, now)
             };
-            let entry = match taken {
-                Ok(None) => continue,
-                Ok(Some(item)) => {
+            let entry = match readiness {
+                Readiness::Never => continue,
+                Readiness::Now(item) => {
                     let fits = match &common {
                         Some(common) => common.has(&item) && bytes < common.bounds.payload_bytes,
                         None => {
@@ -344,6 +361,9 @@ impl Lane {
                         break;
                     }
                     bytes += item.subject.payload_bytes();
+                    if item.rest.as_ref().is_some_and(|rest| rest.attempts > 0) {
+                        trying.insert(client);
+                    }
                     items.push(item);
                     let max = common.as_ref().map_or(1, |common| common.bounds.events);
                     if items.len() >= max || looked_at >= max.saturating_mul(SCAN_BATCHES) {
@@ -351,7 +371,7 @@ impl Lane {
                     }
                     continue;
                 }
-                Err(entry) => entry,
+                Readiness::Later(entry) => entry,
             };
             let earliest = blocked.entry(client).or_insert(order);
             *earliest = earliest.earlier(order);
@@ -364,35 +384,29 @@ impl Lane {
             queue.push_front(entry);
         }
         blocked.clear();
+        trying.clear();
     }
 
-    /// The item of an entry, if its time or turn has come; none where the turn
-    /// never comes.
-    fn ready(
-        &self,
-        entry: Entry,
-        chains: &mut Chains,
-        now: Instant,
-    ) -> Result<Option<Item>, Entry> {
+    fn ready(&self, entry: Entry, chains: &mut Chains, now: Instant) -> Readiness {
         match entry {
             Entry::Ready(item) => match &item.rest {
-                Some(rest) if rest.due > now => Err(Entry::Ready(item)),
+                Some(rest) if rest.due > now => Readiness::Later(Entry::Ready(item)),
                 Some(_) => {
                     self.rests.set(self.rests.get().saturating_sub(1));
-                    Ok(Some(item))
+                    Readiness::Now(item)
                 }
-                None => Ok(Some(item)),
+                None => Readiness::Now(item),
             },
             Entry::Chained(client, chained) => match chains.take_turn(chained) {
                 Turn::Now(turn) => {
                     self.chained.set(self.chained.get().saturating_sub(1));
-                    Ok(Some(turn.into_item(client, chained)))
+                    Readiness::Now(turn.into_item(client, chained))
                 }
                 Turn::Never => {
                     self.chained.set(self.chained.get().saturating_sub(1));
-                    Ok(None)
+                    Readiness::Never
                 }
-                Turn::Later => Err(Entry::Chained(client, chained)),
+                Turn::Later => Readiness::Later(Entry::Chained(client, chained)),
             },
         }
     }
@@ -489,6 +503,14 @@ impl Order {
 }
 
 impl Entry {
+    /// Whether some of it has run.
+    fn has_run(&self) -> bool {
+        match self {
+            Self::Ready(item) => item.rest.is_some(),
+            Self::Chained(..) => false,
+        }
+    }
+
     fn client(&self) -> ClientHash {
         match self {
             Self::Ready(item) => item.client,

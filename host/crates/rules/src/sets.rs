@@ -93,12 +93,11 @@ impl Set {
 
     /// Whether a rule of the set runs on a subject.
     pub(crate) fn runs(&self, rule: &PlannedRule, subject: &Subject) -> bool {
-        let Some(message) = subject.message() else {
-            return true;
-        };
-        rule.interest.kinds.contain(MessageKind::from(&**message))
-            && (!self.asks_filters
-                || TopicName::new(&message.topic).is_ok_and(|topic| rule.filter.matches(topic)))
+        let kind = subject
+            .message()
+            .map(|message| MessageKind::from(&**message));
+        kind.is_none_or(|kind| rule.interest.kinds.contain(kind))
+            && (!self.asks_filters || subject.is_for(&rule.filter))
     }
 }
 
@@ -177,14 +176,14 @@ impl Sets {
     /// The rules of a hook that match a topic.
     pub(crate) fn matching(&mut self, hook: Hook, topic: TopicName<'_>) -> RuleSet {
         let ids = self.plan.rules.matching(hook, topic);
-        self.number_of(hook, ids)
+        self.number_of(hook, &ids)
             .unwrap_or_else(|| self.whole(hook))
     }
 
     /// The rules of a hook that have to see a subscription.
     pub(crate) fn matching_filter(&mut self, hook: Hook, filter: &TopicFilter) -> Rc<Set> {
         let ids = self.plan.rules.matching_filter(hook, filter);
-        self.set_of(hook, ids)
+        self.set_of(hook, &ids)
     }
 
     /// A set without rules that is not [`RuleSet::NONE`].
@@ -204,37 +203,34 @@ impl Sets {
     /// As [`Sets::matching_filter`], by number.
     pub(crate) fn number_of_filter(&mut self, hook: Hook, filter: &TopicFilter) -> RuleSet {
         let ids = self.plan.rules.matching_filter(hook, filter);
-        if let Some(number) = self.number_of(hook, ids.clone()) {
+        if let Some(number) = self.number_of(hook, &ids) {
             return number;
         }
         // Nobody asks filters of subscriptions again, so this one stays.
-        self.intern(hook, ids).1
+        self.intern(hook, &ids).1
     }
 
     /// A set of just these rules.
-    pub(crate) fn set_of(&mut self, hook: Hook, ids: Vec<RuleId>) -> Rc<Set> {
-        match self
-            .number_of(hook, ids.clone())
-            .map(|number| self.get(number))
-        {
+    pub(crate) fn set_of(&mut self, hook: Hook, ids: &[RuleId]) -> Rc<Set> {
+        match self.number_of(hook, ids).map(|number| self.get(number)) {
             Some(Some(set)) => Rc::clone(set),
-            _ => Rc::new(Set::of(&self.plan, &self.lanes, hook, &ids, false)),
+            _ => Rc::new(Set::of(&self.plan, &self.lanes, hook, ids, false)),
         }
     }
 
     /// None beyond the bound.
-    fn number_of(&mut self, hook: Hook, ids: Vec<RuleId>) -> Option<RuleSet> {
+    fn number_of(&mut self, hook: Hook, ids: &[RuleId]) -> Option<RuleSet> {
         if ids.is_empty() {
             return Some(RuleSet::NONE);
         }
-        if let Some(number) = self.numbers.get(&*ids) {
+        if let Some(number) = self.numbers.get(ids) {
             return Some(RuleSet(*number));
         }
         (self.sets.len() < MAX_SETS).then(|| self.intern(hook, ids).1)
     }
 
-    fn intern(&mut self, hook: Hook, ids: Vec<RuleId>) -> (Rc<Set>, RuleSet) {
-        let set = Rc::new(Set::of(&self.plan, &self.lanes, hook, &ids, false));
+    fn intern(&mut self, hook: Hook, ids: &[RuleId]) -> (Rc<Set>, RuleSet) {
+        let set = Rc::new(Set::of(&self.plan, &self.lanes, hook, ids, false));
         self.sets.push(Rc::clone(&set));
         let number = last_number(&self.sets);
         self.numbers.insert(ids.into(), number);

@@ -4,9 +4,10 @@ use std::hash::Hasher;
 use std::sync::Arc;
 
 use hookwire_broker::{
-    ClientEvent, ClientInfo, DroppedEvent, Hook, Message, Question, Restored, SubscriptionEvent,
-    Ticket,
+    ClientEvent, ClientInfo, DroppedEvent, Hook, Message, Operation, Question, Restored,
+    SubscriptionEvent, Ticket,
 };
+use hookwire_mqtt::{TopicFilter, TopicName};
 use rustc_hash::FxHasher;
 
 /// A client, as far as lanes know it: the hash that pins it.
@@ -100,6 +101,38 @@ impl Subject {
             (_, Some(client)) => &client.clientid,
             (Self::Publish(publish), None) => &publish.message.sender,
             (_, None) => self.message().map_or("", |message| &message.sender),
+        }
+    }
+
+    /// Whether a rule for this filter has to see it. What has no topic is for
+    /// all.
+    pub(crate) fn is_for(&self, filter: &TopicFilter) -> bool {
+        let topic = |topic: &str| TopicName::new(topic).is_ok_and(|topic| filter.matches(topic));
+        if let Some(message) = self.message() {
+            return topic(&message.topic);
+        }
+        let subscription = |other: &str, is_decided: bool| {
+            TopicFilter::new(other).is_ok_and(|other| {
+                if is_decided {
+                    filter.overlaps(&other)
+                } else {
+                    filter.covers(&other)
+                }
+            })
+        };
+        match self {
+            Self::Subscription(event) => subscription(&event.subscription.filter, false),
+            Self::Asked(asked) => match &asked.question {
+                Question::Authorize(access) if access.operation == Operation::Subscribe => {
+                    subscription(&access.topic, true)
+                }
+                Question::Authorize(access) => topic(&access.topic),
+                Question::Subscribe(request) | Question::Unsubscribe(request) => {
+                    subscription(&request.subscription.filter, true)
+                }
+                _ => true,
+            },
+            _ => true,
         }
     }
 

@@ -52,7 +52,9 @@ impl Tap {
         }
         if let Ok(line) = serde_json::to_string(&record) {
             // A reader that is too slow misses some; the broker does not wait.
-            let _ = self.lines.try_send(line);
+            if self.lines.try_send(line).is_err() {
+                tracing::debug!("an event is not told: whoever records is slow, or gone");
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::chain::Chains;
 use crate::class::Class;
 use crate::host::fault;
 use crate::house::House;
+use crate::inbox::tell;
 use crate::lane::{Item, Lane, Pressure, Replay};
 use crate::lane_group::Lanes;
 use crate::plan::{Plan, RuleId};
@@ -263,8 +264,7 @@ impl Worker {
                 StepEnd::Lost(fault) => Err(fault),
                 _ => Ok(()),
             };
-            // Who asked may be gone.
-            return drop(replay.send(fared));
+            return tell(replay, fared);
         }
         match item.subject {
             Subject::Publish(_) => self.publish_step_ended(item, end),
@@ -333,7 +333,7 @@ impl Worker {
         ids.retain(|id| *id > done);
         let mut current = self.current.borrow_mut();
         if Arc::ptr_eq(&set.plan, &current.plan) {
-            current.sets.set_of(set.hook, ids)
+            current.sets.set_of(set.hook, &ids)
         } else {
             Rc::new(Set::of(&set.plan, &set.lanes, set.hook, &ids, false))
         }
@@ -445,7 +445,7 @@ impl Worker {
     pub(crate) fn run_again(&self, rule: &str, subject: Subject, replay: Replay) {
         let gone = |replay: Replay, message: String| {
             let fault = fault(FaultKind::Unavailable, "rule", message);
-            drop(replay.send(Err(fault)));
+            tell(replay, Err(fault));
         };
         let mut current = self.current.borrow_mut();
         let hook = subject.hook();
@@ -457,7 +457,7 @@ impl Worker {
             let message = format!("there is no rule {rule:?} on {}", hook.name());
             return gone(replay, message);
         };
-        let set = current.sets.set_of(hook, vec![id]);
+        let set = current.sets.set_of(hook, &[id]);
         let client = client_hash(subject.clientid());
         match Self::lane_of(&set, 0, client).map(Rc::clone) {
             Some(lane) => lane.push(Item {

@@ -67,6 +67,7 @@ impl Inquiry {
 impl<H: Hooks> Shard<H> {
     /// Whether a PUBLISH may be, as a verdict if it may not. None: that is being
     /// asked, and the packet has to wait.
+    #[inline(never)]
     pub(super) fn access_of(
         &mut self,
         now: Now,

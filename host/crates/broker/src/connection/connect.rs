@@ -42,6 +42,7 @@ impl<H: Hooks> Shard<H> {
         let refusal = self.refusal(&connect);
         let id_was_assigned = origin.id_was_assigned;
         let denies_unlisted = origin.listener.denies_unlisted_access;
+        self.denies_unlisted |= denies_unlisted;
         let client = Arc::new(self.client_info(&mut connect, origin));
         let method: Option<Arc<str>> = connect.authentication_method.as_deref().map(Arc::from);
         let maximum_packet_bytes = connect

@@ -135,7 +135,7 @@ impl<H: Hooks> Shard<H> {
         loop {
             let taken = self.session_mut(session_key).and_then(|session| {
                 let undecided = session.deciding.pop();
-                undecided.or_else(|| session.returned.pop_front().map(|first| (first, None)))
+                undecided.or_else(|| Some((session.deciding.pop_returned()?, None)))
             });
             let Some((delivery, outcome)) = taken else {
                 break;
@@ -154,7 +154,7 @@ impl<H: Hooks> Shard<H> {
             }
         }
         if let Some(session) = self.session_mut(session_key) {
-            session.returned = kept.into();
+            session.deciding.set_returned(kept.into());
             session.report_load();
         }
     }

@@ -218,15 +218,18 @@ impl<H: Hooks> Shard<H> {
             topic,
             is_in_its_format: !self.limits.check_payload_format || is_in_its_format(publish),
         };
-        let (topic, delay_ms, refusal) = self.destination(&incoming);
-        let mut verdict = refusal.map(Verdict::Deny);
-        let entry = self.topic_entry(topic);
-        let Some(connection) = self.live(key) else {
-            return true;
+        let (topic, delay_ms, mut verdict) = if incoming.is_plain() {
+            (topic, None, None)
+        } else {
+            let (topic, delay_ms, refusal) = self.destination(&incoming);
+            (topic, delay_ms, refusal.map(Verdict::Deny))
         };
+        let entry = self.topic_entry(topic);
         // Nobody may have anything to say about it: then this is all it costs.
-        let needs_leave = entry.access_rules != RuleSet::NONE || connection.denies_unlisted;
-        if needs_leave && verdict.is_none() && !self.was_received(key, publish) {
+        if (entry.access_rules != RuleSet::NONE || self.denies_unlisted)
+            && verdict.is_none()
+            && !self.was_received(key, publish)
+        {
             match self.access_of(now, key, publish, &entry) {
                 Some(denial) => verdict = denial,
                 None => return false,

@@ -144,11 +144,11 @@ impl<H: Hooks> Shard<H> {
         several: bool,
     ) {
         let is_sent = self.send(now, key, transit, outgoing, several);
-        if !is_sent {
-            self.dropped(now, Some(session), transit, "too-large");
+        if is_sent {
+            return;
         }
-        if !is_sent
-            && let Some(id) = outgoing.packet_id
+        self.dropped(now, Some(session), transit, "too-large");
+        if let Some(id) = outgoing.packet_id
             && let Some(session) = self.session_mut(session)
         {
             session.inflight.acknowledge(id, outgoing.qos);

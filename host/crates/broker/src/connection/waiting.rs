@@ -180,8 +180,9 @@ fn next(session: &mut Session, takes_newest: bool) -> Option<Next> {
         QoS::AtMostOnce => has_room_at_most_once,
         QoS::AtLeastOnce | QoS::ExactlyOnce => has_room,
     };
-    let delivery = if let Some(first) = session.returned.front() {
-        fits(first.qos).then(|| session.returned.pop_front())??
+    let returned = session.deciding.returned().and_then(|all| all.front());
+    let delivery = if let Some(first) = returned {
+        fits(first.qos).then(|| session.deciding.pop_returned())??
     } else if let Some(qos) = session.backlog.next_qos() {
         fits(qos).then(|| session.backlog.pop())??
     } else {

@@ -1,5 +1,6 @@
 //! Deliveries that rules of `message.deliver` decide about: decided in any order,
-//! sent in the order taken.
+//! sent in the order taken. Those that were not sent when the client went wait
+//! here for its return.
 
 use std::collections::VecDeque;
 
@@ -9,12 +10,18 @@ use super::Delivery;
 use crate::hooks::DeliveryOutcome;
 
 /// What is about to leave for a client. Those above QoS 0 count against the
-/// inflight window; those of QoS 0 have a bound of their own.
+/// inflight window; those of QoS 0 have a bound of their own. Made by the first:
+/// most sessions never have any.
 #[derive(Debug, Default)]
-pub(crate) struct Deciding {
+pub(crate) struct Deciding(Option<Box<Line>>);
+
+#[derive(Debug, Default)]
+struct Line {
     waiting: VecDeque<Undecided>,
     /// Those of QoS 0.
     at_most_once: usize,
+    /// What was in `waiting` when the client went, and comes first when it is back.
+    returned: VecDeque<Delivery>,
 }
 
 #[derive(Debug)]
@@ -30,21 +37,23 @@ const MAX_AT_MOST_ONCE: usize = 64;
 
 impl Deciding {
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.len() == 0
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.waiting.len()
+        self.0.as_ref().map_or(0, |line| line.waiting.len())
     }
 
     /// Those above QoS 0.
     pub(crate) fn acknowledged(&self) -> usize {
-        self.waiting.len() - self.at_most_once
+        let line = self.0.as_ref();
+        line.map_or(0, |line| line.waiting.len() - line.at_most_once)
     }
 
     /// Whether one more of QoS 0 has room.
     pub(crate) fn has_room_at_most_once(&self) -> bool {
-        self.at_most_once < MAX_AT_MOST_ONCE
+        let line = self.0.as_ref();
+        line.is_none_or(|line| line.at_most_once < MAX_AT_MOST_ONCE)
     }
 
     /// Adds one at the end; with an outcome, if nobody is asked about it. Numbers
@@ -55,8 +64,9 @@ impl Deciding {
         delivery: Delivery,
         outcome: Option<DeliveryOutcome>,
     ) {
-        self.at_most_once += usize::from(delivery.qos == QoS::AtMostOnce);
-        self.waiting.push_back(Undecided {
+        let line = self.0.get_or_insert_default();
+        line.at_most_once += usize::from(delivery.qos == QoS::AtMostOnce);
+        line.waiting.push_back(Undecided {
             number,
             delivery,
             outcome,
@@ -65,8 +75,9 @@ impl Deciding {
 
     /// Puts one that was released back where it was.
     pub(crate) fn put_back(&mut self, delivery: Delivery) {
-        self.at_most_once += usize::from(delivery.qos == QoS::AtMostOnce);
-        self.waiting.push_front(Undecided {
+        let line = self.0.get_or_insert_default();
+        line.at_most_once += usize::from(delivery.qos == QoS::AtMostOnce);
+        line.waiting.push_front(Undecided {
             number: 0,
             delivery,
             outcome: None,
@@ -75,10 +86,13 @@ impl Deciding {
 
     /// Notes an outcome; false if nothing waits for it.
     pub(crate) fn decide(&mut self, number: u64, outcome: DeliveryOutcome) -> bool {
-        let place = self
+        let Some(line) = &mut self.0 else {
+            return false;
+        };
+        let place = line
             .waiting
             .binary_search_by_key(&number, |undecided| undecided.number);
-        let found = place.ok().and_then(|place| self.waiting.get_mut(place));
+        let found = place.ok().and_then(|place| line.waiting.get_mut(place));
         match found.filter(|undecided| undecided.outcome.is_none()) {
             Some(undecided) => {
                 undecided.outcome = Some(outcome);
@@ -90,15 +104,40 @@ impl Deciding {
 
     /// The oldest, if it is decided.
     pub(crate) fn release(&mut self) -> Option<(Delivery, DeliveryOutcome)> {
-        self.waiting.front()?.outcome.as_ref()?;
+        self.0.as_ref()?.waiting.front()?.outcome.as_ref()?;
         let (delivery, outcome) = self.pop()?;
         Some((delivery, outcome?))
     }
 
+    /// What comes first when the client is back.
+    pub(crate) fn returned(&self) -> Option<&VecDeque<Delivery>> {
+        let line = self.0.as_ref()?;
+        Some(&line.returned).filter(|returned| !returned.is_empty())
+    }
+
+    /// The first of [`Deciding::returned`].
+    pub(crate) fn pop_returned(&mut self) -> Option<Delivery> {
+        self.0.as_mut()?.returned.pop_front()
+    }
+
+    /// All of [`Deciding::returned`], out of it.
+    pub(crate) fn take_returned(&mut self) -> VecDeque<Delivery> {
+        let line = self.0.as_mut();
+        line.map_or_else(VecDeque::new, |line| std::mem::take(&mut line.returned))
+    }
+
+    /// These come first when the client is back.
+    pub(crate) fn set_returned(&mut self, returned: VecDeque<Delivery>) {
+        if self.0.is_some() || !returned.is_empty() {
+            self.0.get_or_insert_default().returned = returned;
+        }
+    }
+
     /// The oldest, decided or not.
     pub(crate) fn pop(&mut self) -> Option<(Delivery, Option<DeliveryOutcome>)> {
-        let first = self.waiting.pop_front()?;
-        self.at_most_once -= usize::from(first.delivery.qos == QoS::AtMostOnce);
+        let line = self.0.as_mut()?;
+        let first = line.waiting.pop_front()?;
+        line.at_most_once -= usize::from(first.delivery.qos == QoS::AtMostOnce);
         Some((first.delivery, first.outcome))
     }
 }

@@ -47,8 +47,6 @@ pub(crate) struct Session {
     pub(crate) inflight: Inflight,
     /// What rules of `message.deliver` decide about, and what is behind it.
     pub(crate) deciding: Deciding,
-    /// What was decided about when the client went, and comes first when it is back.
-    pub(crate) returned: VecDeque<Delivery>,
     pub(crate) backlog: Backlog,
     pub(crate) queue: Queue,
     /// Packet ids of the client's QoS 2 publishes, from PUBLISH to PUBREL.
@@ -142,7 +140,6 @@ impl Session {
             subscriptions: HashMap::default(),
             inflight: Inflight::new(window),
             deciding: Deciding::default(),
-            returned: VecDeque::new(),
             backlog: Backlog::default(),
             queue: Queue::default(),
             received: HashSet::default(),
@@ -159,7 +156,7 @@ impl Session {
     pub(crate) fn has_waiting(&self) -> bool {
         !self.queue.is_empty()
             || !self.backlog.is_empty()
-            || !self.returned.is_empty()
+            || self.deciding.returned().is_some()
             || self.inflight.is_resending()
     }
 
@@ -175,7 +172,8 @@ impl Session {
 
     /// Messages that wait, here or with the rules.
     pub(crate) fn waiting(&self) -> usize {
-        self.queue.len() + self.backlog.len() + self.returned.len() + self.deciding.len()
+        let returned = self.deciding.returned().map_or(0, VecDeque::len);
+        self.queue.len() + self.backlog.len() + returned + self.deciding.len()
     }
 
     /// Whether a new message may be sent now, without overtaking any.
@@ -186,7 +184,7 @@ impl Session {
     /// As [`Session::may_send`], for QoS 0, which overtakes what is above it.
     pub(crate) fn may_send_at_most_once(&self) -> bool {
         self.backlog.is_empty()
-            && self.returned.is_empty()
+            && self.deciding.returned().is_none()
             && !self.queue.has_at_most_once()
             && self.has_window(QoS::AtMostOnce)
     }
@@ -194,7 +192,8 @@ impl Session {
     /// Tells shared subscriptions how much this session has to do.
     pub(crate) fn report_load(&self) {
         if let Some(load) = &self.load {
-            let decided_on = self.deciding.len() + self.returned.len();
+            let returned = self.deciding.returned().map_or(0, VecDeque::len);
+            let decided_on = self.deciding.len() + returned;
             load.set_waiting(self.inflight.len() + self.queue.len() + decided_on);
         }
     }

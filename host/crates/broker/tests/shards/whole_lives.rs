@@ -1,8 +1,8 @@
 //! A client and a message from beginning to end: all hooks, in one list.
 
 use hookwire_broker::{
-    Answer, AuthenticationOutcome, Authorization, DeliveryOutcome, Question, Restored,
-    SubscriptionOutcome,
+    Answer, AuthenticationOutcome, Authorization, BrokerCall, DeliveryOutcome, OwnMessage,
+    Question, Restored, SubscriptionOutcome,
 };
 
 use super::*;
@@ -145,5 +145,97 @@ fn a_client_and_its_message_pass_every_hook_in_order() {
             assert!(told.iter().any(|told| told.starts_with(name)), "{name}");
         }
         world.assert_empty();
+    }
+}
+
+#[test]
+fn a_will_is_allowed_when_its_client_connects_and_passes_the_rules_when_it_is_called() {
+    for delay_interval_s in [0, 5] {
+        let mut world = World::new(2);
+        let watcher = world.connect(V5, "watcher");
+        world.subscribe(watcher, "last/#", QoS::AtLeastOnce);
+        world.got(watcher);
+        for hook in [Hook::ClientAuthorize, Hook::MessageDeliver] {
+            world.listen(hook, "last/#");
+        }
+        rules_on(&world, "last/#");
+        world.script.borrow_mut().generation += 1;
+        let mut connect = Connect::new(V5, "dying");
+        connect.session_expiry_interval_s = 60;
+        connect.will = Some(Will {
+            topic: "last/words".to_owned(),
+            payload: b"gone".to_vec(),
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            delay_interval_s,
+            properties: Vec::new(),
+        });
+        let dying = world.connect_with(connect);
+        assert_eq!(world.told(), ["client.authorize dying will last/words 1"]);
+        agree(&mut world);
+        world.drop_socket(dying);
+        world.advance_ms(u64::from(delay_interval_s) * 1_000 + 500);
+        agree(&mut world);
+        assert_eq!(
+            world.told(),
+            [
+                "message.publish dying last/words gone",
+                "message.deliver watcher last/words gone 1"
+            ]
+        );
+        assert_eq!(world.payloads(watcher), ["gone"]);
+    }
+}
+
+#[test]
+fn what_rules_and_administrators_publish_passes_every_hook_of_a_message() {
+    for (sender, hops) in [("$rule/r", 1), ("$admin", 0)] {
+        for worker in 0..2 {
+            let mut world = World::new(2);
+            let watcher = world.connect(V5, "watcher");
+            world.subscribe(watcher, "t/#", QoS::AtLeastOnce);
+            world.got(watcher);
+            for hook in [
+                Hook::ClientAuthorize,
+                Hook::MessageDeliver,
+                Hook::MessageDropped,
+            ] {
+                world.listen(hook, "#");
+            }
+            rules_on(&world, "#");
+            world.script.borrow_mut().acked_filter = TopicFilter::new("#").ok();
+            let own = |topic: &str| {
+                BrokerCall::Publish(OwnMessage {
+                    topic: topic.into(),
+                    payload: b"m".to_vec(),
+                    sender: sender.into(),
+                    qos: QoS::AtLeastOnce,
+                    retain: false,
+                    expiry_s: None,
+                    user_properties: Vec::new(),
+                    hops,
+                })
+            };
+            world.call(worker, own("t/a"));
+            agree(&mut world);
+            world.puback(watcher, 1);
+            world.call(worker, own("u/a"));
+            agree(&mut world);
+            world.call(worker, own("t/b"));
+            world.decide(0, Verdict::Drop);
+            assert_eq!(
+                world.told(),
+                [
+                    // Nobody is asked whether a rule may publish.
+                    format!("message.publish {sender} t/a m"),
+                    "message.deliver watcher t/a m 1".to_owned(),
+                    "message.acked watcher m".to_owned(),
+                    format!("message.publish {sender} u/a m"),
+                    "message.dropped nobody m no-subscriber".to_owned(),
+                    format!("message.publish {sender} t/b m"),
+                    "message.dropped nobody m rule".to_owned(),
+                ]
+            );
+        }
     }
 }

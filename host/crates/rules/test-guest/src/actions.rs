@@ -3,8 +3,10 @@
 use std::cell::Cell;
 
 use crate::bindings::exports::hookwire::rule::actions::{
-    Denial, Event, Fault, Replacement, Rule, Settled, Verdict,
+    Allowance, Denial, Event, Fault, Replacement, Restoration, RestoredSubscription, Rule, Settled,
+    Verdict,
 };
+use crate::bindings::hookwire::broker::broker::{self, Outgoing};
 use crate::bindings::hookwire::host::{clock, log};
 use crate::bindings::hookwire::sql::sql::{Pool, Value};
 use crate::bindings::hookwire::types::faults::FaultKind;
@@ -56,6 +58,36 @@ fn one(rule: &Rule, event: &Event) -> Verdict {
     };
     match rule.action.as_str() {
         "drop" => Verdict::Drop,
+        "no" => Verdict::Deny(denial()),
+        "allow" => Verdict::Allow(Allowance {
+            data: Some(b"welcome".to_vec()),
+            keep_ms: Some(5),
+            extras: Vec::new(),
+        }),
+        "challenge" => challenge(event),
+        "restore" => Verdict::Restore(Restoration {
+            subscriptions: vec![RestoredSubscription {
+                filter: format!("restored/{}", rule.name),
+                qos: 1,
+                no_local: false,
+                retain_as_published: true,
+                retain_handling: 2,
+                identifier: Some(9),
+                extras: Vec::new(),
+            }],
+            is_present: rule.name == "second",
+            extras: Vec::new(),
+        }),
+        "filter" => Verdict::Replace(Replacement {
+            topic: Some("other/filter".to_owned()),
+            qos: Some(0),
+            ..unchanged()
+        }),
+        "rename" => Verdict::Replace(Replacement {
+            topic: Some("renamed".to_owned()),
+            ..unchanged()
+        }),
+        "publish" => publish(rule, payload),
         "deny" => Verdict::Deny(denial()),
         "disconnect" => Verdict::Disconnect(denial()),
         "rewrite" => Verdict::Replace(rewrite(rule, payload)),
@@ -76,6 +108,41 @@ fn one(rule: &Rule, event: &Event) -> Verdict {
             Verdict::Proceed
         }
         _ => Verdict::Proceed,
+    }
+}
+
+/// Lets in who answers the challenge, and asks whoever has not been asked.
+fn challenge(event: &Event) -> Verdict {
+    match event {
+        Event::Credentials(credentials) if credentials.step == "connect" => {
+            Verdict::Challenge(b"who?".to_vec())
+        }
+        Event::Credentials(credentials) if credentials.data.as_deref() == Some(b"me") => {
+            Verdict::Allow(Allowance {
+                data: None,
+                keep_ms: None,
+                extras: Vec::new(),
+            })
+        }
+        _ => Verdict::Deny(denial()),
+    }
+}
+
+/// Publishes the payload once more, and then does what the payload says.
+fn publish(rule: &Rule, payload: &[u8]) -> Verdict {
+    let published = broker::publish(&Outgoing {
+        topic: option(rule, "topic").unwrap_or_default(),
+        payload: payload.to_vec(),
+        qos: 1,
+        retain: false,
+        expiry_s: None,
+        user_properties: Vec::new(),
+        extras: Vec::new(),
+    });
+    match published {
+        Ok(()) if payload == b"boom" => trap(),
+        Ok(()) => Verdict::Proceed,
+        Err(fault) => Verdict::Failed(fault),
     }
 }
 

@@ -55,6 +55,19 @@ const STORING: Kind = Kind {
 const ACTIONS: &[(&str, Kind)] = &[
     ("noop", PLAIN),
     ("noop_payload", READING),
+    ("allow", PLAIN),
+    ("challenge", PLAIN),
+    ("restore", PLAIN),
+    ("no", PLAIN),
+    ("filter", PLAIN),
+    ("rename", PLAIN),
+    (
+        "publish",
+        Kind {
+            options: &[("topic", "string", true)],
+            ..READING
+        },
+    ),
     ("drop", ON_MESSAGES),
     ("deny", ON_MESSAGES),
     ("disconnect", ON_MESSAGES),

@@ -14,7 +14,7 @@ fn check(blocks: &str, expected: &[&str]) {
 
 /// Ten lines of a sound module and its one sound rule.
 const SOUND: &str = r#"module "m" {
-  grants = ["clock"]
+  grants = ["clock", "broker.publish"]
 }
 rule "sound" {
   hook   = "message.publish"
@@ -37,7 +37,7 @@ fn a_rule_is_held_against_its_action() {
         rule("unknown", "message.publish", "rocket_science", ""),
         rule("hook", "client.connected", "drop", ""),
     ];
-    let all = "noop, noop_payload, drop, deny, disconnect, rewrite, rename_badly, fail, trap, \
+    let all = "noop, noop_payload, allow, challenge, restore, no, filter, rename, publish, drop, deny, disconnect, rewrite, rename_badly, fail, trap, \
                panic, spin, grow, say, odd_answer, retained, store, store_blind, store_plain, query, time, \
                options";
     check(
@@ -146,6 +146,9 @@ fn imports_have_to_be_granted_and_grants_used() {
         &[
             "rules.hcl:1: module \"m\": it imports hookwire:host/clock, which it was not \
              granted: write grants = [\"clock\"]",
+            "rules.hcl:1: module \"m\": it imports hookwire:broker/broker, which it was not \
+             granted: write grants = [\"broker.publish\"], or broker.deliver, broker.subscribe, \
+             broker.unsubscribe, broker.disconnect, broker.lookup",
         ],
     );
     let mut settings = settings(SOUND);
@@ -183,7 +186,7 @@ fn rules_of_a_module_that_did_not_load_are_passed_over() {
     let plan = Plan::bind(runtime(), &settings, &HashMap::new(), &HashMap::new(), None);
     let plan = plan.unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert!(plan.stats().is_empty() && plan.module_stats().is_empty());
-    let error = WorkerRules::new(plan, 3, hookwire_rules::House::without_store())
+    let error = WorkerRules::new(&plan, 3, hookwire_rules::House::without_store())
         .err()
         .unwrap();
     assert_eq!(

@@ -8,7 +8,7 @@ use crate::store::unavailable;
 /// Module `n` beside [`MODULE`].
 const SECOND_MODULE: &str = r#"
 module "n" {
-  grants    = ["clock"]
+  grants    = ["clock", "broker.publish"]
   max_batch = 4
 }
 rule "sql-n" {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod binding;
+mod caching;
 mod chains;
 mod failures;
 mod lanes;
@@ -11,6 +12,9 @@ mod limits;
 mod loading;
 mod message_log;
 mod pools;
+mod questions;
+mod reloads;
+mod retries;
 mod rig;
 mod store;
 mod verdicts;

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hookwire_broker::{
-    ClientEvent, ClientInfo, Decided, Event, Hook, Hooks, IdGenerator, Message, RuleSet, Ticket,
-    Verdict,
+    Answer, ClientEvent, ClientInfo, Decided, Event, Hook, Hooks, IdGenerator, Message, Question,
+    RuleSet, Ticket, Verdict,
 };
-use hookwire_mqtt::{QoS, ReasonCode, TopicName};
+use hookwire_mqtt::{QoS, ReasonCode, TopicFilter, TopicName};
 use hookwire_rules::{
     House, HouseBounds, LoadedModule, ModuleStats, Plan, PoolHandle, RuleStats, Runtime,
     WorkerRules,
@@ -80,7 +80,7 @@ pool "sqlite" "other"  { file = "other.db" }
 /// because the module imports SQL, and somebody must name a pool for it.
 pub(crate) const MODULE: &str = r#"
 module "m" {
-  grants    = ["clock"]
+  grants    = ["clock", "broker.publish"]
   lanes     = 1
   max_batch = 64
   deadline  = "10s"
@@ -151,7 +151,8 @@ pub(crate) struct Rig {
     pub(crate) other_store: Arc<MemoryStore>,
     /// What was written down.
     pub(crate) house: Arc<MemoryStore>,
-    plan: Arc<Plan>,
+    pub(crate) plan: Arc<Plan>,
+    stores: Stores,
     ids: IdGenerator,
     submitted: u64,
     decided: Vec<Decided>,
@@ -172,10 +173,11 @@ pub(crate) fn with_rules<F: Future<Output = ()>>(blocks: &str, test: impl FnOnce
         let written = MemoryStore::new();
         let house = House::open(Arc::clone(&written) as _, HouseBounds::default());
         let rig = Rig {
-            rules: WorkerRules::new(Arc::clone(&plan), 0, house.await.unwrap()).unwrap(),
+            rules: WorkerRules::new(&plan, 0, house.await.unwrap()).unwrap(),
             house: written,
-            store: stores.memory,
-            other_store: stores.other,
+            store: Arc::clone(&stores.memory),
+            other_store: Arc::clone(&stores.other),
+            stores,
             plan,
             ids: IdGenerator::new(0, 0, 0),
             submitted: 0,
@@ -186,6 +188,59 @@ pub(crate) fn with_rules<F: Future<Output = ()>>(blocks: &str, test: impl FnOnce
 }
 
 impl Rig {
+    /// Goes over to the rules of other blocks, as a reload does.
+    pub(crate) async fn go_over(&mut self, blocks: &str) {
+        let settings = settings(blocks);
+        let pools = pools(&self.stores);
+        let plan = Plan::bind(runtime(), &settings, &MODULES.1, &pools, Some(&self.plan))
+            .unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let handle = self.rules.handle();
+        let readied = handle.ready(&plan, &self.plan).await.unwrap();
+        let adopted = handle.adopt(readied);
+        let taken = poll_fn(|cx| {
+            // As the core does at each turn.
+            self.rules.set_waker(cx.waker().clone());
+            self.rules.take_decided(&mut self.decided);
+            Poll::Ready(())
+        });
+        tokio::join!(adopted, taken);
+        self.plan = plan;
+    }
+
+    /// Asks a question, and waits for the answer.
+    pub(crate) async fn ask(&mut self, hook: Hook, question: Question) -> Answer {
+        let set = match &question {
+            Question::Subscribe(request) => {
+                let filter = TopicFilter::new(&request.subscription.filter).unwrap();
+                self.rules.match_filter(hook, &filter)
+            }
+            Question::Authorize(access) => {
+                let topic = TopicName::new(&access.topic).unwrap();
+                self.rules.match_topic(hook, topic)
+            }
+            _ => self.rules.match_client(hook),
+        };
+        assert_ne!(set, RuleSet::NONE, "a rule is on {}", hook.name());
+        let ticket = Ticket {
+            key: 7,
+            sequence: 8,
+        };
+        self.rules.ask(set, ticket, question);
+        let mut answers = Vec::new();
+        let answered = poll_fn(|cx| {
+            self.rules.set_waker(cx.waker().clone());
+            self.rules.take_answers(&mut answers);
+            if answers.is_empty() {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        });
+        let waited = tokio::time::timeout(PATIENCE, answered).await;
+        assert!(waited.is_ok(), "the question is answered");
+        assert_eq!((answers.len(), answers[0].ticket), (1, ticket));
+        answers.remove(0).answer
+    }
     /// A message that was not submitted yet.
     pub(crate) fn message(&mut self, sender: &str, topic: &str, payload: &str) -> Message {
         Message {

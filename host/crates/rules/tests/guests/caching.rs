@@ -1,0 +1,78 @@
+//! Compiled modules on disk: used when they are ours, and never otherwise.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hookwire_rules::{Cache, LoadedModule, Runtime};
+
+use crate::message_log::logged;
+use crate::rig::component;
+
+fn load(directory: &Path) -> LoadedModule {
+    let runtime = Runtime::with_cache(Some(Cache::open(directory).unwrap())).unwrap();
+    runtime
+        .load("m", &component("testguest"), 64 << 20)
+        .unwrap()
+}
+
+fn entry(directory: &Path) -> PathBuf {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut modules = entries.map(|entry| entry.unwrap().path()).filter(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "module")
+    });
+    let found = modules.next().expect("an entry");
+    assert_eq!(modules.next(), None, "one entry");
+    found
+}
+
+#[test]
+fn a_module_is_compiled_once() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(load(directory.path()).compile_time().is_some());
+    let again = load(directory.path());
+    assert_eq!(again.compile_time(), None);
+    assert_eq!(again.manifest().name, "testguest");
+}
+
+#[test]
+fn an_entry_that_is_damaged_or_made_elsewhere_is_compiled_again() {
+    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    load(ours.path());
+    load(theirs.path());
+    let file = entry(ours.path());
+    let sound = fs::read(&file).unwrap();
+    let flipped = {
+        let mut bytes = sound.clone();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        bytes
+    };
+    let foreign = fs::read(entry(theirs.path())).unwrap();
+    for (what, bytes) in [
+        ("cut off", sound[..sound.len() / 2].to_vec()),
+        ("one bit is another", flipped),
+        ("of another broker", foreign),
+        ("empty", Vec::new()),
+        ("some text", b"hookwire cache 1, or so it says".to_vec()),
+    ] {
+        fs::write(&file, bytes).unwrap();
+        let mut compiled = None;
+        let log = logged(|| compiled = load(ours.path()).compile_time());
+        assert!(compiled.is_some(), "{what}");
+        assert!(
+            log.contains("damaged or was made elsewhere"),
+            "{what}: {log}"
+        );
+        assert_eq!(load(ours.path()).compile_time(), None, "{what}: mended");
+    }
+}
+
+#[test]
+fn a_lost_key_costs_a_compilation() {
+    let directory = tempfile::tempdir().unwrap();
+    load(directory.path());
+    fs::write(directory.path().join("key"), "short").unwrap();
+    assert!(load(directory.path()).compile_time().is_some());
+    assert_eq!(load(directory.path()).compile_time(), None);
+}

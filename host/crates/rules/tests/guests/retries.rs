@@ -1,0 +1,241 @@
+//! Calls that are made again, and what is written down of those that are not.
+
+use hookwire_broker::{Hook, Verdict};
+
+use crate::rig::{MODULE, ONCE, Rig, rule, with_rules};
+use crate::store::{text, unavailable};
+
+const STORE: &str = "pool = \"memory\"";
+
+fn store(more: &str) -> String {
+    let more = format!("{STORE}\n  {more}");
+    format!("{MODULE}{}", rule("r", "message.publish", "store", &more))
+}
+
+/// Payloads of what the store was given, each once, in the order of the first.
+fn first_seen(rig: &Rig) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    for payload in rig.store.column(5) {
+        if !seen.contains(&payload) {
+            seen.push(payload);
+        }
+    }
+    seen
+}
+
+#[test]
+fn a_store_that_comes_back_gets_everything_in_order() {
+    with_rules(&store(""), async |mut rig: Rig| {
+        rig.store.fail_with(Some(unavailable()));
+        for number in 0..5 {
+            rig.publish("c", "t", &number.to_string());
+        }
+        rig.wait_for("the first call failed", |rig| {
+            rig.rule_stats("r").errors > 0
+        })
+        .await;
+        for number in 5..10 {
+            rig.publish("c", "t", &number.to_string());
+        }
+        rig.wait_for("calls are made again", |rig| rig.rule_stats("r").calls > 3)
+            .await;
+        assert_eq!(first_seen(&rig).len(), 5, "what came later waits");
+        rig.store.fail_with(None);
+        let verdicts = rig.verdicts().await;
+        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Proceed));
+        let expected: Vec<String> = (0..10).map(|number| number.to_string()).collect();
+        assert_eq!(first_seen(&rig), expected);
+    });
+}
+
+#[test]
+fn others_do_not_wait_for_a_client_whose_call_is_made_again() {
+    let broken = "pool = \"other\"\n  topic = \"broken\"";
+    let sound = format!("{STORE}\n  topic = \"sound\"");
+    let blocks = [
+        rule("broken", "message.publish", "store", broken),
+        rule("sound", "message.publish", "store", &sound),
+    ];
+    with_rules(
+        &(MODULE.to_owned() + &blocks.concat()),
+        async |mut rig: Rig| {
+            rig.other_store.fail_with(Some(unavailable()));
+            let stuck = rig.publish("a", "broken", "x");
+            for number in 0..20 {
+                rig.publish("b", "sound", &number.to_string());
+            }
+            rig.wait_for("the other client is served", |rig| {
+                rig.decided_so_far().len() == 20
+            })
+            .await;
+            assert!(!rig.decided_so_far().contains(&stuck));
+            rig.other_store.fail_with(None);
+            assert_eq!(rig.verdicts().await.len(), 21);
+        },
+    );
+}
+
+#[test]
+fn patience_ends() {
+    with_rules(&store("retry_for = \"100ms\""), async |mut rig: Rig| {
+        rig.store.fail_with(Some(unavailable()));
+        let verdict = rig.verdict("c", "t", "x").await;
+        assert!(
+            matches!(
+                verdict,
+                Verdict::Failed {
+                    retryable: true,
+                    ..
+                }
+            ),
+            "{verdict:?}"
+        );
+        assert!(rig.rule_stats("r").calls > 1);
+        assert!(rig.house.rows().is_empty(), "the publisher knows");
+    });
+}
+
+#[test]
+fn a_message_that_the_store_refuses_for_ever_is_a_dead_letter() {
+    with_rules(&store(""), async |mut rig: Rig| {
+        let verdict = rig.verdict("c", "t", "bad").await;
+        assert!(matches!(
+            verdict,
+            Verdict::Failed {
+                retryable: false,
+                ..
+            }
+        ));
+        let letters = rig.house.rows();
+        let [letter] = letters.as_slice() else {
+            panic!("{letters:?}");
+        };
+        let texts: Vec<String> = letter.iter().map(text).collect();
+        assert_eq!(texts[..4], ["r", "m", "1", "c"]);
+        assert!(texts[4].contains("\"payload\":\"bad\""), "{}", texts[4]);
+        assert_eq!(texts[5..7], ["sqlstate:22001", "too long"]);
+    });
+}
+
+#[test]
+fn an_event_that_a_storing_rule_gave_up_is_a_dead_letter() {
+    let more = format!("{STORE}\n  {ONCE}");
+    let blocks = MODULE.to_owned() + &rule("up", "client.connected", "store", &more);
+    with_rules(&blocks, async |mut rig: Rig| {
+        rig.store.fail_with(Some(unavailable()));
+        rig.client_event(Hook::ClientConnected, "c");
+        rig.all_ran().await;
+        assert_eq!(rig.house.column(5), ["memory:gone"]);
+        assert!(rig.house.column(4)[0].contains("client.connected"));
+    });
+}
+
+#[test]
+fn what_is_spooled_comes_before_what_follows_it() {
+    let more = format!("on_error = \"spool\"\n  {ONCE}");
+    with_rules(&store(&more), async |mut rig: Rig| {
+        rig.store.fail_with(Some(unavailable()));
+        assert_eq!(rig.verdict("c", "t", "1").await, Verdict::Proceed);
+        rig.store.fail_with(None);
+        let calls = rig.rule_stats("r").calls;
+        assert_eq!(rig.verdict("c", "t", "2").await, Verdict::Proceed);
+        assert_eq!(rig.rule_stats("r").calls, calls, "it is behind the first");
+        assert_eq!(rig.verdict("d", "t", "3").await, Verdict::Proceed);
+        assert_eq!(
+            rig.rule_stats("r").calls,
+            calls + 1,
+            "another client is not"
+        );
+        let spooled = rig.house.column(2);
+        assert_eq!(spooled.len(), 2);
+        assert!(spooled[0].contains("\"payload\":\"1\""));
+        assert!(spooled[1].contains("\"payload\":\"2\""));
+    });
+}
+
+#[test]
+fn nothing_is_acknowledged_that_could_not_be_spooled() {
+    let more = format!("on_error = \"spool\"\n  {ONCE}");
+    with_rules(&store(&more), async |mut rig: Rig| {
+        rig.store.fail_with(Some(unavailable()));
+        rig.house.fail_with(Some(unavailable()));
+        let verdict = rig.verdict("c", "t", "1").await;
+        assert!(matches!(
+            verdict,
+            Verdict::Failed {
+                retryable: true,
+                ..
+            }
+        ));
+        rig.house.fail_with(None);
+        rig.store.fail_with(None);
+        assert_eq!(rig.verdict("c", "t", "2").await, Verdict::Proceed);
+        assert_eq!(
+            rig.store.column(5),
+            ["1", "2"],
+            "nothing is spooled before it"
+        );
+    });
+}
+
+#[test]
+fn a_rule_that_brings_its_module_down_is_held_back() {
+    let trap = rule("trap", "message.publish", "trap", "topic = \"trap\"");
+    let noop = rule("noop", "message.publish", "noop", "topic = \"noop\"");
+    with_rules(
+        &(MODULE.to_owned() + &trap + &noop),
+        async |mut rig: Rig| {
+            for _ in 0..3 {
+                rig.verdict("c", "trap", "boom").await;
+            }
+            assert!(rig.rule_stats("trap").breaker_is_open);
+            let traps = rig.module_stats("m").traps;
+            let verdict = rig.verdict("c", "trap", "boom").await;
+            assert!(matches!(
+                verdict,
+                Verdict::Failed {
+                    retryable: true,
+                    ..
+                }
+            ));
+            assert_eq!(rig.module_stats("m").traps, traps, "it did not run");
+            assert_eq!(rig.verdict("c", "noop", "").await, Verdict::Proceed);
+            rig.wait_for("it opens half", |rig| {
+                !rig.rule_stats("trap").breaker_is_open
+            })
+            .await;
+            assert_eq!(rig.verdict("c", "trap", "").await, Verdict::Proceed);
+        },
+    );
+}
+
+#[test]
+fn what_a_batch_published_before_it_trapped_is_published_once() {
+    use hookwire_broker::{BrokerCall, Hooks};
+    let alert = rule(
+        "alert",
+        "message.publish",
+        "publish",
+        "options {\n    topic = \"alert\"\n  }",
+    );
+    with_rules(&(MODULE.to_owned() + &alert), async |mut rig: Rig| {
+        for payload in ["1", "2", "boom", "3"] {
+            rig.publish("c", "t", payload);
+        }
+        let verdicts = rig.verdicts().await;
+        assert!(matches!(verdicts[2], Verdict::Failed { .. }));
+        let mut calls = Vec::new();
+        rig.rules.take_calls(&mut calls);
+        let published: Vec<Vec<u8>> = calls
+            .into_iter()
+            .map(|call| match call {
+                BrokerCall::Publish(message) => {
+                    assert_eq!((&*message.sender, message.hops), ("$rule/m", 1));
+                    message.payload
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(published, [b"1", b"2", b"3"]);
+    });
+}
