@@ -80,7 +80,7 @@ impl Instance {
         if !errors.is_empty() {
             return Err(errors);
         }
-        rules.sort_by_key(|rule| rule.id);
+        rules.sort_unstable_by_key(|rule| rule.id);
         Ok(Self { rules })
     }
 

@@ -27,7 +27,8 @@ def binary():
         )
     if not os.access(path, os.X_OK):
         raise RuntimeError(f"HOOKWIRE_BIN is {path}, which is not an executable file")
-    return path
+    # Brokers run in folders of their own.
+    return os.path.abspath(path)
 
 
 def require_mosquitto():
