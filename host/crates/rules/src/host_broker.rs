@@ -126,3 +126,137 @@ impl Host {
 fn invalid(error: &dyn std::error::Error) -> Fault {
     fault(FaultKind::Invalid, "broker", error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::host::{Access, Phase};
+
+    fn host(grants: &[&str]) -> Host {
+        let access = Access {
+            grants: grants.iter().map(|&grant| grant.to_owned()).collect(),
+            ..Access::default()
+        };
+        let mut host = Host::new("m".into(), Phase::Serving, Arc::new(access), 1 << 20);
+        host.deadline = Instant::now() + Duration::from_secs(5);
+        host.outbox.begin(3);
+        host
+    }
+
+    fn message(topic: &str) -> Outgoing {
+        Outgoing {
+            topic: topic.to_owned(),
+            payload: b"x".to_vec(),
+            qos: 1,
+            retain: true,
+            expiry_s: Some(9),
+            user_properties: Vec::new(),
+            extras: Vec::new(),
+        }
+    }
+
+    fn subscription(filter: &str) -> Subscribing {
+        Subscribing {
+            filter: filter.to_owned(),
+            qos: 2,
+            no_local: true,
+            retain_as_published: false,
+            retain_handling: 1,
+            identifier: None,
+            extras: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_granted_is_put_down_in_order() {
+        let all = [
+            "broker.publish",
+            "broker.deliver",
+            "broker.subscribe",
+            "broker.unsubscribe",
+            "broker.disconnect",
+        ];
+        let mut host = host(&all);
+        host.publish(message("a")).unwrap().unwrap();
+        host.deliver("c".to_owned(), message("b")).unwrap().unwrap();
+        let subscription = subscription("f/#");
+        host.subscribe("c".to_owned(), subscription)
+            .unwrap()
+            .unwrap();
+        host.unsubscribe("c".to_owned(), "f/#".to_owned())
+            .unwrap()
+            .unwrap();
+        host.disconnect("c".to_owned(), 0x98, "go".to_owned())
+            .unwrap()
+            .unwrap();
+        let calls = format!("{:?}", host.outbox.calls);
+        let order = [
+            "Publish",
+            "Deliver",
+            "Subscribe",
+            "Unsubscribe",
+            "Disconnect",
+        ];
+        let places: Vec<usize> = order
+            .iter()
+            .map(|word| calls.find(word).expect(word))
+            .collect();
+        assert!(places.is_sorted(), "{calls}");
+        let BrokerCall::Publish(first) = &host.outbox.calls[0] else {
+            panic!("{calls}");
+        };
+        assert_eq!((&*first.sender, first.hops), ("$rule/m", 4));
+    }
+
+    #[test]
+    fn what_is_not_granted_or_makes_no_sense_is_refused() {
+        let kind = |answer: Answer| answer.unwrap().map_err(|fault| fault.code);
+        let denied = Err("host:grant".to_owned());
+        let invalid = Err("host:broker".to_owned());
+        let mut nothing = host(&["broker.lookup"]);
+        assert_eq!(kind(nothing.publish(message("a"))), denied);
+        assert_eq!(kind(nothing.deliver("c".to_owned(), message("a"))), denied);
+        let subscribed = nothing.subscribe("c".to_owned(), subscription("a"));
+        assert_eq!(kind(subscribed), denied);
+        let mut host = host(&["broker.publish", "broker.subscribe"]);
+        assert_eq!(kind(host.publish(message("a/#"))), invalid);
+        assert_eq!(
+            kind(host.subscribe("c".to_owned(), subscription("a/#/b"))),
+            invalid
+        );
+        assert!(host.outbox.calls.is_empty());
+    }
+
+    #[test]
+    fn too_much_is_refused_and_what_was_put_down_stays() {
+        let mut host = host(&["broker.publish"]);
+        let taken = (0..10_000)
+            .take_while(|_| host.publish(message("a")).unwrap().is_ok())
+            .count();
+        assert_eq!(taken, crate::outbox::MAX_CALLS);
+        let refused = host.publish(message("a")).unwrap().unwrap_err();
+        assert_eq!(refused.code, "host:broker");
+        assert!(refused.retryable);
+        assert_eq!(host.outbox.calls.len(), taken);
+    }
+
+    #[tokio::test]
+    async fn a_lookup_that_nobody_answers_ends() {
+        let mut host = host(&["broker.lookup"]);
+        host.deadline = Instant::now() + Duration::from_millis(20);
+        let answer = host.lookup("c".to_owned()).await.unwrap().unwrap_err();
+        assert_eq!(answer.code, "host:broker");
+        assert!(answer.retryable);
+    }
+
+    #[test]
+    fn describe_calls_nothing() {
+        let access = Arc::new(Access::default());
+        let mut host = Host::new("m".into(), Phase::Describing, access, 1 << 20);
+        let trap = host.publish(message("a")).unwrap_err().to_string();
+        assert!(trap.contains("describe called broker.publish"), "{trap}");
+    }
+}

@@ -183,4 +183,79 @@ mod tests {
         check("file:///etc/passwd", Err(FaultKind::Invalid));
         check("nonsense", Err(FaultKind::Invalid));
     }
+
+    fn host_for(server: std::net::SocketAddr) -> Host {
+        let access = crate::host::Access {
+            http_hosts: vec![server.to_string()],
+            ..crate::host::Access::default()
+        };
+        let phase = crate::host::Phase::Serving;
+        let mut host = Host::new("m".into(), phase, std::sync::Arc::new(access), 1 << 20);
+        host.deadline = Instant::now() + Duration::from_secs(10);
+        host
+    }
+
+    fn get(server: std::net::SocketAddr, timeout_ms: Option<u64>) -> Request {
+        Request {
+            method: "POST".to_owned(),
+            url: format!("http://{server}/path?query"),
+            headers: vec![("x-own".to_owned(), "1".to_owned())],
+            body: b"asked".to_vec(),
+            timeout_ms,
+        }
+    }
+
+    /// A server that reads one request and answers with these bytes.
+    fn answering(answer: Vec<u8>) -> (std::net::SocketAddr, std::thread::JoinHandle<String>) {
+        use std::io::{Read as _, Write as _};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let thread = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            let mut part = [0; 4096];
+            while !request.ends_with(b"asked") {
+                match socket.read(&mut part) {
+                    Ok(0) | Err(_) => break,
+                    Ok(read) => request.extend_from_slice(&part[..read]),
+                }
+            }
+            // The other side may have given up.
+            drop(socket.write_all(&answer));
+            String::from_utf8(request).unwrap()
+        });
+        (address, thread)
+    }
+
+    #[tokio::test]
+    async fn a_request_has_its_answer() {
+        let mut answer =
+            b"HTTP/1.1 302 Found\r\nlocation: http://elsewhere/\r\ncontent-length: 2000000\r\n\r\n"
+                .to_vec();
+        answer.resize(answer.len() + 2_000_000, b'x');
+        let (server, thread) = answering(answer);
+        let response = host_for(server).send(get(server, None)).await;
+        let response = response.unwrap().unwrap();
+        assert_eq!(response.status, 302, "redirections are not followed");
+        assert_eq!((response.body.len(), response.truncated), (1 << 20, true));
+        let request = thread.join().unwrap();
+        assert!(
+            request.starts_with("POST /path?query HTTP/1.1\r\n"),
+            "{request}"
+        );
+        assert!(request.contains("x-own: 1\r\n"), "{request}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_silent_or_gone_is_a_fault() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = silent.local_addr().unwrap();
+        let late = host_for(server).send(get(server, Some(50))).await;
+        let late = late.unwrap().unwrap_err();
+        assert!(late.retryable && late.code == "host:http", "{late:?}");
+        drop(silent);
+        let gone = host_for(server).send(get(server, None)).await;
+        let gone = gone.unwrap().unwrap_err();
+        assert!(gone.retryable, "{gone:?}");
+    }
 }

@@ -69,3 +69,59 @@ impl metrics::Host for Host {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::host::{Access, Phase};
+    use crate::memory::{Metric, ModuleMemory};
+
+    fn host(memory: &Arc<ModuleMemory>) -> Host {
+        let access = Access {
+            memory: Arc::clone(memory),
+            ..Access::default()
+        };
+        Host::new("m".into(), Phase::Serving, Arc::new(access), 1 << 20)
+    }
+
+    #[test]
+    fn instances_share_what_their_module_keeps() {
+        let memory = Arc::new(ModuleMemory::default());
+        memory.set_bound(10_000);
+        let (mut one, mut other) = (host(&memory), host(&memory));
+        key_value::Host::set(&mut one, "k".to_owned(), b"v".to_vec(), None)
+            .unwrap()
+            .unwrap();
+        let seen = key_value::Host::get(&mut other, "k".to_owned()).unwrap();
+        assert_eq!(seen, Some(b"v".to_vec()));
+        let add = |host: &mut Host| {
+            key_value::Host::increment(host, "n".to_owned(), 2, Some(60_000))
+                .unwrap()
+                .unwrap()
+        };
+        assert_eq!((add(&mut one), add(&mut other)), (2, 4));
+        assert!(key_value::Host::delete(&mut one, "k".to_owned()).unwrap());
+        assert!(!key_value::Host::delete(&mut one, "k".to_owned()).unwrap());
+        metrics::Host::add(&mut one, "seen".to_owned(), 1).unwrap();
+        metrics::Host::add(&mut other, "seen".to_owned(), 2).unwrap();
+        metrics::Host::set(&mut one, "level".to_owned(), 0.5).unwrap();
+        metrics::Host::observe(&mut one, "took".to_owned(), 0.5).unwrap();
+        let (figures, _) = memory.figures();
+        assert!(figures.contains(&("seen".to_owned(), Metric::Counter(3))));
+        assert_eq!(figures.len(), 3);
+    }
+
+    #[test]
+    fn random_numbers_are_bounded_and_differ() {
+        use hookwire_bindings::wit::hookwire::host::random::Host as Random;
+        let mut host = host(&Arc::default());
+        let (first, second) = (host.bytes(16).unwrap(), host.bytes(16).unwrap());
+        assert_eq!((first.len(), second.len()), (16, 16));
+        assert_ne!(first, second);
+        assert_ne!(host.number().unwrap(), host.number().unwrap());
+        let trap = host.bytes(65_537).unwrap_err().to_string();
+        assert!(trap.contains("65536 at most"), "{trap}");
+    }
+}

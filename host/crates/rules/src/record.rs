@@ -353,3 +353,112 @@ impl SubscriptionRecord {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client() -> Arc<ClientInfo> {
+        Arc::new(ClientInfo {
+            clientid: "c".into(),
+            username: Some("u".into()),
+            connection: None,
+        })
+    }
+
+    fn message(payload: &'static [u8]) -> Arc<Message> {
+        Arc::new(Message {
+            id: "2PguFrHsrzEvIIBdctmb".parse().unwrap(),
+            topic: "a/b".into(),
+            payload: Bytes::from_static(payload),
+            sender: "s".into(),
+            qos: QoS::ExactlyOnce,
+            retain: true,
+            at_ms: 7,
+            expires_at_ms: 9_000,
+            // User property k=v.
+            properties: Bytes::from_static(b"\x26\0\x01k\0\x01v"),
+            hops: 2,
+        })
+    }
+
+    /// The record of a subject, written, read, and made a subject again, is the
+    /// same record.
+    fn survives(subject: &Subject) -> EventRecord {
+        let record = EventRecord::of(subject);
+        let text = serde_json::to_string(&record).unwrap();
+        let read: EventRecord = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, record, "{text}");
+        let again = EventRecord::of(&read.into_subject().unwrap());
+        assert_eq!(again, record, "{text}");
+        record
+    }
+
+    #[test]
+    fn events_survive_being_written_down() {
+        for payload in [b"text".as_slice(), &[0, 159, 255], b""] {
+            let record = survives(&Subject::Acked {
+                client: client(),
+                message: message(payload),
+            });
+            let written = record.message.unwrap();
+            assert_eq!(written.user_properties, [("k".to_owned(), "v".to_owned())]);
+            let is_text = std::str::from_utf8(payload).is_ok();
+            assert_eq!(written.payload_encoding.is_empty(), is_text);
+        }
+        survives(&Subject::Publish(Publish {
+            ticket: Ticket {
+                key: 1,
+                sequence: 2,
+            },
+            message: message(b"x"),
+            replaced: true,
+            is_seen: true,
+        }));
+        survives(&Subject::Dropped(DroppedEvent {
+            client: None,
+            message: message(b"x"),
+            reason: "queue-full",
+            at_ms: 11,
+        }));
+        survives(&Subject::Client(ClientEvent {
+            hook: Hook::ClientConnack,
+            client: client(),
+            reason_code: ReasonCode::NotAuthorized,
+            reason: "",
+            at_ms: 12,
+        }));
+        survives(&Subject::Subscription(SubscriptionEvent {
+            hook: Hook::SessionSubscribed,
+            client: client(),
+            subscription: SubscriptionInfo {
+                filter: "$share/g/a/#".into(),
+                qos: QoS::AtLeastOnce,
+                no_local: true,
+                retain_as_published: true,
+                retain_handling: 2,
+                identifier: Some(5),
+                is_new: true,
+            },
+            at_ms: 13,
+        }));
+    }
+
+    #[test]
+    fn what_cannot_be_run_again_is_told() {
+        let check = |text: &str, expected: &str| {
+            let record: EventRecord = serde_json::from_str(text).unwrap();
+            let error = record.into_subject().unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(r#"{"hook": "client.eaten"}"#, "unknown hook");
+        check(r#"{"hook": "client.connected"}"#, "has no client");
+        check(r#"{"hook": "message.publish"}"#, "has no message");
+        check(r#"{"hook": "client.authorize"}"#, "answered at once");
+        let message = r#"{"id": "x", "topic": "t", "sender": "s", "qos": 1, "at_ms": 1}"#;
+        check(
+            &format!(r#"{{"hook": "message.publish", "message": {message}}}"#),
+            "20 base62 characters",
+        );
+    }
+}

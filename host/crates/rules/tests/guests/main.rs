@@ -18,4 +18,5 @@ mod retries;
 mod rig;
 mod store;
 mod verdicts;
+mod writing_down;
 mod written_guest;

@@ -13,6 +13,7 @@ use hookwire_broker::{
     Answer, ClientEvent, ClientInfo, Decided, Event, Hook, Hooks, IdGenerator, Message, Question,
     RuleSet, Ticket, Verdict,
 };
+use hookwire_driver::Fault;
 use hookwire_mqtt::{QoS, ReasonCode, TopicFilter, TopicName};
 use hookwire_rules::{
     House, HouseBounds, LoadedModule, ModuleStats, Plan, PoolHandle, RuleStats, Runtime,
@@ -160,6 +161,18 @@ pub(crate) struct Rig {
 
 /// Runs `test` on a worker's thread with the rules of `blocks`.
 pub(crate) fn with_rules<F: Future<Output = ()>>(blocks: &str, test: impl FnOnce(Rig) -> F) {
+    let written = MemoryStore::new();
+    let house = House::open(Arc::clone(&written) as _, HouseBounds::default());
+    with_house(blocks, house, written, test);
+}
+
+/// As [`with_rules`], with a house to write events down in.
+pub(crate) fn with_house<F: Future<Output = ()>>(
+    blocks: &str,
+    house: impl Future<Output = Result<Arc<House>, Fault>>,
+    written: Arc<MemoryStore>,
+    test: impl FnOnce(Rig) -> F,
+) {
     let settings = settings(blocks);
     let stores = Stores::new();
     let plan = Plan::bind(runtime(), &settings, &MODULES.1, &pools(&stores), None)
@@ -170,8 +183,6 @@ pub(crate) fn with_rules<F: Future<Output = ()>>(blocks: &str, test: impl FnOnce
         .unwrap();
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&worker, async {
-        let written = MemoryStore::new();
-        let house = House::open(Arc::clone(&written) as _, HouseBounds::default());
         let rig = Rig {
             rules: WorkerRules::new(&plan, 0, house.await.unwrap()).unwrap(),
             house: written,

@@ -1,0 +1,171 @@
+//! The spool and the dead letters on a real file.
+
+use std::sync::Arc;
+
+use hookwire_broker::{Hook, Verdict};
+use hookwire_driver::FaultKind;
+use hookwire_driver_sqlite::{SqliteOptions, SqlitePool};
+use hookwire_rules::{House, HouseBounds};
+
+use crate::rig::{MODULE, ONCE, Rig, rule, with_house};
+use crate::store::{MemoryStore, unavailable};
+
+fn rules(on_error: &str) -> String {
+    let more = format!("pool = \"memory\"\n  on_error = \"{on_error}\"\n  {ONCE}");
+    MODULE.to_owned()
+        + &rule("r", "message.publish", "store", &more)
+        + &rule(
+            "up",
+            "client.connected",
+            "store",
+            &format!("pool = \"memory\"\n  {ONCE}"),
+        )
+}
+
+/// Runs `test` with a house in a file, and with the pool behind it.
+fn on_disk<F: Future<Output = ()>>(
+    on_error: &str,
+    bounds: HouseBounds,
+    test: impl FnOnce(Rig, Arc<House>) -> F,
+) {
+    let directory = tempfile::tempdir().unwrap();
+    let service = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let options = SqliteOptions {
+        schema: Some(House::SCHEMA.to_owned()),
+        ..SqliteOptions::new(directory.path().join("house.db"))
+    };
+    let pool = service.block_on(SqlitePool::open(options)).unwrap();
+    let house = service
+        .block_on(House::open(Arc::clone(&pool) as _, bounds))
+        .unwrap();
+    let opened = Arc::clone(&house);
+    with_house(
+        &rules(on_error),
+        async { Ok(opened) },
+        MemoryStore::new(),
+        async |rig| test(rig, Arc::clone(&house)).await,
+    );
+    // What one run leaves, the next finds.
+    let found = service.block_on(House::open(Arc::clone(&pool) as _, bounds));
+    assert_eq!(found.unwrap().stats(), house.stats());
+    service.block_on(pool.close());
+}
+
+#[test]
+fn the_spool_empties_in_order_when_the_store_is_back() {
+    on_disk("spool", HouseBounds::default(), async |mut rig, house| {
+        rig.store.fail_with(Some(unavailable()));
+        for number in 0..5 {
+            let client = if number == 3 { "d" } else { "c" };
+            let verdict = rig.verdict(client, "t", &number.to_string()).await;
+            assert_eq!(verdict, Verdict::Proceed);
+        }
+        assert_eq!(house.stats().spooled, 5);
+        rig.store.fail_with(None);
+        let seen = rig.store.column(5).len();
+        let replay = Arc::clone(&house).replay_spool(vec![rig.rules.handle()]);
+        let replay = tokio::task::spawn_local(replay);
+        rig.wait_for("the spool is empty", |rig| {
+            rig.decided_so_far();
+            house.stats().spooled == 0
+        })
+        .await;
+        replay.abort();
+        let mut replayed = rig.store.column(5).split_off(seen);
+        let of_d = replayed.iter().position(|payload| payload == "3").unwrap();
+        replayed.remove(of_d);
+        assert_eq!(replayed, ["0", "1", "2", "4"]);
+        assert_eq!(house.stats().spool_bytes, 0);
+        assert_eq!(rig.verdict("c", "t", "5").await, Verdict::Proceed);
+    });
+}
+
+#[test]
+fn a_full_spool_refuses() {
+    let bounds = HouseBounds {
+        max_spool_bytes: 10,
+        ..HouseBounds::default()
+    };
+    on_disk("spool", bounds, async |mut rig, house| {
+        rig.store.fail_with(Some(unavailable()));
+        let verdict = rig.verdict("c", "t", "1").await;
+        assert!(
+            matches!(
+                verdict,
+                Verdict::Failed {
+                    retryable: true,
+                    ..
+                }
+            ),
+            "{verdict:?}"
+        );
+        assert_eq!(house.stats().spooled, 0);
+    });
+}
+
+#[test]
+fn dead_letters_are_listed_replayed_and_purged() {
+    on_disk("deny", HouseBounds::default(), async |mut rig, house| {
+        rig.store.fail_with(Some(unavailable()));
+        rig.client_event(Hook::ClientConnected, "c");
+        rig.client_event(Hook::ClientConnected, "d");
+        rig.all_ran().await;
+        let letters = house.dead_letters(0, 10).await.unwrap();
+        assert_eq!(letters.len(), 2);
+        assert_eq!((&*letters[0].rule, &*letters[0].module), ("up", "m"));
+        assert_eq!((&*letters[0].clientid, letters[0].generation), ("c", 1));
+        assert_eq!(letters[0].event.hook, "client.connected");
+        assert_eq!(
+            house.dead_letters(letters[0].id, 10).await.unwrap().len(),
+            1
+        );
+
+        let workers = [rig.rules.handle()];
+        let replay = async |rig: &mut Rig, id: i64| {
+            let mut replay = std::pin::pin!(house.replay(id, &workers));
+            std::future::poll_fn(|cx| {
+                rig.decided_so_far();
+                let polled = replay.as_mut().poll(cx);
+                cx.waker().wake_by_ref();
+                polled
+            })
+            .await
+        };
+        let failed = replay(&mut rig, letters[0].id).await.unwrap_err();
+        assert_eq!(failed.code, "memory:gone", "it stays");
+        assert_eq!(house.stats().dead_letters, 2);
+        rig.store.fail_with(None);
+        replay(&mut rig, letters[0].id).await.unwrap();
+        assert_eq!(rig.store.column(3).last().unwrap(), "c");
+        assert_eq!(house.stats().dead_letters, 1);
+        let unknown = replay(&mut rig, 999).await.unwrap_err();
+        assert_eq!(unknown.kind, FaultKind::Invalid);
+        rig.go_over("").await;
+        let gone = replay(&mut rig, letters[1].id).await.unwrap_err();
+        assert!(gone.message.contains("there is no rule \"up\""), "{gone:?}");
+        assert_eq!(house.purge(Some(&[letters[1].id, 999])).await.unwrap(), 1);
+        assert_eq!(house.purge(None).await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn the_oldest_letters_make_way() {
+    let bounds = HouseBounds {
+        max_dead_letters: 3,
+        ..HouseBounds::default()
+    };
+    on_disk("deny", bounds, async |mut rig, house| {
+        for number in 0..5 {
+            // The store refuses such rows for ever.
+            rig.verdict(&format!("c{number}"), "t", "bad").await;
+        }
+        let letters = house.dead_letters(0, 10).await.unwrap();
+        let clients: Vec<&str> = letters.iter().map(|letter| &*letter.clientid).collect();
+        assert_eq!(clients, ["c2", "c3", "c4"]);
+        assert_eq!(house.stats().dead_letters, 3);
+    });
+}
