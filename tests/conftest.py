@@ -46,11 +46,11 @@ def broker(tmp_path_factory):
 
 @pytest.fixture
 def start_broker(tmp_path):
-    """Starts brokers of the test's own: `start_broker(config=None)`."""
+    """Starts brokers of the test's own: `start_broker(config=None, arguments=())`."""
     started = []
 
-    def start(config=None):
-        own = broker_process.Broker(tmp_path / f"broker{len(started)}", config)
+    def start(config=None, arguments=()):
+        own = broker_process.Broker(tmp_path / f"broker{len(started)}", config, arguments)
         started.append(own)
         return own.start()
 

@@ -1,11 +1,10 @@
 """A store that cannot be written: the publisher is told as far as its version
 of MQTT can say it, everybody else goes on, and so does the store afterwards."""
 
-import sqlite3
-
 import pytest
 
 from support import wire
+from support.faults import Locked, TableGone
 from support.raw import RawClient
 from support.wait import wait_until
 from support.wire import V5, V311
@@ -39,38 +38,6 @@ rule "store" {
   pool   = "embedded"
 }
 """
-
-
-class Locked:
-    """Somebody else holds the store's only write lock."""
-
-    def __init__(self, broker):
-        self.connection = sqlite3.connect(
-            broker.data / "hookwire.db", timeout=30, isolation_level=None
-        )
-
-    def __enter__(self):
-        self.connection.execute("BEGIN EXCLUSIVE")
-
-    def __exit__(self, *_):
-        self.connection.execute("ROLLBACK")
-        self.connection.close()
-
-
-class TableGone:
-    """Somebody renamed the table of messages."""
-
-    def __init__(self, broker):
-        self.connection = sqlite3.connect(
-            broker.data / "hookwire.db", timeout=30, isolation_level=None
-        )
-
-    def __enter__(self):
-        self.connection.execute("ALTER TABLE mqtt_msg RENAME TO mqtt_msg_elsewhere")
-
-    def __exit__(self, *_):
-        self.connection.execute("ALTER TABLE mqtt_msg_elsewhere RENAME TO mqtt_msg")
-        self.connection.close()
 
 
 FAULTS = pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A broker of the tests' own: its process, its data directory, its logs."""
 
+import json
 import os
 import re
 import shutil
@@ -7,6 +8,8 @@ import signal
 import subprocess
 import threading
 from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from support.store import Store
 from support.wait import DEADLINE_S, wait_until
@@ -53,7 +56,7 @@ class Broker:
     The first start takes any free port; later ones take the same.
     """
 
-    def __init__(self, directory, config=None):
+    def __init__(self, directory, config=None, arguments=()):
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.data = self.directory / "data"
@@ -62,6 +65,7 @@ class Broker:
         self._lines = []
         self._reader = None
         self._stderr = self.directory / "stderr.log"
+        self.arguments = arguments
         self.config = None
         if config is not None:
             self.config = self.directory / "hookwire.hcl"
@@ -76,6 +80,7 @@ class Broker:
         command = [binary(), "run", "--listen", f"127.0.0.1:{self.port}", "--data", self.data]
         if self.config:
             command += ["--config", self.config]
+        command += self.arguments
         self._lines = []
         with self._stderr.open("ab") as stderr:
             self.process = subprocess.Popen(
@@ -134,11 +139,35 @@ class Broker:
         self.process.stdout.close()
         return code
 
+    def ctl(self, *arguments):
+        """Runs `hookwire ctl` on this broker and returns what it prints."""
+        done = run_hookwire("ctl", "--data", self.data, *arguments)
+        assert done.returncode == 0, f"ctl {arguments} ended with {done.returncode}: {done.stderr}"
+        return done.stdout
+
+    def ctl_json(self, *arguments):
+        """As `ctl`, with the answer as JSON."""
+        return json.loads(self.ctl("--json", *arguments))
+
+    def ctl_refused(self, *arguments):
+        """Runs a command that has to be refused, and returns why it was."""
+        done = run_hookwire("ctl", "--data", self.data, *arguments)
+        assert done.returncode != 0, f"ctl {arguments} was carried out: {done.stdout}"
+        return done.stderr
+
+    def metric(self, name, **labels):
+        """The value of a figure, or None where it has none with these labels."""
+        for family in text_string_to_metric_families(self.ctl("metrics")):
+            for sample in family.samples:
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    return sample.value
+        return None
+
     def discard(self):
         """Ends whatever still runs; for the end of a test."""
         if self.is_running():
             self.kill()
 
-    def store(self):
-        """A reader of its store."""
-        return Store(self.data / "hookwire.db")
+    def store(self, file="hookwire.db"):
+        """A reader of its store, or of another file in its data directory."""
+        return Store(self.data / file)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 V311, V5 = 4, 5
 
-CONNACK, PUBLISH, PUBACK, SUBACK, UNSUBACK, PINGRESP, DISCONNECT = 2, 3, 4, 9, 11, 13, 14
+CONNACK, PUBLISH, PUBACK, SUBACK, UNSUBACK = 2, 3, 4, 9, 11
+PINGRESP, DISCONNECT, AUTH = 13, 14, 15
 
 # Property identifiers of MQTT 5, table 2-4.
 PAYLOAD_FORMAT, MESSAGE_EXPIRY, CONTENT_TYPE, RESPONSE_TOPIC = 0x01, 0x02, 0x03, 0x08
@@ -78,12 +79,14 @@ class Will:
 
 
 def connect(client_id, version=V5, clean=True, keep_alive=0, props=(), will=None, flags=None,
-            name="MQTT", level=None):  # fmt: skip
+            name="MQTT", level=None, username=None, password=None):  # fmt: skip
     """CONNECT. `flags`, `name` and `level` replace what would be right."""
     if flags is None:
         flags = 0x02 if clean else 0
         if will:
             flags |= 0x04 | will.qos << 3 | (0x20 if will.retain else 0)
+        flags |= 0x80 if username is not None else 0
+        flags |= 0x40 if password is not None else 0
     body = binary(name) + bytes([version if level is None else level, flags])
     body += keep_alive.to_bytes(2, "big")
     if version == V5:
@@ -93,7 +96,15 @@ def connect(client_id, version=V5, clean=True, keep_alive=0, props=(), will=None
         if version == V5:
             body += properties(*will.properties)
         body += binary(will.topic) + binary(will.payload)
+    for credential in (username, password):
+        if credential is not None:
+            body += binary(credential)
     return packet(0x10, body)
+
+
+def auth(reason, *props):
+    """AUTH: 0x18 goes on with an authentication, 0x19 begins a new one."""
+    return packet(0xF0, bytes([reason]) + properties(*props))
 
 
 def publish(topic, payload=b"", version=V5, qos=0, packet_id=None, props=(), retain=False,
@@ -292,4 +303,6 @@ _READERS = {
     UNSUBACK: _read_suback,
     PINGRESP: lambda *_: None,
     DISCONNECT: _read_disconnect,
+    # Both have a reason code and properties, and neither is in MQTT 3.1.1.
+    AUTH: _read_disconnect,
 }

@@ -1,10 +1,15 @@
 //! Decides about a reading: whether it goes on, and whether somebody has to know.
 
 use hookwire_sdk::broker::{self, Publish};
+use hookwire_sdk::kv;
+use hookwire_sdk::metrics::Counter;
 use hookwire_sdk::prelude::*;
-use hookwire_sdk::{kv, metrics};
 
 use crate::reading::{Reading, device};
+
+static UNREADABLE: Counter = Counter::new("unreadable");
+static DROPPED: Counter = Counter::new("dropped");
+static ALERTS: Counter = Counter::new("alerts");
 
 /// What a rule may set.
 #[derive(Options)]
@@ -34,7 +39,7 @@ pub(crate) fn check_reading(
 ) -> Result<Verdict, Fault> {
     let device = device(&message.topic);
     let Ok(Reading { celsius }) = Reading::of(message) else {
-        metrics::add("unreadable", 1);
+        UNREADABLE.increment();
         return Ok(Verdict::deny(
             reason_code::PAYLOAD_FORMAT_INVALID,
             r#"a reading is {"celsius": NUMBER}"#,
@@ -42,7 +47,7 @@ pub(crate) fn check_reading(
     };
     if celsius < limits.lowest || celsius > limits.highest {
         log_warn!("{device} reads {celsius} degrees: dropped");
-        metrics::add("dropped", 1);
+        DROPPED.increment();
         return Ok(Verdict::Drop);
     }
     let alert = format!("alert/{device}");
@@ -59,7 +64,7 @@ pub(crate) fn check_reading(
 }
 
 fn raise(device: &str, state: &str, celsius: f64) -> Result<(), Fault> {
-    metrics::add("alerts", 1);
+    ALERTS.increment();
     let payload = format!(r#"{{"state":"{state}","celsius":{celsius}}}"#);
     // Retained: who subscribes later is told what holds now.
     let alert = Publish::new(format!("alerts/{device}"), payload);

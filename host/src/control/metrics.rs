@@ -1,5 +1,6 @@
 //! Figures, in the text format of Prometheus.
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering;
 
 use hookwire_broker::{Command, Counters, Holdings, Reply};
@@ -15,7 +16,7 @@ impl Control {
         self.write_broker(&mut text).await;
         self.write_rules(&mut text).await;
         self.write_modules(&mut text);
-        text.0
+        text.finish()
     }
 
     async fn write_broker(&self, text: &mut Text) {
@@ -145,17 +146,38 @@ impl Control {
     }
 }
 
-/// Lines of the text format.
+/// The text format: each figure with its type, and its lines together.
 #[derive(Default)]
-struct Text(String);
+struct Text {
+    families: BTreeMap<String, Family>,
+    /// What has a value. A module may call a figure as the broker calls one of
+    /// its own, and a second value would spoil the whole answer.
+    series: HashSet<String>,
+}
+
+struct Family {
+    kind: &'static str,
+    lines: String,
+}
 
 impl Text {
+    fn finish(self) -> String {
+        let mut text = String::new();
+        for (name, family) in &self.families {
+            text.push_str(&format!("# TYPE {name} {}\n", family.kind));
+            text.push_str(&family.lines);
+        }
+        text
+    }
+
     fn counter(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
-        self.line(name, labels, &[], &value.to_string());
+        let series = series(name, labels, &[]);
+        self.line((name, "counter"), series, &value.to_string());
     }
 
     fn gauge(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
-        self.line(name, labels, &[], &value.to_string());
+        let series = series(name, labels, &[]);
+        self.line((name, "gauge"), series, &value.to_string());
     }
 
     fn histogram(&mut self, name: &str, labels: &[(&str, &str)], counted: &Histogram, unit: f64) {
@@ -173,46 +195,50 @@ impl Text {
         buckets: impl Iterator<Item = (f64, u64)>,
         sum: f64,
     ) {
+        let family = (name, "histogram");
+        let bucket = format!("{name}_bucket");
         let mut total = 0;
         for (bound, count) in buckets {
             total += count;
             if count > 0 && bound.is_finite() {
                 let bound = bound.to_string();
-                self.line(
-                    &format!("{name}_bucket"),
-                    labels,
-                    &[("le", &bound)],
-                    &total.to_string(),
-                );
+                let series = series(&bucket, labels, &[("le", &bound)]);
+                self.line(family, series, &total.to_string());
             }
         }
         let everything = total.to_string();
-        self.line(
-            &format!("{name}_bucket"),
-            labels,
-            &[("le", "+Inf")],
-            &everything,
-        );
-        self.line(&format!("{name}_sum"), labels, &[], &sum.to_string());
-        self.line(&format!("{name}_count"), labels, &[], &everything);
+        let last = series(&bucket, labels, &[("le", "+Inf")]);
+        self.line(family, last, &everything);
+        let parts = [("sum", sum.to_string()), ("count", everything)];
+        for (part, value) in parts {
+            let series = series(&format!("{name}_{part}"), labels, &[]);
+            self.line(family, series, &value);
+        }
     }
 
-    fn line(&mut self, name: &str, labels: &[(&str, &str)], more: &[(&str, &str)], value: &str) {
-        self.0.push_str(name);
-        let labels: Vec<String> = labels
-            .iter()
-            .chain(more)
-            .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
-            .collect();
-        if !labels.is_empty() {
-            self.0.push('{');
-            self.0.push_str(&labels.join(","));
-            self.0.push('}');
+    fn line(&mut self, (name, kind): (&str, &'static str), series: String, value: &str) {
+        let family = self.families.entry(name.to_owned()).or_insert(Family {
+            kind,
+            lines: String::new(),
+        });
+        if family.kind == kind && !self.series.contains(&series) {
+            family.lines.push_str(&format!("{series} {value}\n"));
+            self.series.insert(series);
         }
-        self.0.push(' ');
-        self.0.push_str(value);
-        self.0.push('\n');
     }
+}
+
+/// A name with its labels.
+fn series(name: &str, labels: &[(&str, &str)], more: &[(&str, &str)]) -> String {
+    let labels: Vec<String> = labels
+        .iter()
+        .chain(more)
+        .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
+        .collect();
+    if labels.is_empty() {
+        return name.to_owned();
+    }
+    format!("{name}{{{}}}", labels.join(","))
 }
 
 fn escaped(value: &str) -> String {
@@ -237,14 +263,53 @@ mod tests {
         };
         text.histogram("c", &[("m", "n")], &counted, 1.0);
         assert_eq!(
-            text.0,
-            "a_total{rule=\"x\\\"y\\\\z\\n\"} 3\n\
+            text.finish(),
+            "# TYPE a_total counter\n\
+             a_total{rule=\"x\\\"y\\\\z\\n\"} 3\n\
+             # TYPE b gauge\n\
              b 1.5\n\
+             # TYPE c histogram\n\
              c_bucket{m=\"n\",le=\"1\"} 2\n\
              c_bucket{m=\"n\",le=\"4\"} 5\n\
              c_bucket{m=\"n\",le=\"+Inf\"} 5\n\
              c_sum{m=\"n\"} 14\n\
              c_count{m=\"n\"} 5\n"
         );
+    }
+
+    #[test]
+    fn lines_of_one_figure_stand_together() {
+        let mut text = Text::default();
+        for module in ["x", "y"] {
+            text.gauge("b", &[("module", module)], 1.0);
+            text.counter("a_total", &[("module", module)], 2);
+        }
+        assert_eq!(
+            text.finish(),
+            "# TYPE a_total counter\n\
+             a_total{module=\"x\"} 2\n\
+             a_total{module=\"y\"} 2\n\
+             # TYPE b gauge\n\
+             b{module=\"x\"} 1\n\
+             b{module=\"y\"} 1\n"
+        );
+    }
+
+    #[test]
+    fn the_first_to_use_a_name_has_it() {
+        let mut text = Text::default();
+        text.counter("a_total", &[], 1);
+        text.counter("a_total", &[], 2);
+        text.gauge("a_total", &[("module", "x")], 3.0);
+        text.gauge("c_count", &[], 4.0);
+        let counted = Histogram {
+            buckets: vec![(1, 2)],
+            sum: 2,
+        };
+        text.histogram("c", &[], &counted, 1.0);
+        let text = text.finish();
+        assert!(text.contains("a_total 1\n"), "{text}");
+        assert_eq!(text.matches("\na_total").count(), 1, "{text}");
+        assert_eq!(text.matches("\nc_count ").count(), 1, "{text}");
     }
 }

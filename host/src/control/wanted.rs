@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use hookwire_admin::Refusal;
-use hookwire_settings::{Problem, Settings};
+use hookwire_settings::{Problem, Settings, hint};
 
 /// Where the configuration comes from.
 #[derive(Debug, Clone)]
@@ -104,7 +104,7 @@ impl Wanted {
                 check(&problems)?;
                 added
             }
-            None => stock(name)?,
+            None => self.stock(name)?,
         };
         if added.modules.iter().all(|block| block.name.value != name) {
             return Err(Refusal::new(format!(
@@ -142,22 +142,21 @@ impl Wanted {
         settings.rules.append(&mut added.rules);
         Ok(())
     }
-}
 
-/// The blocks that a stock module has without a configuration.
-fn stock(name: &str) -> Result<Settings, Refusal> {
-    let embedded = Settings::embedded();
-    if embedded
-        .modules
-        .iter()
-        .any(|block| block.name.value == name)
-    {
-        return Ok(embedded);
+    /// The blocks that a stock module has without a configuration.
+    fn stock(&self, name: &str) -> Result<Settings, Refusal> {
+        let embedded = Settings::embedded();
+        let blocks = embedded.modules.iter();
+        if blocks.clone().any(|block| block.name.value == name) {
+            return Ok(embedded);
+        }
+        let known = self.settings.modules.iter().chain(blocks);
+        let hint = hint(name, known.map(|block| block.name.value.as_str()));
+        Err(Refusal::new(format!(
+            "no module is called \"{name}\", in the configuration or in this binary (the blocks of \
+             another one are given with --config FILE); {hint}"
+        )))
     }
-    Err(Refusal::new(format!(
-        "no module is called \"{name}\", in the configuration or in this binary; give its blocks \
-         with --config FILE"
-    )))
 }
 
 fn check(problems: &[Problem]) -> Result<(), Refusal> {

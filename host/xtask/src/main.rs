@@ -10,6 +10,7 @@
 )]
 
 mod bench;
+mod coverage;
 mod fuzz;
 mod rules;
 mod run;
@@ -35,6 +36,8 @@ cargo xtask VERB
                        --against REV also against the broker of a revision
   bench slow-consumer [ARGS]
                        measure what one client that does not read costs others
+  coverage [PACKAGE]   how much of a package its own tests run; hookwire-rules
+                       where none is named
   sim [ARGS]           run the core under a seeded scheduler: --seed N --steps N,
                        --full, --faults; --help says more
   fuzz [TARGET] [--seconds N]
@@ -70,6 +73,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "rules" => rules::rules(rest),
         "test" => test::test(rest),
         "bench" => bench::bench(rest),
+        "coverage" => coverage::coverage(rest),
         "sim" => sim::sim(rest),
         "fuzz" => fuzz::fuzz(rest),
         other => bail!("no verb `{other}`\n\n{HELP}"),

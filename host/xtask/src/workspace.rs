@@ -58,7 +58,7 @@ impl Workspace {
 
 /// Every text that stands behind `"key":` in cargo's compact JSON. Enough for
 /// names and paths, which is all that is asked for here.
-fn json_texts(json: &str, key: &str) -> Vec<String> {
+pub(crate) fn json_texts(json: &str, key: &str) -> Vec<String> {
     let lead = format!("\"{key}\":\"");
     json.split(lead.as_str())
         .skip(1)

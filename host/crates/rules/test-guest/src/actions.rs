@@ -10,7 +10,9 @@ use crate::bindings::hookwire::broker::broker::{self, Outgoing};
 use crate::bindings::hookwire::host::{clock, log};
 use crate::bindings::hookwire::sql::sql::{Pool, Value};
 use crate::bindings::hookwire::types::faults::FaultKind;
+use crate::judge::judge;
 use crate::rows::row;
+use crate::tell::tell;
 
 thread_local! {
     /// Batches that this instance has seen.
@@ -36,6 +38,7 @@ pub(crate) fn run(rule: &Rule, events: &[&Event], first: u32, settled: &mut Vec<
         "store" | "store_blind" | "store_plain" | "retained" => {
             store(rule, events, first, settled);
         }
+        "tell" => tell(rule, events, first, settled),
         "query" => query(rule, events, first, settled),
         "time" => time(rule, events, first, settled),
         "odd_answer" => settled.push(Settled {
@@ -46,7 +49,11 @@ pub(crate) fn run(rule: &Rule, events: &[&Event], first: u32, settled: &mut Vec<
     }
 }
 
-fn settle(first: u32, settled: &mut Vec<Settled>, verdicts: impl Iterator<Item = Verdict>) {
+pub(crate) fn settle(
+    first: u32,
+    settled: &mut Vec<Settled>,
+    verdicts: impl Iterator<Item = Verdict>,
+) {
     let numbered = (first..).zip(verdicts);
     settled.extend(numbered.map(|(call, verdict)| Settled { call, verdict }));
 }
@@ -96,6 +103,7 @@ fn one(rule: &Rule, event: &Event) -> Verdict {
             ..unchanged()
         }),
         "fail" => Verdict::Failed(fault(rule)),
+        "judge" => judge(event),
         "trap" if payload == b"boom" => trap(),
         "panic" if payload == b"boom" => panic!("a panic on purpose"),
         "spin" if payload == b"spin" => spin(),

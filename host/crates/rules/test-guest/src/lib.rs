@@ -4,8 +4,10 @@
 
 mod actions;
 mod bindings;
+mod judge;
 mod manifest;
 mod rows;
+mod tell;
 
 use std::cell::RefCell;
 

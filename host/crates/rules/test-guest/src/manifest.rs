@@ -96,6 +96,13 @@ const ACTIONS: &[(&str, Kind)] = &[
             ..PLAIN
         },
     ),
+    (
+        "judge",
+        Kind {
+            hooks: &["client.authenticate", "client.authorize"],
+            ..PLAIN
+        },
+    ),
     ("trap", READING),
     ("panic", READING),
     ("spin", READING),
@@ -124,6 +131,7 @@ const ACTIONS: &[(&str, Kind)] = &[
         },
     ),
     ("store_plain", STORING),
+    ("tell", STORING),
     ("query", STORING),
     ("time", STORING),
     (

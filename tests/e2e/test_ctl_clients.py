@@ -1,0 +1,104 @@
+"""`hookwire ctl clients`: who is there, and out with one of them."""
+
+import pytest
+
+from support import wire
+from support.paho import PahoClient
+from support.raw import RawClient
+from support.wait import wait_until
+from support.wire import V5, V311
+
+
+def listed(broker, *arguments):
+    return [client["clientid"] for client in broker.ctl_json("clients", "list", *arguments)]
+
+
+def test_list_and_show_tell_of_a_client(broker, unique):
+    client_id = unique("raw")
+    props = [(wire.SESSION_EXPIRY, 120)]
+    with RawClient.connected(
+        broker.port, client_id, keep_alive=300, props=props, username="ada"
+    ) as client:
+        client.subscribe("a/+", qos=1)
+        client.subscribe("b/#", qos=0)
+        (entry,) = [
+            entry
+            for entry in broker.ctl_json("clients", "list", "--limit", 10_000)
+            if entry["clientid"] == client_id
+        ]
+        assert entry == broker.ctl_json("clients", "show", client_id)
+        assert entry["connected"]
+        assert entry["username"] == "ada"
+        assert entry["protocol"] == "5.0"
+        assert entry["listener"] == "default"
+        assert entry["keep_alive_s"] == 300
+        assert entry["session_expiry_s"] == 120
+        assert entry["peer"].startswith("127.0.0.1:")
+        subscriptions = {sub["filter"]: sub["qos"] for sub in entry["subscriptions"]}
+        assert subscriptions == {"a/+": 1, "b/#": 0}
+        row = next(
+            line for line in broker.ctl("clients", "list").splitlines() if client_id in line
+        )
+        assert row.split() == [client_id, "online", "ada", entry["peer"], "5.0", "2", "0", "0"]
+        shown = broker.ctl("clients", "show", client_id)
+        assert "a/+ (QoS 1)" in shown and "120 s" in shown
+
+
+def test_a_session_without_its_client_is_offline(broker, unique):
+    client_id = unique("raw")
+    props = [(wire.SESSION_EXPIRY, 120)]
+    with RawClient.connected(broker.port, client_id, props=props) as client:
+        client.subscribe("t/" + client_id, qos=1)
+        client.disconnect()
+    wait_until(
+        lambda: not broker.ctl_json("clients", "show", client_id)["connected"], "it is offline"
+    )
+    with RawClient.connected(broker.port, unique("writer")) as writer:
+        writer.publish("t/" + client_id, b"waits")
+    wait_until(
+        lambda: broker.ctl_json("clients", "show", client_id)["queued"] == 1, "a message waits"
+    )
+    assert "no client" in broker.ctl_refused("clients", "kick", client_id)
+
+
+def test_a_list_is_sorted_and_read_page_by_page(start_broker):
+    broker = start_broker()
+    names = [f"client-{number:02}" for number in range(12)]
+    clients = [RawClient.connected(broker.port, name) for name in reversed(names)]
+    try:
+        assert listed(broker) == names
+        assert listed(broker, "--limit", 5) == names[:5]
+        assert listed(broker, "--limit", 5, "--after", names[4]) == names[5:10]
+        assert listed(broker, "--after", names[-1]) == []
+    finally:
+        for client in clients:
+            client.close()
+
+
+@pytest.mark.parametrize("version", [V311, V5], ids=["v311", "v5"])
+def test_a_client_is_kicked_and_no_other(broker, unique, version):
+    client_id = unique("raw")
+    with (
+        RawClient.connected(broker.port, client_id, version) as client,
+        RawClient.connected(broker.port, unique("raw"), version) as other,
+    ):
+        assert client_id in broker.ctl("clients", "kick", client_id)
+        client.expect_disconnect(0x98)
+        other.ping()
+    assert "no client" in broker.ctl_refused("clients", "show", client_id)
+
+
+def test_a_kicked_client_has_its_will_published(broker, unique):
+    topic, client_id = unique("will"), unique("paho")
+    with PahoClient(broker.port, unique("reader")) as reader:
+        reader.subscribe(topic)
+        will = wire.Will(topic, b"gone", qos=1)
+        with RawClient.connected(broker.port, client_id, will=will):
+            broker.ctl("clients", "kick", client_id)
+            (message,) = reader.wait_for_messages(1)
+            assert message.payload == b"gone"
+
+
+def test_a_client_that_is_not_there_is_named(broker):
+    for verb in ("show", "kick"):
+        assert '"nobody"' in broker.ctl_refused("clients", verb, "nobody")

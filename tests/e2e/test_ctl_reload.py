@@ -1,0 +1,198 @@
+"""`hookwire ctl reload` and SIGHUP: rules, modules and pools follow the file,
+and connections stay."""
+
+import signal
+
+import pytest
+
+from support.raw import RawClient
+from support.rules import LISTENER, POOL, guest, module, rule, storing
+from support.wait import wait_until
+
+ASIDE = """\
+pool "sqlite" "aside" {
+  file = "aside.db"
+}
+"""
+
+
+def by_command(broker):
+    broker.ctl("reload")
+
+
+def by_signal(broker):
+    reloads = broker.metric("hookwire_reloads_total")
+    broker.process.send_signal(signal.SIGHUP)
+    wait_until(
+        lambda: broker.metric("hookwire_reloads_total") > reloads, "the configuration is read"
+    )
+
+
+WAYS = pytest.mark.parametrize("reload", [by_command, by_signal])
+
+
+def rewrite(suffix):
+    return rule("rewrite", "message.publish", "mine", "rewrite", {"suffix": suffix})
+
+
+@WAYS
+def test_options_and_rules_change_under_connected_clients(start_broker, unique, reload):
+    broker = start_broker(LISTENER + guest() + rewrite("!"))
+    with (
+        RawClient.connected(broker.port, unique("reader")) as reader,
+        RawClient.connected(broker.port, unique("writer")) as writer,
+    ):
+        reader.subscribe("t")
+
+        def arrives(sent):
+            writer.publish("t", sent)
+            return reader.message().payload
+
+        assert arrives(b"a") == b"a!"
+        broker.config.write_text(LISTENER + guest() + rewrite("?"))
+        reload(broker)
+        assert arrives(b"b") == b"b?"
+        broker.config.write_text(LISTENER + guest())
+        reload(broker)
+        assert arrives(b"c") == b"c"
+        broker.config.write_text(LISTENER)
+        reload(broker)
+        assert arrives(b"d") == b"d"
+        broker.config.write_text(LISTENER + guest() + rewrite("."))
+        reload(broker)
+        assert arrives(b"e") == b"e."
+
+
+@WAYS
+def test_a_rule_goes_over_to_a_pool_that_is_added(start_broker, unique, reload):
+    broker = start_broker(LISTENER + POOL + storing())
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        client.publish("t", b"first")
+        text = LISTENER + POOL + ASIDE + storing()
+        broker.config.write_text(text.replace('pool = "embedded"', 'pool = "aside"'))
+        reload(broker)
+        client.publish("t", b"second")
+    with broker.store() as store, broker.store("aside.db") as aside:
+        assert store.payloads("t") == [b"first"]
+        assert aside.payloads("t") == [b"second"]
+
+
+def test_what_changed_is_said_and_nothing_else(start_broker):
+    kept = storing() + guest()
+    broker = start_broker(LISTENER + POOL + kept + rewrite("!"))
+    changed = LISTENER + POOL + ASIDE + kept + rewrite("?") + rule(
+        "another", "message.publish", "mine", "noop"
+    )
+    broker.config.write_text(changed)
+    told = broker.ctl("reload")
+    for word in ("pool aside is open", "rule another", "rule rewrite"):
+        assert word in told
+    for word in ("rule store", "module sqlite", "pool embedded"):
+        assert word not in told
+    for line in told.splitlines():
+        assert line in broker.stderr(), "the log says the same"
+    assert broker.ctl("reload") == "nothing has changed\n"
+    broker.config.write_text(LISTENER + POOL + kept)
+    told = broker.ctl("reload")
+    for word in ("pool aside is closed", "rule another", "rule rewrite"):
+        assert word in told
+
+
+def test_what_did_not_change_is_not_touched(start_broker, unique):
+    """A module keeps its instances, and so its generation and its counts."""
+    broker = start_broker(LISTENER + POOL + storing() + guest() + rewrite("!"))
+
+    def sqlite():
+        modules = broker.ctl_json("modules", "list")
+        return next(module for module in modules if module["name"] == "sqlite")
+
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        client.publish("t")
+        before = sqlite()
+        broker.config.write_text(LISTENER + POOL + storing() + guest() + rewrite("?"))
+        broker.ctl("reload")
+        assert sqlite() == before
+        client.publish("t")
+    assert sqlite()["events"] == before["events"] + 1
+
+
+PROBLEMS = {
+    "syntax": ('rule "more" {', None),
+    "unknown key": (storing().replace("deadline", "dedline"), "deadline"),
+    "unknown action": (
+        guest() + rule("more", "message.publish", "mine", "nooop"), "noop"),
+    "unknown option": (
+        guest() + rule("more", "message.publish", "mine", "rewrite", {"sufix": "!"}), "suffix"),
+    "no such pool": (
+        storing().replace('pool = "embedded"', 'pool = "embeded"'), "embedded"),
+    "a grant is missing": (
+        guest().replace('grants = ["clock"]', "grants = []"), "clock"),
+    "a module that is no file": (module("mine", "nowhere.wasm"), "nowhere.wasm"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("blocks", "word"), PROBLEMS.values(), ids=PROBLEMS.keys())
+def test_a_problem_refuses_everything_and_is_told_with_its_line(
+    start_broker, unique, blocks, word
+):
+    broker = start_broker(LISTENER + POOL + guest() + rewrite("!"))
+    with (
+        RawClient.connected(broker.port, unique("reader")) as reader,
+        RawClient.connected(broker.port, unique("writer")) as writer,
+    ):
+        reader.subscribe("t")
+        broker.config.write_text(LISTENER + POOL + blocks)
+        why = broker.ctl_refused("reload")
+        assert f"{broker.config}:" in why, why
+        assert word is None or word in why
+        # By signal the log alone can say it.
+        broker.process.send_signal(signal.SIGHUP)
+        wait_until(
+            lambda: broker.metric("hookwire_failed_reloads_total") == 2, "it is refused again"
+        )
+        assert f"{broker.config}:" in broker.stderr()
+        writer.publish("t", b"a")
+        assert reader.message().payload == b"a!"
+
+
+def test_every_problem_is_told_at_once(start_broker):
+    broker = start_broker(LISTENER)
+    broker.config.write_text(
+        LISTENER
+        + POOL.replace("file", "fiel")
+        + guest()
+        + rule("one", "message.publish", "mine", "nooop")
+        + rule("two", "message.publsh", "mine", "noop")
+    )
+    why = broker.ctl_refused("reload")
+    for word in ("fiel", "message.publsh"):
+        assert word in why, why
+
+
+def test_what_takes_a_restart_is_said(start_broker, unique):
+    broker = start_broker(LISTENER)
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        more = LISTENER.replace('"default"', '"more"')
+        broker.config.write_text('node = "other@here"\n' + LISTENER + more)
+        told = broker.ctl("reload")
+        assert "node: takes a restart" in told
+        assert "listeners: takes a restart" in told
+        client.ping()
+
+
+def test_a_module_with_loaded_false_waits_for_a_command(start_broker, unique):
+    broker = start_broker(LISTENER + guest(loaded=False) + rewrite("!"))
+    with (
+        RawClient.connected(broker.port, unique("reader")) as reader,
+        RawClient.connected(broker.port, unique("writer")) as writer,
+    ):
+        reader.subscribe("t")
+        writer.publish("t", b"a")
+        assert reader.message().payload == b"a"
+        assert not broker.ctl_json("modules", "list")[0]["loaded"]
+        broker.ctl("modules", "load", "mine")
+        # A reload does not take back what a command decided.
+        broker.ctl("reload")
+        assert broker.ctl_json("modules", "list")[0]["loaded"]
+        writer.publish("t", b"b")
+        assert reader.message().payload == b"b!"

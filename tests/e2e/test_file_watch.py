@@ -1,0 +1,98 @@
+"""A module's file that changes is loaded, whole or not at all."""
+
+import re
+
+import pytest
+
+from support.modules import component, rebuilt
+from support.raw import RawClient
+from support.rules import LISTENER, POOL, guest, rule
+from support.wait import wait_until
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "mine.wasm"
+    path.write_bytes(component("testguest").read_bytes())
+    return path
+
+
+@pytest.fixture
+def broker(start_broker, file):
+    tell = rule("tell", "message.publish", "mine", "tell", pool="embedded")
+    return start_broker(LISTENER + POOL + guest(file) + tell)
+
+
+def loaded_hash(broker):
+    (mine,) = broker.ctl_json("modules", "list")
+    return mine["hash"]
+
+
+def test_a_file_that_is_written_in_place_is_loaded(broker, file, unique):
+    before = loaded_hash(broker)
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        file.write_bytes(rebuilt(file.read_bytes(), "another"))
+        wait_until(lambda: loaded_hash(broker) != before, "the file is loaded")
+        client.publish("t")
+    assert broker.metric("hookwire_failed_reloads_total") == 0
+
+
+def test_a_file_that_is_renamed_into_place_is_loaded(broker, file):
+    before = loaded_hash(broker)
+    following = file.with_suffix(".next")
+    following.write_bytes(rebuilt(file.read_bytes(), "another"))
+    following.replace(file)
+    wait_until(lambda: loaded_hash(broker) != before, "the file is loaded")
+
+
+def test_a_file_that_is_still_being_written_is_not_taken(broker, file):
+    """It grows for longer than two looks at it, and is loaded once, whole."""
+    before = loaded_hash(broker)
+    whole = rebuilt(file.read_bytes(), "another")
+    size = len(whole) // 2
+    file.write_bytes(whole[:size])
+
+    def grown():
+        nonlocal size
+        # A writer that is slow, but never stands still.
+        size += 1
+        with file.open("ab") as writer:
+            writer.write(whole[size - 1 : size])
+        return size >= len(whole) // 2 + 200
+
+    wait_until(grown, "the file grows")
+    file.write_bytes(whole)
+    wait_until(lambda: loaded_hash(broker) != before, "the file is loaded")
+    assert broker.metric("hookwire_failed_reloads_total") == 0, broker.stderr()
+    assert broker.metric("hookwire_reloads_total") == 1
+
+
+def test_a_file_that_is_broken_leaves_what_serves_and_is_told_once(broker, file, unique):
+    whole = file.read_bytes()
+    before = loaded_hash(broker)
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        file.write_bytes(whole[: len(whole) // 2])
+        wait_until(
+            lambda: broker.metric("hookwire_failed_reloads_total") == 1, "the file is refused"
+        )
+        assert loaded_hash(broker) == before
+        client.publish("t")
+        # A later, good file is taken; the broken one was not tried a second time.
+        file.write_bytes(rebuilt(whole, "mended"))
+        wait_until(lambda: loaded_hash(broker) != before, "the mended file is loaded")
+        client.publish("t")
+    assert broker.metric("hookwire_failed_reloads_total") == 1
+    told = re.findall(r".*the file of mine has changed.*", broker.stderr())
+    assert any(str(file) in line for line in told), told
+
+
+def test_a_file_that_goes_away_leaves_what_serves(broker, file, unique):
+    before = loaded_hash(broker)
+    whole = file.read_bytes()
+    file.unlink()
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        client.publish("t")
+        file.write_bytes(rebuilt(whole, "back"))
+        wait_until(lambda: loaded_hash(broker) != before, "the file that came back is loaded")
+        client.publish("t")
+    assert broker.metric("hookwire_failed_reloads_total") == 0
