@@ -314,3 +314,11 @@ fn a_recorded_fixture_begins_with_the_rules_of_another() {
     );
     assert!(!text.contains("event"), "{text}");
 }
+
+#[test]
+fn the_example_in_the_readme_is_a_fixture() {
+    let readme = include_str!("../README.md");
+    let example = readme.split("```hcl\n").nth(1).expect("there is one");
+    let example = example.split("```").next().unwrap_or_default();
+    assert_eq!(problems(example), [""; 0]);
+}

@@ -3,7 +3,6 @@
 
 pool "sqlite" "main" {
   setup = <<-SQL
-    CREATE TABLE seen (value);
     CREATE TABLE times (now_ms INTEGER, advances INTEGER);
   SQL
 }
@@ -116,8 +115,7 @@ rule "deliver" {
 rule "acked" {
   hook   = "message.acked"
   module = "m"
-  action = "store"
-  pool   = "main"
+  action = "noop"
 }
 
 rule "dropped" {
@@ -132,8 +130,7 @@ rule "dropped" {
 rule "subscribed" {
   hook   = "session.subscribed"
   module = "m"
-  action = "store"
-  pool   = "main"
+  action = "noop"
 }
 
 event "client.connect" {
@@ -250,7 +247,7 @@ batch {
 }
 
 expect {
-  log          = ["a rule brought its module down"]
+  log          = ["the module trapped"]
   broker_calls = 0
   store_calls  = 0
 }
@@ -295,13 +292,6 @@ event "message.acked" {
 }
 
 event "session.subscribed" { filter = "a/#" }
-
-expect {
-  query "main" {
-    statement = "SELECT count(*) FROM seen"
-    rows      = [[3]]
-  }
-}
 
 event "message.dropped" {
   topic    = "a"
