@@ -47,15 +47,16 @@ fn stock_modules(out: &Path) {
     std::fs::write(out.join("stock_modules.rs"), source).expect("OUT_DIR can be written");
 }
 
-/// Folders of the SDK's source in this repository, and where they go below
+/// The SDK's source in this repository, and what an author reads, and where they go below
 /// `.hookwire/` of an author's project.
-const SDK: [(&str, &str); 6] = [
+const SDK: [(&str, &str); 7] = [
     ("guest-sdk/Cargo.toml", "sdk/Cargo.toml"),
     ("guest-sdk/README.md", "sdk/README.md"),
     ("guest-sdk/src", "sdk/src"),
     ("guest-sdk/macros/Cargo.toml", "sdk/macros/Cargo.toml"),
     ("guest-sdk/macros/src", "sdk/macros/src"),
     ("wit", "wit"),
+    ("host/crates/harness/README.md", "FIXTURES.md"),
 ];
 
 fn sdk_source(out: &Path) {

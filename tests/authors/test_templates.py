@@ -71,6 +71,22 @@ def test_outside_of_a_project_the_way_to_one_is_told(author):
     assert "hookwire rule new NAME" in built.stderr
 
 
+def test_without_cargo_what_to_install_is_told(author, filter_project):
+    author.environment.pop("CARGO", None)
+    built = author.run("hookwire", "rule", "build", cwd=filter_project, PATH="/nowhere")
+    assert built.returncode == 1
+    assert "install Rust" in built.stderr
+
+
+def test_a_crate_that_is_no_module_is_told_what_it_lacks(author, tmp_path):
+    made = author.run("hookwire", "rule", "new", "no-module", "--dir", tmp_path / "p")
+    assert made.returncode == 0, made.stderr
+    (tmp_path / "p" / "src" / "lib.rs").write_text("//! Nothing.\n")
+    built = author.run("hookwire", "rule", "build", cwd=tmp_path / "p")
+    assert built.returncode == 1
+    assert "hookwire_sdk::module!" in built.stderr
+
+
 def test_bench_tells_what_an_event_costs(author, filter_project):
     measured = author.run("hookwire", "rule", "bench", "--events", "2000", cwd=filter_project)
     assert measured.returncode == 0, measured.stderr

@@ -26,13 +26,13 @@ class Author:
             name: value for name, value in os.environ.items() if not name.startswith("HOOKWIRE_")
         } | {"CARGO_TARGET_DIR": str(TARGET)}
 
-    def run(self, *command, cwd=None):
+    def run(self, *command, cwd=None, **variables):
         """Runs a command to its end; `hookwire` is the copied binary."""
         program, *arguments = map(str, command)
         return subprocess.run(
             [str(self.hookwire) if program == "hookwire" else program, *arguments],
             cwd=cwd or self.home,
-            env=self.environment,
+            env=self.environment | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -66,9 +66,10 @@ struct Line {
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // A String takes whatever is written to it.
-        let _ = match field.name() {
+        let written = match field.name() {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.fields, " {name}={value:?}"),
         };
+        written.unwrap_or_default();
     }
 }

@@ -101,7 +101,7 @@ impl Cell {
             Self::Blob(value) => write!(out, "{{ base64 = {:?} }}", BASE64.encode(value)),
         };
         // A String takes whatever is written to it.
-        let _ = written;
+        written.unwrap_or_default();
     }
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn match_rows(expected: &[Vec<Cell>], found: &[Row]) -> bool {
 
 /// Rows as a fixture would write them, shortened where there are many.
 pub(crate) fn text_of_expected(rows: &[Vec<Cell>]) -> String {
-    text(rows, |cell, out| cell.write(out))
+    text(rows, Cell::write)
 }
 
 /// Rows of a store as a fixture would write them, shortened where there are many.

@@ -1,5 +1,7 @@
 //! Holds what a run found against what its fixture expects.
 
+use hookwire_mqtt::QoS;
+use hookwire_rules::Metric;
 use hookwire_settings::{At, Located, Problem};
 
 use crate::cells::{match_rows, text_of_expected, text_of_found};
@@ -10,7 +12,6 @@ use crate::fixture::{
 use crate::seen::{Asked, Seen};
 use crate::store::StoreCall;
 use crate::trace::{Did, Trace};
-use hookwire_rules::Metric;
 
 /// What a fixture expects and a run did not find, in the order of the file.
 #[must_use]
@@ -306,7 +307,7 @@ fn is_asked(expected: &CallExpected, found: &Asked) -> bool {
     fn holds<T: PartialEq>(expected: Option<&T>, found: Option<&T>) -> bool {
         expected.is_none() || expected == found
     }
-    let qos = expected.qos.map(|qos| qos.as_u8());
+    let qos = expected.qos.map(QoS::as_u8);
     expected.call == found.call
         && holds(expected.clientid.as_ref(), found.clientid.as_ref())
         && holds(expected.topic.as_ref(), found.topic.as_ref())
@@ -326,7 +327,7 @@ fn text_of_call(expected: &CallExpected) -> Asked {
         clientid: expected.clientid.clone(),
         topic: expected.topic.clone(),
         payload: expected.payload.clone(),
-        qos: expected.qos.map(|qos| qos.as_u8()),
+        qos: expected.qos.map(QoS::as_u8),
         ..Asked::default()
     }
 }

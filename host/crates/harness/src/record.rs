@@ -18,7 +18,7 @@ use hookwire_settings::{At, Problem};
 pub fn fixture_text(rules: &str, events: &[EventRecord]) -> String {
     let mut text = String::new();
     // A String takes whatever is written to it.
-    let _ = write(&mut text, rules, events);
+    write(&mut text, rules, events).unwrap_or_default();
     text
 }
 
@@ -178,7 +178,7 @@ fn quoted(text: &str) -> String {
             }
             control if control.is_control() => {
                 // A String takes whatever is written to it.
-                let _ = write!(out, "\\u{:04x}", u32::from(control));
+                write!(out, "\\u{:04x}", u32::from(control)).unwrap_or_default();
             }
             other => out.push(other),
         }

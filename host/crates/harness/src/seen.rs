@@ -70,10 +70,11 @@ impl Seen {
     pub(crate) fn of_answer(answer: &Answer) -> Self {
         match answer {
             Answer::Connect(None) => Self::word("proceed"),
-            Answer::Connect(Some(denial)) => Self::denied(denial),
+            Answer::Connect(Some(denial)) | Answer::CreateSession(Err(denial)) => {
+                Self::denied(denial)
+            }
             Answer::Authenticate(outcome) => Self::of_authentication(outcome),
             Answer::Authorize(outcome) => Self::of_authorization(outcome),
-            Answer::CreateSession(Err(denial)) => Self::denied(denial),
             Answer::CreateSession(Ok(restored)) => {
                 let is_empty = restored.subscriptions.is_empty() && !restored.is_present;
                 let filters = restored.subscriptions.iter();

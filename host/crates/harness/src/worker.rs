@@ -105,7 +105,7 @@ impl<'a> Worker<'a> {
                 }
             });
             // Either way there is something to look at.
-            let _ = tokio::time::timeout(LOOK_AGAIN, woken).await;
+            drop(tokio::time::timeout(LOOK_AGAIN, woken).await);
         }
         self.awaited = 0;
         Ok(std::mem::take(&mut self.settled))

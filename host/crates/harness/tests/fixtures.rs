@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex};
 
-use hookwire_harness::{Fixture, Harness, bench, unmet};
+use hookwire_harness::{Fixture, Harness, bench, fixture_text, setup_text, unmet};
 
 /// A component that `cargo xtask rules` built.
 fn component(name: &str) -> PathBuf {
@@ -290,4 +290,35 @@ fn a_bench_counts_calls() {
     ];
     assert_eq!(counted, expected);
     assert!(costs.iter().all(|cost| cost.ns_per_event() > 0));
+}
+
+#[test]
+fn every_kind_of_hook_can_be_tested() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hooks.hcl");
+    let harness = Harness::open(&component("testguest")).expect("the harness starts");
+    let report = harness.test(&path);
+    assert!(report.problems.is_empty(), "{:#?}", report.problems);
+    let limits = report.limits.expect("it ran");
+    assert!(limits.events > 20 && limits.memory_bytes > 0, "{limits}");
+    assert_eq!(limits.max_batch, 3);
+}
+
+#[test]
+fn a_recorded_fixture_begins_with_the_rules_of_another() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hooks.hcl");
+    let rules = setup_text(&path).expect("it is HCL");
+    let text = fixture_text(&rules, &[]);
+    assert!(
+        text.contains("rule \"subscribed\" {") && text.contains("SQL"),
+        "{text}"
+    );
+    assert!(!text.contains("event"), "{text}");
+}
+
+#[test]
+fn the_example_in_the_readme_is_a_fixture() {
+    let readme = include_str!("../README.md");
+    let example = readme.split("```hcl\n").nth(1).expect("there is one");
+    let example = example.split("```").next().unwrap_or_default();
+    assert_eq!(problems(example), [""; 0]);
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use hookwire_broker::Hook;
 use hookwire_guest_toolchain::{GuestCargo, TARGET, prepare, run};
 use hookwire_rules::{LoadedModule, Runtime};
@@ -14,6 +14,8 @@ use super::ProjectOptions;
 use super::project::{Project, shortened};
 use super::sdk;
 
+/// Ends the name of the function that each module exports.
+const HANDLE: &[u8] = b"/actions@0.1.0#handle";
 /// Linear memory for a look at what the component holds.
 const MEMORY_BYTES: usize = 64 << 20;
 
@@ -61,15 +63,17 @@ fn make_component(core: &Path, component: &Path) -> Result<()> {
             core.display()
         )
     })?;
+    if !module.windows(HANDLE.len()).any(|bytes| bytes == HANDLE) {
+        bail!(
+            "the crate exports no actions: name them in src/lib.rs with \
+             hookwire_sdk::module! {{ name: \"...\", actions: [...] }}"
+        );
+    }
     let encoded = ComponentEncoder::default()
         .module(&module)
         .and_then(|encoder| encoder.validate(true).encode());
-    let encoded = encoded.with_context(|| {
-        format!(
-            "{} does not make a component; does it call hookwire_sdk::module!?",
-            core.display()
-        )
-    })?;
+    let encoded =
+        encoded.with_context(|| format!("{} does not make a component", core.display()))?;
     if fs::read(component).is_ok_and(|old| old == encoded) {
         return Ok(());
     }

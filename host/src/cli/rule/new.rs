@@ -64,66 +64,12 @@ fn checked(name: &str) -> Result<&str> {
         }
     }
     // Words of Rust, and crates that every crate knows.
-    const TAKEN: &[&str] = &[
-        "abstract",
-        "alloc",
-        "as",
-        "async",
-        "await",
-        "become",
-        "box",
-        "break",
-        "const",
-        "continue",
-        "core",
-        "crate",
-        "do",
-        "dyn",
-        "else",
-        "enum",
-        "extern",
-        "false",
-        "final",
-        "fn",
-        "for",
-        "gen",
-        "hookwire-sdk",
-        "if",
-        "impl",
-        "in",
-        "let",
-        "loop",
-        "macro",
-        "match",
-        "mod",
-        "move",
-        "mut",
-        "override",
-        "priv",
-        "proc-macro",
-        "pub",
-        "ref",
-        "return",
-        "self",
-        "static",
-        "std",
-        "struct",
-        "super",
-        "test",
-        "trait",
-        "true",
-        "try",
-        "type",
-        "typeof",
-        "unsafe",
-        "unsized",
-        "use",
-        "virtual",
-        "where",
-        "while",
-        "yield",
-    ];
-    if TAKEN.contains(&name) {
+    const TAKEN: &str = "abstract alloc as async await become box break const continue core crate \
+        do dyn else enum extern false final fn for gen hookwire-sdk if impl in let \
+        loop macro match mod move mut override priv proc-macro pub ref return self \
+        static std struct super test trait true try type typeof unsafe unsized use \
+        virtual where while yield";
+    if TAKEN.split(' ').any(|taken| taken == name) {
         bail!("\"{name}\" is a word that Rust keeps for itself; \"{name}-rule\" would do");
     }
     Ok(name)

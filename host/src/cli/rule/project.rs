@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use hookwire_guest_toolchain::output;
+use hookwire_guest_toolchain::{find_program, output};
 use serde_json::Value;
 
 /// A project and where it builds.
@@ -44,6 +44,12 @@ impl Project {
     /// # Errors
     /// If cargo does.
     pub(crate) fn ask_cargo(&mut self) -> Result<()> {
+        if std::env::var_os("CARGO").is_none() && find_program("cargo").is_none() {
+            bail!(
+                "there is no cargo, which builds rule modules: install Rust, by rustup \
+                 (https://rustup.rs) or with the system's packages, and try again"
+            );
+        }
         let mut cargo: Command = hookwire_guest_toolchain::cargo();
         cargo
             .current_dir(&self.folder)

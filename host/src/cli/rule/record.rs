@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use hookwire_admin::{Client, Tap};
+use hookwire_admin::{Client, ClientError, Tap};
 use hookwire_harness::fixture_text;
 use hookwire_rules::EventRecord;
 
@@ -67,11 +67,11 @@ async fn events(options: &RecordOptions) -> Result<Vec<EventRecord>> {
         count: options.count,
         payloads: options.payloads,
     };
-    let mut recording = client.record(tap).await?;
+    let mut recording = client.record(tap).await.map_err(|error| told(&error))?;
     let mut events = Vec::new();
     loop {
         let line = tokio::select! {
-            line = recording.next() => line?,
+            line = recording.next() => line.map_err(|error| told(&error))?,
             pressed = tokio::signal::ctrl_c() => {
                 pressed.context("cannot wait for Ctrl-C")?;
                 None
@@ -83,4 +83,9 @@ async fn events(options: &RecordOptions) -> Result<Vec<EventRecord>> {
         let event = serde_json::from_str(&line).context("the broker sent no event")?;
         events.push(event);
     }
+}
+
+/// The error's own sentence, which has its cause in it.
+fn told(error: &ClientError) -> anyhow::Error {
+    anyhow::Error::msg(error.to_string())
 }

@@ -71,6 +71,7 @@ mod tests {
         assert!(file.is_file());
         let package = project.path().join(".hookwire/wit/rule/rule.wit");
         assert!(package.is_file());
+        assert!(project.path().join(".hookwire/FIXTURES.md").is_file());
 
         fs::write(&file, "changed").unwrap();
         refresh(project.path()).unwrap();

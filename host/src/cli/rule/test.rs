@@ -68,23 +68,23 @@ fn watch(options: &TestOptions) -> Result<()> {
     let project = Project::find(&options.dir)?;
     let mut out = std::io::stdout();
     loop {
-        let before = files(&project.folder);
+        let before = files(&project.folder, &options.fixtures);
         if let Err(error) = once(options) {
             writeln!(out, "hookwire: {error:#}")?;
         }
         writeln!(out, "waiting for a change in {}", project.folder.display())?;
         out.flush()?;
-        wait_for_change(&project.folder, before);
+        wait_for_change(&before, || files(&project.folder, &options.fixtures));
     }
 }
 
 /// Returns when the files are others than before, and have stayed so for a look.
-fn wait_for_change(folder: &Path, before: Files) {
+fn wait_for_change(before: &Files, look: impl Fn() -> Files) {
     let mut last = before.clone();
     loop {
         std::thread::sleep(LOOK_EVERY);
-        let now = files(folder);
-        if now != before && now == last {
+        let now = look();
+        if now != *before && now == last {
             return;
         }
         last = now;
@@ -94,10 +94,21 @@ fn wait_for_change(folder: &Path, before: Files) {
 type Files = BTreeMap<PathBuf, (SystemTime, u64)>;
 
 /// The files that a result depends on, when they were changed, and their sizes.
-fn files(folder: &Path) -> Files {
+fn files(folder: &Path, fixtures: &[PathBuf]) -> Files {
     let mut found = Files::new();
     collect(folder, &mut found);
+    for fixture in fixtures {
+        if let Ok(metadata) = fixture.metadata() {
+            note(fixture.clone(), &metadata, &mut found);
+        }
+    }
     found
+}
+
+fn note(path: PathBuf, metadata: &fs::Metadata, found: &mut Files) {
+    if let Ok(changed) = metadata.modified() {
+        found.insert(path, (changed, metadata.len()));
+    }
 }
 
 fn collect(folder: &Path, found: &mut Files) {
@@ -111,8 +122,8 @@ fn collect(folder: &Path, found: &mut Files) {
         };
         if metadata.is_dir() {
             collect(&entry.path(), found);
-        } else if let Ok(changed) = metadata.modified() {
-            found.insert(entry.path(), (changed, metadata.len()));
+        } else {
+            note(entry.path(), &metadata, found);
         }
     }
 }
