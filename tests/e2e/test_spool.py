@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from support import wire
-from support.faults import Locked
+from support.faults import Locked, TableGone
 from support.raw import RawClient
 from support.rules import LISTENER, POOL, storing
 from support.wait import wait_until
@@ -93,6 +93,42 @@ def test_a_reload_keeps_what_is_spooled(start_broker, unique):
             client.publish("t", b"1")
         client.publish("t", b"2")
     assert_stored(broker, "t", numbers(0, 3))
+
+
+def test_what_will_not_mend_itself_is_a_dead_letter(start_broker, unique):
+    """It is acknowledged all the same, and does not hold up what comes behind."""
+    broker = start_broker(SPOOLING)
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        with TableGone(broker):
+            assert client.publish("t", b"0").reason < 0x80
+        assert client.publish("t", b"1").reason < 0x80
+    assert_stored(broker, "t", [b"1"])
+    assert "1 went through" in broker.ctl("deadletters", "replay", "--all")
+    assert_stored(broker, "t", [b"1", b"0"])
+
+
+def test_what_is_spooled_for_a_rule_that_is_gone_waits_for_a_person(start_broker, unique):
+    broker = start_broker(SPOOLING)
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        with Locked(broker):
+            assert client.publish("t", b"0").reason < 0x80
+            broker.config.write_text(LISTENER + POOL)
+            broker.ctl("reload")
+        broker.config.write_text(SPOOLING)
+        broker.ctl("reload")
+
+        def stored():
+            with broker.store() as store:
+                return store.payloads("t")
+
+        def kept():
+            return broker.metric("hookwire_spooled_events") + broker.metric("hookwire_dead_letters")
+
+        wait_until(lambda: stored() or broker.metric("hookwire_dead_letters"), "it is settled")
+        assert stored() == [b"0"] or kept() == 1
+        if not stored():
+            broker.ctl("deadletters", "replay", "--all")
+            assert stored() == [b"0"]
 
 
 def test_retry_waits_for_the_store_and_keeps_order(start_broker, unique):
