@@ -181,24 +181,32 @@ def test_the_javascript_router_leaves_other_messages_alone(routing):
 
 
 def test_the_javascript_router_is_served_by_its_next_build(routing, router):
-    """The compiled engine is reloaded like any module, under a connected client."""
-    wasm = router / "router.wasm"
+    """The compiled engine is reloaded like any module, under a connected client;
+    and an exception in JavaScript ends an instance, and is told with its line."""
     source = router / "router.js"
     before = routing.ctl_json("modules", "list")[0]["hash"]
     text = source.read_text()
+    throws = """handle(events, calls) {
+    if (events[0].val.topic === "inbox/throw") {
+      throw new Error("on purpose");
+    }
+"""
     try:
-        source.write_text(text.replace("JavaScript serves", "The next build serves"))
+        source.write_text(text.replace("handle(events, calls) {\n", throws))
         with RawClient.connected(routing.port, "c") as client:
-            client.subscribe("#", qos=0)
+            assert client.publish("inbox/throw", "{}").reason < 0x80
             npm(router, "run", "build")
-            assert wasm.is_file()
             wait_until(
                 lambda: routing.ctl_json("modules", "list")[0]["hash"] != before,
                 "the next build serves",
             )
-            assert "The next build serves 1 rules" in routing.stderr()
+            assert client.publish("inbox/throw", "{}").reason >= 0x80
+            assert "on purpose" in routing.stderr() and "router.js:" in routing.stderr()
+            client.subscribe("#", qos=0)
             client.publish_qos0("inbox/a", '{"kind": "x"}')
             assert client.message().topic == "by-kind/x/inbox/a"
+        (letter,) = routing.ctl_json("deadletters", "list")
+        assert (letter["rule"], letter["code"]) == ("route-inbox", "host:trap")
     finally:
         source.write_text(text)
 
