@@ -52,6 +52,10 @@ export const utf8 = {
   },
   encode(text) {
     const binary = unescape(encodeURIComponent(text));
-    return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+    const bytes = new Uint8Array(binary.length);
+    for (let at = 0; at < bytes.length; at++) {
+      bytes[at] = binary.charCodeAt(at);
+    }
+    return bytes;
   },
 };
