@@ -27,7 +27,6 @@ const { component } = await componentize({
   jsPath: entry,
   moduleRoot: here,
   sync: true,
-  optSize: true,
 });
 await writeFile(output, component);
 await rm(wit, { recursive: true });

@@ -1,10 +1,8 @@
 // Where a message goes. Nothing here knows of WebAssembly, so that `npm test`
 // runs it as it is.
 
-/// The replacement for a message whose JSON payload names a route; null where
-/// it names none.
-///
-/// `rule` is a rule as the broker configured it: its options are JSON text.
+// The replacement for a message whose JSON payload names a route; null where
+// it names none.
 export function routed(options, message) {
   const payload = json(message.payload);
   const value = payload?.[options.field];
@@ -21,7 +19,8 @@ export function routed(options, message) {
   };
 }
 
-/// The options of a rule, with defaults for those that it leaves out.
+// The options of a rule, which are JSON text, with defaults for those that it
+// leaves out.
 export function readOptions(rule) {
   const given = Object.fromEntries(rule.options.map(([name, text]) => [name, JSON.parse(text)]));
   return { field: "kind", prefix: "routed", ...given };
@@ -36,32 +35,27 @@ function json(bytes) {
   }
 }
 
-/// What may stand between two slashes of a topic name.
+// What may stand between two slashes of a topic name.
 function isTopicLevel(text) {
-  return text !== "" && text.length <= 64 && !/[\/+#\0]/.test(text);
+  return text !== "" && text.length <= 64 && text.isWellFormed() && !/[\/+#\0]/.test(text);
 }
 
-// The engine in the component has JavaScript's own objects and not those of a
-// browser or of Node: no TextDecoder.
+// The engine in the component has JavaScript's own functions and not those of a
+// browser or of Node: no TextDecoder. These are from before there was one.
 export const utf8 = {
   decode(bytes) {
-    let escaped = "";
-    for (const byte of bytes) {
-      escaped += "%" + byte.toString(16).padStart(2, "0");
+    let text = "";
+    for (let at = 0; at < bytes.length; at += 4096) {
+      text += String.fromCharCode.apply(null, bytes.subarray(at, at + 4096));
     }
-    return decodeURIComponent(escaped);
+    return decodeURIComponent(escape(text));
   },
   encode(text) {
-    const escaped = encodeURIComponent(text);
-    const bytes = [];
-    for (let at = 0; at < escaped.length; at++) {
-      if (escaped[at] === "%") {
-        bytes.push(parseInt(escaped.slice(at + 1, at + 3), 16));
-        at += 2;
-      } else {
-        bytes.push(escaped.charCodeAt(at));
-      }
+    const binary = unescape(encodeURIComponent(text));
+    const bytes = new Uint8Array(binary.length);
+    for (let at = 0; at < bytes.length; at++) {
+      bytes[at] = binary.charCodeAt(at);
     }
-    return new Uint8Array(bytes);
+    return bytes;
   },
 };

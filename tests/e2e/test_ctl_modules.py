@@ -2,10 +2,13 @@
 
 import pytest
 
+from support import wire
 from support.broker import run_hookwire
+from support.faults import Locked
 from support.modules import component, rebuilt
 from support.raw import RawClient
-from support.rules import LISTENER, POOL, guest, rule
+from support.rules import LISTENER, POOL, guest, rule, storing
+from support.wait import wait_until
 
 TELL = rule("tell", "message.publish", "mine", "tell", pool="embedded")
 
@@ -81,6 +84,23 @@ def test_a_stock_module_is_loaded_by_name_and_unloaded(start_broker, unique):
         client.publish("t", b"not stored either")
     with broker.store() as store:
         assert store.payloads("t") == [b"stored"]
+
+
+def test_what_a_module_has_taken_is_settled_before_it_goes(start_broker, unique):
+    broker = start_broker(LISTENER + POOL + storing(retry_for="1m"))
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        with Locked(broker):
+            client.send(wire.publish("t", b"taken", qos=1, packet_id=7))
+            wait_until(
+                lambda: broker.metric("hookwire_pool_waiting_rows", pool="embedded") == 1,
+                "the message is with the store",
+            )
+            assert "module sqlite is unloaded" in broker.ctl("modules", "unload", "sqlite")
+        ack = client.expect(wire.PUBACK)
+        assert ack.packet_id == 7 and ack.reason < 0x80
+        client.publish("t", b"not stored")
+    with broker.store() as store:
+        assert store.payloads("t") == [b"taken"]
 
 
 def test_a_module_comes_with_a_file_of_its_blocks(start_broker, tmp_path, unique):

@@ -1,6 +1,7 @@
 """`hookwire ctl reload` and SIGHUP: rules, modules and pools follow the file,
 and connections stay."""
 
+import os
 import signal
 
 import pytest
@@ -196,3 +197,49 @@ def test_a_module_with_loaded_false_waits_for_a_command(start_broker, unique):
         assert broker.ctl_json("modules", "list")[0]["loaded"]
         writer.publish("t", b"b")
         assert reader.message().payload == b"b!"
+
+
+def test_a_broker_without_a_configuration_has_nothing_to_read(start_broker, unique):
+    broker = start_broker()
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        assert broker.ctl("reload") == "nothing has changed\n"
+        by_signal(broker)
+        client.publish("t", b"stored")
+    with broker.store() as store:
+        assert store.payloads("t") == [b"stored"]
+
+
+def test_a_configuration_that_is_gone_is_named(start_broker, unique):
+    broker = start_broker(LISTENER + guest() + rewrite("!"))
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        client.subscribe("t", qos=0)
+        broker.config.unlink()
+        assert str(broker.config) in broker.ctl_refused("reload")
+        client.publish_qos0("t", b"a")
+        assert client.message().payload == b"a!"
+
+
+def test_many_changes_leave_nothing_behind(start_broker, unique):
+    """Threads, files and memory of what went are given back."""
+    broker = start_broker(LISTENER + POOL + storing())
+
+    def files():
+        return len(os.listdir(f"/proc/{broker.pid}/fd"))
+
+    def threads():
+        return len(os.listdir(f"/proc/{broker.pid}/task"))
+
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        client.publish("t")
+        # The first changes may start what stays: a pool's threads, for one.
+        texts = [LISTENER + POOL + storing(topic=topic) for topic in ("a/#", "#")]
+        for text in texts * 2:
+            broker.config.write_text(text)
+            broker.ctl("reload")
+        before = files(), threads()
+        for text in texts * 10:
+            broker.config.write_text(text)
+            assert "rule store has changed" in broker.ctl("reload")
+            client.publish("t")
+        wait_until(lambda: files() <= before[0] + 2, f"files are closed: {before} before")
+        wait_until(lambda: threads() <= before[1] + 2, f"threads end: {before} before")

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from support import wire
-from support.faults import Locked
+from support.faults import Locked, TableGone
 from support.raw import RawClient
 from support.rules import LISTENER, POOL, storing
 from support.wait import wait_until
@@ -93,6 +93,36 @@ def test_a_reload_keeps_what_is_spooled(start_broker, unique):
             client.publish("t", b"1")
         client.publish("t", b"2")
     assert_stored(broker, "t", numbers(0, 3))
+
+
+def test_what_will_not_mend_itself_is_a_dead_letter(start_broker, unique):
+    """It is acknowledged all the same, and does not hold up what comes behind."""
+    broker = start_broker(SPOOLING)
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        with TableGone(broker):
+            assert client.publish("t", b"0").reason < 0x80
+        assert client.publish("t", b"1").reason < 0x80
+    assert_stored(broker, "t", [b"1"])
+    assert "1 went through" in broker.ctl("deadletters", "replay", "--all")
+    assert_stored(broker, "t", [b"1", b"0"])
+
+
+def test_what_is_spooled_for_a_rule_that_is_gone_waits_for_it(start_broker, unique):
+    broker = start_broker(SPOOLING)
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        with Locked(broker):
+            assert client.publish("t", b"0").reason < 0x80
+            broker.config.write_text(LISTENER + POOL)
+            assert "rule store is gone" in broker.ctl("reload")
+        # Not spooled and not stored: it has no rule.
+        client.publish("t", b"1")
+        assert broker.metric("hookwire_spooled_events") == 1
+        broker.config.write_text(SPOOLING)
+        broker.ctl("reload")
+        assert_stored(broker, "t", [b"0"])
+        wait_until(lambda: broker.metric("hookwire_spooled_events") == 0, "the spool is empty")
+        client.publish("t", b"2")
+    assert_stored(broker, "t", [b"0", b"2"])
 
 
 def test_retry_waits_for_the_store_and_keeps_order(start_broker, unique):

@@ -120,6 +120,11 @@ class Broker:
         """Everything logged, over all starts."""
         return self._stderr.read_text(errors="replace") if self._stderr.exists() else ""
 
+    def panics(self):
+        """Lines that tell of a panic of the broker itself; a module's name it."""
+        lines = self.stderr().splitlines()
+        return [line for line in lines if "panicked" in line and "module=" not in line]
+
     def is_running(self):
         return self.process is not None and self.process.poll() is None
 

@@ -2,31 +2,17 @@
 //! the drivers that the tests run them with. All of it is made below the target
 //! directory.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
+use super::node;
 use super::set_up::is_current;
 use crate::run::{Profile, build_package};
 use crate::workspace::Workspace;
 use hookwire_guest_toolchain::system_packages::{self, Tool};
 use hookwire_guest_toolchain::{output, run, say};
-
-const NODE: Tool = Tool {
-    program: "node",
-    apt: "nodejs",
-    dnf: "nodejs",
-    brew: "node",
-};
-
-const NPM: Tool = Tool {
-    program: "npm",
-    apt: "npm",
-    dnf: "nodejs-npm",
-    brew: "node",
-};
 
 const GO: Tool = Tool {
     program: "go",
@@ -38,9 +24,6 @@ const GO: Tool = Tool {
 /// The second number of the first Go that reads go.mod as it is written, and
 /// says itself what is missing or gets it. Debian 12 has 1.19.
 const OLDEST_GO: u32 = 21;
-
-/// What npm makes `node_modules` from.
-const NPM_FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
 
 /// Which broker the tests start; the tests read it too.
 const BROKER: &str = "CLIENTS_BROKER";
@@ -56,13 +39,14 @@ pub(super) fn is_on_mosquitto() -> bool {
 /// # Errors
 /// If a language or a library cannot be installed, or a driver does not build.
 pub(super) fn ensure_drivers(workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)>> {
-    system_packages::ensure(&[NODE, NPM, GO])?;
+    node::ensure()?;
+    system_packages::ensure(&[GO])?;
     let drivers = workspace.root.join("tests/clients/drivers");
     let made = workspace.target.join("clients");
     Ok(vec![
         (
             "CLIENTS_NODE_MODULES",
-            ensure_node_modules(&drivers.join("mqttjs"), &made.join("mqttjs"))?,
+            node::ensure_modules(&drivers.join("mqttjs"), &made.join("mqttjs"))?,
         ),
         (
             "CLIENTS_GO_DRIVER",
@@ -73,34 +57,6 @@ pub(super) fn ensure_drivers(workspace: &Workspace) -> Result<Vec<(&'static str,
             build_package(workspace, "hookwire-clients-rumqttc", Profile::Dev)?,
         ),
     ])
-}
-
-/// Installs the packages of `from`'s lock file into `into`, once for each
-/// content of that file; answers where they are.
-fn ensure_node_modules(from: &Path, into: &Path) -> Result<PathBuf> {
-    let modules = into.join("node_modules");
-    let installed = into.join("installed-package-lock.json");
-    let lock = from.join("package-lock.json");
-    let wanted =
-        fs::read_to_string(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
-    if is_current(&installed, &wanted) && modules.is_dir() {
-        return Ok(modules);
-    }
-    say("installing the tests' packages for Node");
-    fs::create_dir_all(into).with_context(|| format!("cannot make {}", into.display()))?;
-    for file in NPM_FILES {
-        fs::copy(from.join(file), into.join(file))
-            .with_context(|| format!("cannot copy {file} to {}", into.display()))?;
-    }
-    run(Command::new("npm").current_dir(into).args([
-        "ci",
-        "--no-audit",
-        "--no-fund",
-        "--ignore-scripts",
-    ]))?;
-    fs::write(&installed, wanted)
-        .with_context(|| format!("cannot write {}", installed.display()))?;
-    Ok(modules)
 }
 
 fn build_go(from: &Path, program: &Path) -> Result<PathBuf> {

@@ -4,6 +4,7 @@
 //! skipped for want of one. The last line is `N passed, M failed`.
 
 mod clients;
+mod node;
 mod set_up;
 mod tally;
 
@@ -88,6 +89,14 @@ pub(crate) fn test(arguments: &[String]) -> Result<ExitCode> {
         if python_suites.iter().any(|suite| suite.needs_broker()) {
             let broker = build_broker(&workspace, Profile::Dev)?;
             variables.push(("HOOKWIRE_BIN", broker));
+            variables.push(("HOOKWIRE_MODULES", workspace.modules_dir()));
+        }
+        if python_suites.contains(&Suite::EndToEnd) {
+            node::ensure()?;
+            let example = workspace.root.join("examples/javascript-router");
+            let made = workspace.target.join("examples/javascript-router");
+            let modules = node::ensure_modules(&example, &made)?;
+            variables.push(("HOOKWIRE_NODE_MODULES", modules));
         }
         if python_suites.contains(&Suite::Clients) {
             variables.extend(clients::ensure_drivers(&workspace)?);
