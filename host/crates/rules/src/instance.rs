@@ -28,6 +28,14 @@ pub(crate) const START_DEADLINE: Duration = Duration::from_secs(2);
 /// How much longer than its deadline a call may wait for the host.
 const HOST_GRACE: Duration = Duration::from_millis(100);
 
+/// What a guest may hand over in one call of the host, or answer in one: a part
+/// of its memory, and this much where that is less. Its bytes are copied on the
+/// worker's thread, in one go.
+const LEAST_TRANSFER_BYTES: usize = 8 * 1024 * 1024;
+const MEMORY_A_TRANSFER: usize = 4;
+const TOO_MUCH: &str = "it hands over more in one go than a quarter of its memory; raise \
+                        max_memory_bytes if it has to";
+
 /// How a call into a guest ends without an answer. The instance is lost.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GuestError {
@@ -55,8 +63,11 @@ impl From<wasmtime::Error> for GuestError {
             return Self::Deadline;
         }
         let backtrace = error.downcast_ref::<WasmBacktrace>();
+        let cause = error.root_cause().to_string();
+        // The engine has no type for it, and words it for its embedder.
+        let is_too_much = cause.contains("fuel allocated for hostcalls");
         Self::Trap {
-            cause: error.root_cause().to_string(),
+            cause: if is_too_much { TOO_MUCH } else { &cause }.to_owned(),
             backtrace: backtrace.map(ToString::to_string).unwrap_or_default(),
         }
     }
@@ -204,6 +215,10 @@ impl Template {
         Ok(manifest)
     }
 
+    fn max_transfer_bytes(&self) -> usize {
+        (self.max_memory_bytes / MEMORY_A_TRANSFER).max(LEAST_TRANSFER_BYTES)
+    }
+
     fn functions(
         &self,
         store: &mut Store<Host>,
@@ -235,6 +250,7 @@ impl Template {
         );
         let mut store = Store::new(self.runtime.engine(), host);
         store.limiter(|host| &mut host.memory);
+        store.set_hostcall_fuel(self.max_transfer_bytes());
         store.epoch_deadline_callback(|store| at_slice_end(store.data()));
         set_deadline(&mut store, Instant::now() + START_DEADLINE);
         let instance = self.linked.instantiate_async(&mut store);

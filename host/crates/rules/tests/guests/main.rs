@@ -6,6 +6,7 @@
 mod binding;
 mod chains;
 mod failures;
+mod hostile;
 mod lanes;
 mod limits;
 mod loading;
