@@ -11,7 +11,7 @@ use crate::run::{Profile, build_broker, build_package};
 use crate::workspace::Workspace;
 use crate::{rules, system_packages, test};
 
-const BENCHES: [&str; 2] = ["hooks", "slow-consumer"];
+const BENCHES: [&str; 5] = ["hooks", "hostile", "reload", "start", "slow-consumer"];
 
 /// The verb.
 ///
@@ -26,7 +26,9 @@ pub(crate) fn bench(arguments: &[String]) -> Result<ExitCode> {
         bail!("no bench `{name}`: there is {known}");
     }
     let workspace = Workspace::load()?;
-    system_packages::ensure(&[test::MOSQUITTO])?;
+    if name == "hooks" {
+        system_packages::ensure(&[test::MOSQUITTO])?;
+    }
     rules::build(&workspace, None)?;
     let mut load = Command::new(build_package(
         &workspace,

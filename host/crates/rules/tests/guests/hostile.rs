@@ -45,7 +45,7 @@ fn with_hostile(bytes: &[u8]) -> HashMap<String, LoadedModule> {
 /// Module `m` for others, module `h` with the action that does harm.
 fn blocks(action: &str) -> String {
     let hostile = "module \"h\" {\n  grants = [\"key-value\", \"broker.publish\"]\n  lanes = 1\n  \
-                   deadline = \"400ms\"\n  max_key_value_bytes = 1048576\n}\n";
+                   deadline = \"20s\"\n  max_key_value_bytes = 1048576\n}\n";
     let rules = [
         rule_of("h", "harm", "message.publish", action, "topic = \"attack\""),
         rule("noop", "message.publish", "noop", "topic = \"other/#\""),
@@ -83,7 +83,7 @@ impl Attack {
     fn was_stopped(&self) {
         self.failed_with("host:deadline");
         assert!(self.took >= Duration::from_millis(400), "{:?}", self.took);
-        assert!(self.took < Duration::from_secs(10), "{:?}", self.took);
+        assert!(self.took < Duration::from_secs(15), "{:?}", self.took);
         assert!(self.others >= 10, "{} others went on", self.others);
     }
 
@@ -141,14 +141,56 @@ fn compiled(action: &str) -> Attack {
     attack(&component("hostile"), &blocks(action))
 }
 
+/// As [`blocks`], for a guest that is to be stopped.
+fn impatient(blocks: &str) -> String {
+    blocks.replace("20s", "400ms")
+}
+
+fn stopped(action: &str) {
+    attack(&component("hostile"), &impatient(&blocks(action))).was_stopped();
+}
+
 #[test]
 fn one_that_computes_without_end_is_stopped() {
-    compiled("spin").was_stopped();
+    stopped("spin");
 }
 
 #[test]
 fn one_that_fills_its_memory_without_end_is_stopped() {
-    compiled("fill").was_stopped();
+    stopped("fill");
+}
+
+#[test]
+fn one_that_takes_its_workers_time_is_called_on_another_thread() {
+    let modules = with_hostile(&component("hostile"));
+    let mut blocks = impatient(&blocks("fill"));
+    blocks += &rule_of("h", "good", "message.publish", "beyond", "topic = \"good\"");
+    let log = logged(|| {
+        with_modules(&modules, &blocks, async |mut rig: Rig| {
+            let verdict = rig.verdict("attacker", "attack", "").await;
+            assert!(matches!(verdict, Verdict::Failed { .. }));
+            // From now on its calls hold nobody up, however long they take.
+            let attack = rig.publish("attacker", "attack", "");
+            let mut longest = Duration::ZERO;
+            while !rig.decided_so_far().contains(&attack) {
+                let began = Instant::now();
+                tokio::task::yield_now().await;
+                longest = longest.max(began.elapsed());
+            }
+            rig.verdicts().await;
+            // What a fill takes, and more: the machine may be busy.
+            assert!(longest < Duration::from_millis(300), "{longest:?}");
+            // It does its work there, and comes back when it behaves.
+            for number in 0..1_200 {
+                let verdict = rig.verdict(&number.to_string(), "good", "").await;
+                assert_eq!(verdict, Verdict::Proceed);
+            }
+        });
+    });
+    let away = "the module took too much of its worker's time: it is called on threads of its own";
+    assert!(log.contains(away), "{log}");
+    let back = "the module behaves, and is called by its workers again";
+    assert!(log.contains(back), "{log}");
 }
 
 #[test]
@@ -184,14 +226,13 @@ fn one_that_floods_the_log_writes_a_bounded_part_of_it() {
 
 #[test]
 fn one_that_floods_its_keys_has_a_bounded_number_and_is_stopped() {
-    compiled("flood_keys").was_stopped();
+    stopped("flood_keys");
 }
 
 #[test]
 fn one_that_floods_the_broker_is_refused_most_of_it() {
     let mut calls = Vec::new();
-    let in_time = blocks("flood_publish").replace("400ms", "20s");
-    let attack = attack_and(&component("hostile"), &in_time, |rig| {
+    let attack = attack_and(&component("hostile"), &blocks("flood_publish"), |rig| {
         rig.rules.take_calls(&mut calls);
     });
     assert_eq!(attack.verdict, Verdict::Proceed);
@@ -236,7 +277,8 @@ fn one_that_waits_for_ever_is_stopped() {
             (func $after (param i64) (result i32)))
         (import "wasi:io/poll@0.2.0" "[method]pollable.block" (func $block (param i32)))"#;
     let wait = "(call $block (call $after (i64.const 3600000000000)))";
-    attack(&written_guest::acting(imports, wait), &plain_blocks()).was_stopped();
+    let guest = written_guest::acting(imports, wait);
+    attack(&guest, &impatient(&plain_blocks())).was_stopped();
 }
 
 #[test]
@@ -319,9 +361,7 @@ fn one_that_uses_what_it_was_not_granted_is_refused() {
     let problems = problems_with(&settings(&ungranted), &modules);
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(problems[0].contains("key-value"), "{problems:?}");
-    let one_of_six = blocks("flood_publish")
-        .replace("400ms", "20s")
-        .replace("broker.publish", "broker.lookup");
+    let one_of_six = blocks("flood_publish").replace("broker.publish", "broker.lookup");
     let mut calls = Vec::new();
     let attack = attack_and(&component("hostile"), &one_of_six, |rig| {
         rig.rules.take_calls(&mut calls);
