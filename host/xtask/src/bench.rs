@@ -13,7 +13,7 @@ use hookwire_guest_toolchain::{cargo, output, run as run_command, say};
 
 use crate::{rules, test};
 
-const BENCHES: [&str; 2] = ["hooks", "slow-consumer"];
+const BENCHES: [&str; 5] = ["hooks", "hostile", "reload", "start", "slow-consumer"];
 
 /// The verb.
 ///
@@ -28,7 +28,9 @@ pub(crate) fn bench(arguments: &[String]) -> Result<ExitCode> {
         bail!("no bench `{name}`: there is {known}");
     }
     let workspace = Workspace::load()?;
-    system_packages::ensure(&[test::MOSQUITTO])?;
+    if name == "hooks" {
+        system_packages::ensure(&[test::MOSQUITTO])?;
+    }
     rules::build(&workspace, None)?;
     let mut load = Command::new(build_package(
         &workspace,

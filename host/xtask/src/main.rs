@@ -34,6 +34,9 @@ cargo xtask VERB
                        authors, conformance, clients, faults
   bench hooks [ARGS]   measure the broker against Mosquitto and SQLite; with
                        --against REV also against the broker of a revision
+  bench hostile [ARGS] measure what guests that do harm cost others
+  bench reload [ARGS]  reload a module 200 times under load
+  bench start [ARGS]   measure how long the broker takes to its first client
   bench slow-consumer [ARGS]
                        measure what one client that does not read costs others
   coverage [PACKAGE]   how much of a package its own tests run; hookwire-rules

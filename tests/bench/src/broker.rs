@@ -1,5 +1,6 @@
 //! Brokers under test: started on loopback, watched, stopped.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,7 +14,25 @@ use anyhow::{Context, Result, bail, ensure};
 pub(crate) struct Broker {
     process: Child,
     pub(crate) address: SocketAddr,
+    /// When its process was started.
+    pub(crate) started: Instant,
+    /// What it wrote before it listened, a line each.
+    pub(crate) said: Vec<String>,
     log: PathBuf,
+    data: PathBuf,
+}
+
+/// Whether a command did what it was to do, and what it wrote.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) succeeded: bool,
+    pub(crate) text: String,
+}
+
+/// Asks a running broker by `hookwire ctl`; from any thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Ctl {
+    data: PathBuf,
 }
 
 /// Which of two builds of the broker.
@@ -32,6 +51,41 @@ impl Build {
             Self::Against => "HOOKWIRE_BIN_AGAINST",
         }
     }
+
+    fn program(self) -> Result<OsString> {
+        let variable = self.variable();
+        std::env::var_os(variable).with_context(|| {
+            format!("{variable} does not name a broker; run this through `cargo xtask bench`")
+        })
+    }
+}
+
+/// The folder of the modules that `cargo xtask rules` built.
+pub(crate) fn modules() -> Result<PathBuf> {
+    let folder = std::env::var_os("HOOKWIRE_MODULES_DIR").context(
+        "HOOKWIRE_MODULES_DIR does not name the folder of the built modules; run this through \
+         `cargo xtask bench`",
+    )?;
+    Ok(folder.into())
+}
+
+impl Ctl {
+    /// Runs `hookwire ctl` with these words.
+    pub(crate) fn tell(&self, words: &[&str]) -> Result<Told> {
+        let output = Command::new(Build::Now.program()?)
+            .arg("ctl")
+            .arg("--data")
+            .arg(&self.data)
+            .args(words)
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot run hookwire ctl")?;
+        let texts = [output.stdout, output.stderr].concat();
+        Ok(Told {
+            succeeded: output.status.success(),
+            text: String::from_utf8_lossy(&texts).trim().to_owned(),
+        })
+    }
 }
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -40,19 +94,18 @@ const STOP_DEADLINE: Duration = Duration::from_secs(30);
 impl Broker {
     /// Hookwire with this configuration, its data in `directory`.
     pub(crate) fn hookwire(build: Build, directory: &Path, configuration: &str) -> Result<Self> {
-        let variable = build.variable();
-        let binary = std::env::var_os(variable).with_context(|| {
-            format!("{variable} does not name a broker; run this through `cargo xtask bench`")
-        })?;
+        let binary = build.program()?;
+        let data = directory.join("data");
         let config = directory.join("hookwire.hcl");
         std::fs::write(&config, configuration)?;
         let log = directory.join("log");
+        let started = Instant::now();
         let mut process = Command::new(binary)
             .arg("run")
             .arg("--config")
             .arg(&config)
             .arg("--data")
-            .arg(directory.join("data"))
+            .arg(&data)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&log)?)
@@ -60,6 +113,7 @@ impl Broker {
             .context("cannot start hookwire")?;
         let lines = BufReader::new(process.stdout.take().context("no output")?).lines();
         let mut address = None;
+        let mut said = Vec::new();
         for line in lines {
             let line = line?;
             if let Some(rest) = line.strip_prefix("listening on ") {
@@ -69,6 +123,7 @@ impl Broker {
                     .and_then(|address| address.parse().ok());
                 break;
             }
+            said.push(line);
         }
         let Some(address) = address else {
             let log = std::fs::read_to_string(&log).unwrap_or_default();
@@ -78,7 +133,10 @@ impl Broker {
         Ok(Self {
             process,
             address,
+            started,
+            said,
             log,
+            data,
         })
     }
 
@@ -113,8 +171,23 @@ impl Broker {
         Ok(Self {
             process,
             address,
+            started: start,
+            said: Vec::new(),
             log,
+            data: directory.to_owned(),
         })
+    }
+
+    /// Reaches it while it runs.
+    pub(crate) fn ctl(&self) -> Ctl {
+        Ctl {
+            data: self.data.clone(),
+        }
+    }
+
+    /// Its data directory.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
     }
 
     /// Memory that it holds, in bytes.

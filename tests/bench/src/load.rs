@@ -41,10 +41,11 @@ pub(crate) struct Through {
     pub(crate) broker_cpu: Duration,
 }
 
-struct Connection {
-    stream: TcpStream,
+/// A connection that is polled.
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
     unread: Vec<u8>,
-    unwritten: Vec<u8>,
+    pub(crate) unwritten: Vec<u8>,
 }
 
 struct Pair {
@@ -255,7 +256,8 @@ impl Pair {
 }
 
 impl Connection {
-    fn read(
+    /// Hands over each packet that has come; the answer is written with the rest.
+    pub(crate) fn read(
         &mut self,
         buffer: &mut [u8],
         mut each: impl FnMut(Received, &mut Vec<u8>),
@@ -283,7 +285,8 @@ impl Connection {
         }
     }
 
-    fn write(&mut self) -> Result<()> {
+    /// Writes what the socket takes.
+    pub(crate) fn write(&mut self) -> Result<()> {
         while !self.unwritten.is_empty() {
             match self.stream.write(&self.unwritten) {
                 Ok(written) => drop(self.unwritten.drain(..written)),
@@ -309,7 +312,11 @@ fn take(
 }
 
 /// Connects, and subscribes if asked to; returns when the broker said yes.
-fn greeted(address: SocketAddr, id: &str, subscription: Option<(&str, QoS)>) -> Result<Connection> {
+pub(crate) fn greeted(
+    address: SocketAddr,
+    id: &str,
+    subscription: Option<(&str, QoS)>,
+) -> Result<Connection> {
     let mut stream = std::net::TcpStream::connect(address).context("cannot connect")?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(GREETING_DEADLINE))?;

@@ -10,11 +10,19 @@
 
 mod broker;
 mod hooks;
+mod hostile;
+mod hostile_guests;
 mod load;
+mod publishers;
+mod reload;
 mod report;
 mod slow_consumer;
+mod start;
 mod store;
 mod wire;
+#[path = "../../../host/crates/rules/tests/guests/written_guest.rs"]
+#[allow(dead_code, reason = "the runtime's own tests use more of it")]
+mod written_guest;
 
 use std::process::ExitCode;
 
@@ -34,6 +42,12 @@ struct Arguments {
 enum Verb {
     /// What rules cost a message: none, a no-op, the sqlite rule; and Mosquitto
     Hooks(hooks::HooksOptions),
+    /// What guests that do harm cost the clients of others
+    Hostile(hostile::HostileOptions),
+    /// Whether two hundred reloads under load lose, double or delay anything
+    Reload(reload::ReloadOptions),
+    /// From the start of the process to the first CONNACK
+    Start(start::StartOptions),
     /// What one subscriber that stops reading costs the others
     SlowConsumer(slow_consumer::SlowConsumerOptions),
 }
@@ -41,6 +55,9 @@ enum Verb {
 fn main() -> ExitCode {
     let result = match Arguments::parse().verb {
         Verb::Hooks(options) => hooks::run(&options),
+        Verb::Hostile(options) => hostile::run(&options),
+        Verb::Reload(options) => reload::run(&options),
+        Verb::Start(options) => start::run(&options),
         Verb::SlowConsumer(options) => slow_consumer::run(&options),
     };
     match result {

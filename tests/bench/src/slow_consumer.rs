@@ -338,5 +338,10 @@ impl Client {
 fn is_silence(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
+        .is_some_and(is_silent)
+}
+
+/// As [`is_silence`], of the socket's own error.
+pub(crate) fn is_silent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }

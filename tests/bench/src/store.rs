@@ -11,6 +11,39 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 
 const SCHEMA: &str = include_str!("../../../etc/sql/sqlite-emqx3.sql");
 
+/// A row of `mqtt_msg`.
+#[derive(Debug)]
+pub(crate) struct StoredMessage {
+    pub(crate) sender: String,
+    pub(crate) topic: String,
+    pub(crate) payload: Vec<u8>,
+    /// Where a node's name would be.
+    pub(crate) mark: String,
+}
+
+/// Every message of a database, in the order in which they were stored.
+pub(crate) fn stored_messages(file: &Path) -> Result<Vec<StoredMessage>> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(async {
+            let options = SqliteConnectOptions::from_str(&format!("sqlite://{}", file.display()))?;
+            let mut connection = options.connect().await?;
+            let select = "SELECT sender, topic, payload, node AS mark FROM mqtt_msg ORDER BY id";
+            let rows: Vec<(String, String, Vec<u8>, String)> =
+                sqlx::query_as(select).fetch_all(&mut connection).await?;
+            let rows = rows.into_iter();
+            Ok(rows
+                .map(|(sender, topic, payload, mark)| StoredMessage {
+                    sender,
+                    topic,
+                    payload,
+                    mark,
+                })
+                .collect())
+        })
+}
+
 /// Message rows a second in transactions of `batch` rows, WAL, synchronous=FULL.
 pub(crate) fn sqlite_rows_per_second(
     directory: &Path,

@@ -10,6 +10,7 @@ use hookwire_settings::{Located, Module, Problem, Settings, hint};
 
 use crate::bind_rule::{Draft, bind_rule};
 use crate::class::Class;
+use crate::conduct::Conduct;
 use crate::engine::Runtime;
 use crate::grant::{GRANTABLE, Interface};
 use crate::host::{Access, GrantedPools};
@@ -224,6 +225,7 @@ impl ModuleBinding<'_> {
             },
             bounds,
             classes: self.classes(),
+            conduct: Conduct::default(),
             counters: match previous {
                 Some(previous) => Arc::clone(&previous.counters),
                 None => Arc::new(ModuleCounters::default()),

@@ -12,6 +12,7 @@ use hookwire_driver::{Fault, FaultKind, SqlPool};
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, bail};
 
+use crate::hold::Hold;
 use crate::host_clock::GuestClock;
 use crate::journal::Journal;
 use crate::memory::ModuleMemory;
@@ -64,6 +65,7 @@ pub(crate) struct Host {
     pub(crate) log: Throttle,
     /// When the call that runs now is to be over.
     pub(crate) deadline: Instant,
+    pub(crate) hold: Hold,
     pub(crate) memory: MemoryLimit,
     /// Calls of the host that were not counted yet.
     pub(crate) host_calls: u64,
@@ -89,6 +91,7 @@ impl Host {
             handles,
             log: Throttle::per_second(LOG_LINES_PER_SECOND),
             deadline: Instant::now(),
+            hold: Hold::default(),
             memory: MemoryLimit {
                 used_bytes: 0,
                 max_bytes: max_memory_bytes,

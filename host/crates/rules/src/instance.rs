@@ -1,6 +1,8 @@
 //! One running instance of a module: made, configured, called, and given up
 //! after the first trap.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,7 @@ use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 
 use crate::engine::Runtime;
 use crate::grant::Imports;
+use crate::hold::{GoesOn, Place};
 use crate::host::{Access, Host, Phase};
 use crate::journal::Journal;
 use crate::outbox::Lookups;
@@ -29,12 +32,23 @@ pub(crate) const START_DEADLINE: Duration = Duration::from_secs(2);
 /// How much longer than its deadline a call may wait for the host.
 const HOST_GRACE: Duration = Duration::from_millis(100);
 
+/// What a guest may hand over in one call of the host, or answer in one: a part
+/// of its memory, and this much where that is less. Its bytes are copied on the
+/// worker's thread, in one go.
+const LEAST_TRANSFER_BYTES: usize = 8 * 1024 * 1024;
+const MEMORY_A_TRANSFER: usize = 4;
+const TOO_MUCH: &str = "it hands over more in one go than a quarter of its memory; raise \
+                        max_memory_bytes if it has to";
+
 /// How a call into a guest ends without an answer. The instance is lost.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GuestError {
     /// Stopped at its deadline.
     #[error("it was stopped at its deadline")]
     Deadline,
+    /// It held its worker's thread again and again, and is called elsewhere.
+    #[error("it held its worker's thread")]
+    Held,
     /// It trapped, or answered what the interface does not allow.
     #[error("{cause}")]
     Trap {
@@ -50,14 +64,25 @@ pub(crate) enum GuestError {
 #[error("deadline")]
 struct DeadlinePassed;
 
+/// The mark that it leaves when a guest does not give way.
+#[derive(Debug, thiserror::Error)]
+#[error("held")]
+struct ThreadHeld;
+
 impl From<wasmtime::Error> for GuestError {
     fn from(error: wasmtime::Error) -> Self {
         if error.is::<DeadlinePassed>() {
             return Self::Deadline;
         }
+        if error.is::<ThreadHeld>() {
+            return Self::Held;
+        }
         let backtrace = error.downcast_ref::<WasmBacktrace>();
+        let cause = error.root_cause().to_string();
+        // The engine has no type for it, and words it for its embedder.
+        let is_too_much = cause.contains("fuel allocated for hostcalls");
         Self::Trap {
-            cause: error.root_cause().to_string(),
+            cause: if is_too_much { TOO_MUCH } else { &cause }.to_owned(),
             backtrace: backtrace.map(ToString::to_string).unwrap_or_default(),
         }
     }
@@ -205,6 +230,10 @@ impl Template {
         Ok(manifest)
     }
 
+    fn max_transfer_bytes(&self) -> usize {
+        (self.max_memory_bytes / MEMORY_A_TRANSFER).max(LEAST_TRANSFER_BYTES)
+    }
+
     fn functions(
         &self,
         store: &mut Store<Host>,
@@ -236,7 +265,8 @@ impl Template {
         );
         let mut store = Store::new(self.runtime.engine(), host);
         store.limiter(|host| &mut host.memory);
-        store.epoch_deadline_callback(|store| at_slice_end(store.data()));
+        store.set_hostcall_fuel(self.max_transfer_bytes());
+        store.epoch_deadline_callback(|mut store| at_slice_end(store.data_mut()));
         set_deadline(&mut store, Instant::now() + START_DEADLINE);
         let instance = self.linked.instantiate_async(&mut store);
         let instance = self.runtime.in_guest(instance).await?;
@@ -278,16 +308,29 @@ impl Instance {
         events: &[Event<'_>],
         calls: &[Call],
         deadline: Instant,
+        place: Place,
     ) -> Result<Vec<Settled>, GuestError> {
         set_deadline(&mut self.store, deadline);
+        let hold = self.store.data_mut().hold.begin(place);
         let call = self.handle.call_async(&mut self.store, (events, calls));
+        let call = hold.timing(self.runtime.in_guest(call));
         // A guest that computes ends at its deadline by itself; this ends one that
         // waits for the host.
         let limit = deadline + HOST_GRACE;
-        match tokio::time::timeout_at(limit.into(), self.runtime.in_guest(call)).await {
+        match tokio::time::timeout_at(limit.into(), call).await {
             Ok(answered) => Ok(answered?.0),
             Err(_) => Err(GuestError::Deadline),
         }
+    }
+
+    /// Whether its last call took more than a worker has for one.
+    pub(crate) fn took_too_much(&self) -> bool {
+        self.store.data().hold.is_too_much()
+    }
+
+    /// What it asks of the broker goes there from now on.
+    pub(crate) fn ask_by(&mut self, lookups: Lookups) {
+        self.store.data_mut().outbox.lookups = lookups;
     }
 
     /// A run of a batch begins, to which `hops` publishes of rules led.
@@ -327,12 +370,17 @@ fn set_deadline(store: &mut Store<Host>, deadline: Instant) {
 
 /// Runs each time a guest has used up a slice: it gives way to the worker's
 /// sockets and other lanes, or ends.
-fn at_slice_end(host: &Host) -> wasmtime::Result<UpdateDeadline> {
-    if Instant::now() >= host.deadline {
+fn at_slice_end(host: &mut Host) -> wasmtime::Result<UpdateDeadline> {
+    let now = Instant::now();
+    if now >= host.deadline {
         return Err(DeadlinePassed.into());
     }
-    // tokio's own yield, because it lets the reactor be polled before the guest
-    // goes on; waking the task directly would run it again first.
-    let yielded = Box::pin(tokio::task::yield_now());
-    Ok(UpdateDeadline::YieldCustom(1, yielded))
+    let pause: Pin<Box<dyn Future<Output = ()> + Send>> = match host.hold.slice_ended(now) {
+        GoesOn::Away => return Err(ThreadHeld.into()),
+        GoesOn::After(pause) => Box::pin(tokio::time::sleep(pause)),
+        // tokio's own yield, because it lets the reactor be polled before the
+        // guest goes on; waking the task directly would run it again first.
+        GoesOn::Soon => Box::pin(tokio::task::yield_now()),
+    };
+    Ok(UpdateDeadline::YieldCustom(1, pause))
 }

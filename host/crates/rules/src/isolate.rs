@@ -38,7 +38,8 @@ pub(crate) async fn find_poison(
         settle_lost(batch, all, &lost, &mut answer);
         return answer;
     }
-    let is_stopped = |lost: &Lost| matches!(lost, Lost::Guest(GuestError::Deadline));
+    let is_stopped =
+        |lost: &Lost| matches!(lost, Lost::Guest(GuestError::Deadline | GuestError::Held));
     if all.len() == 1 && is_stopped(&lost) {
         blame(batch, 0, &lost, &mut answer);
         return answer;
@@ -167,7 +168,7 @@ fn settle_lost(
 fn fault(lost: &Lost) -> Fault {
     let (code, message, retryable) = match lost {
         Lost::Start(_) => ("host:start", "the module does not start", true),
-        Lost::Guest(GuestError::Deadline) => (
+        Lost::Guest(GuestError::Deadline | GuestError::Held) => (
             "host:deadline",
             "the module was stopped at its deadline",
             false,

@@ -7,6 +7,7 @@
 //! deadline, and takes nothing with it when it traps.
 
 mod answer;
+mod away;
 mod batch;
 mod bind;
 mod bind_rule;
@@ -14,9 +15,11 @@ mod breaker;
 mod cache;
 mod chain;
 mod class;
+mod conduct;
 mod dispatch;
 mod engine;
 mod grant;
+mod hold;
 mod host;
 mod host_broker;
 mod host_clock;

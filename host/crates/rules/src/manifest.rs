@@ -8,6 +8,17 @@ use hookwire_settings::hint;
 use crate::interest::Interest;
 use crate::options::{OptionKind, OptionSpec};
 
+/// Actions of a module.
+const MAX_ACTIONS: usize = 1024;
+/// Hooks, interests or options of one action.
+const MAX_ENTRIES: usize = 256;
+/// Bytes of a name, a version or a word.
+const MAX_WORD_BYTES: usize = 256;
+/// Bytes of a text for a person, and of an option's default.
+const MAX_TEXT_BYTES: usize = 16 * 1024;
+/// Problems that are told of one manifest.
+const MAX_PROBLEMS: usize = 32;
+
 /// What kind of pool an action uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolInterface {
@@ -63,6 +74,8 @@ impl Manifest {
     /// # Errors
     /// Everything that is wrong with it, as sentences.
     pub(crate) fn read(answer: wit::Manifest) -> Result<Self, Vec<String>> {
+        // What is out of bounds is not looked at: it might be told at length.
+        bounds(&answer).map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
         let mut actions: Vec<Action> = Vec::with_capacity(answer.actions.len());
         for action in answer.actions {
@@ -82,6 +95,11 @@ impl Manifest {
                 actions,
             })
         } else {
+            let left_out = problems.len().saturating_sub(MAX_PROBLEMS);
+            problems.truncate(MAX_PROBLEMS);
+            if left_out > 0 {
+                problems.push(format!("and {left_out} more"));
+            }
             Err(problems)
         }
     }
@@ -89,6 +107,49 @@ impl Manifest {
     pub(crate) fn action(&self, name: &str) -> Option<&Action> {
         self.actions.iter().find(|action| action.name == name)
     }
+}
+
+/// Holds the sizes of everything against what the host keeps.
+fn bounds(answer: &wit::Manifest) -> Result<(), String> {
+    at_most(answer.actions.len(), MAX_ACTIONS, "actions")?;
+    word(&answer.name)?;
+    word(&answer.version)?;
+    for action in &answer.actions {
+        word(&action.name)?;
+        word(&action.pool)?;
+        at_most(action.help.len(), MAX_TEXT_BYTES, "bytes of help")?;
+        at_most(action.hooks.len(), MAX_ENTRIES, "hooks of one action")?;
+        at_most(
+            action.interest.len(),
+            MAX_ENTRIES,
+            "interests of one action",
+        )?;
+        at_most(action.options.len(), MAX_ENTRIES, "options of one action")?;
+        action
+            .hooks
+            .iter()
+            .chain(&action.interest)
+            .try_for_each(|text| word(text))?;
+        for option in &action.options {
+            word(&option.name)?;
+            word(&option.kind)?;
+            at_most(option.help.len(), MAX_TEXT_BYTES, "bytes of help")?;
+            let default = option.default.as_ref().map_or(0, String::len);
+            at_most(default, MAX_TEXT_BYTES, "bytes of a default")?;
+        }
+    }
+    Ok(())
+}
+
+fn word(text: &str) -> Result<(), String> {
+    at_most(text.len(), MAX_WORD_BYTES, "bytes of a name")
+}
+
+fn at_most(count: usize, most: usize, what: &str) -> Result<(), String> {
+    if count > most {
+        return Err(format!("it has {count} {what}, and {most} are allowed"));
+    }
+    Ok(())
 }
 
 fn read_action(action: wit::Action, problems: &mut Vec<String>) -> Action {
@@ -202,6 +263,34 @@ mod tests {
                 "action \"twin\" is there twice",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_out_of_bounds_is_refused_and_not_repeated() {
+        let many = || (0..2_000).map(|number| action(&number.to_string()));
+        assert_eq!(
+            read(many().collect()).unwrap_err(),
+            ["it has 2000 actions, and 1024 are allowed"]
+        );
+        assert_eq!(
+            read(vec![action(&"x".repeat(1_000_000))]).unwrap_err(),
+            ["it has 1000000 bytes of a name, and 256 are allowed"]
+        );
+        let hooks = wit::Action {
+            hooks: vec!["message.publish".to_owned(); 300],
+            ..action("eager")
+        };
+        assert_eq!(
+            read(vec![hooks]).unwrap_err(),
+            ["it has 300 hooks of one action, and 256 are allowed"]
+        );
+        let wrong = |action: wit::Action| wit::Action {
+            pool: "graph".to_owned(),
+            ..action
+        };
+        let problems = read(many().take(100).map(wrong).collect()).unwrap_err();
+        assert_eq!(problems.len(), MAX_PROBLEMS + 1);
+        assert_eq!(problems[MAX_PROBLEMS], "and 68 more");
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Lookups {
         self.lock().push(lookup);
     }
 
-    fn take(&self) -> Vec<BrokerCall> {
+    pub(crate) fn take(&self) -> Vec<BrokerCall> {
         std::mem::take(&mut *self.lock())
     }
 

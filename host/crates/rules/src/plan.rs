@@ -13,6 +13,7 @@ use hookwire_settings::OnError;
 
 use crate::breaker::Breaker;
 use crate::class::Class;
+use crate::conduct::Conduct;
 use crate::host_clock::GuestClock;
 use crate::instance::Template;
 use crate::interest::Interest;
@@ -59,6 +60,7 @@ pub(crate) struct PlannedModule {
     /// By [`Class::index`]: whether it has rules there.
     pub(crate) classes: [bool; Class::ALL.len()],
     pub(crate) counters: Arc<ModuleCounters>,
+    pub(crate) conduct: Conduct,
 }
 
 /// What a module's block sets beside its grants.

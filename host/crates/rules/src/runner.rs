@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use hookwire_bindings::wit::exports::hookwire::rule::actions::{Call, Settled};
 
+use crate::away::{Away, Work};
 use crate::batch::Batch;
+use crate::hold::Place;
 use crate::instance::{GuestError, Instance, StartError};
 use crate::isolate;
 use crate::journal::Journal;
 use crate::lane::{Item, Lane, Prepared};
-use crate::outbox;
+use crate::outbox::{self, Lookups};
 use crate::plan::PlannedModule;
 use crate::settle::Settler;
 use crate::throttle::Throttle;
@@ -41,6 +43,7 @@ pub(crate) async fn run_lane(worker: Rc<Worker>, lane: Rc<Lane>) {
         journal: Journal::default(),
         settler: Settler::new(),
         log: Throttle::per_second(LOST_LINES_PER_SECOND),
+        away: None,
     };
     let mut batch = Batch::default();
     loop {
@@ -82,6 +85,8 @@ pub(crate) struct Runner<'a> {
     pub(crate) journal: Journal,
     pub(crate) settler: Settler,
     log: Throttle,
+    /// The thread that calls are made on while the module does not behave.
+    away: Option<Away>,
 }
 
 impl Runner<'_> {
@@ -157,6 +162,16 @@ impl Runner<'_> {
         let deadline = Instant::now() + module.deadline();
         match self.call(module, batch, &batch.calls, deadline).await {
             Ok(answer) => {
+                let serving = self.serving.as_ref();
+                let instance = serving.and_then(|serving| serving.instance.as_ref());
+                let took_too_much = instance.is_some_and(Instance::took_too_much);
+                if module.conduct.came_back(took_too_much) {
+                    let module = &*module.name;
+                    tracing::info!(
+                        module,
+                        "the module behaves, and is called by its workers again"
+                    );
+                }
                 batch.each_run(|rule, _| rule.breaker.came_back());
                 answer
             }
@@ -172,24 +187,21 @@ impl Runner<'_> {
         calls: &[Call],
         deadline: Instant,
     ) -> Result<Vec<Settled>, Lost> {
+        if module.conduct.is_away() {
+            return self.call_away(module, batch, calls, deadline).await;
+        }
+        self.away = None;
         let mut instance = self.instance(module).await.map_err(Lost::Start)?;
         module.counters.handled(batch.items.len());
         instance.begin(&mut self.journal, batch.hops());
         let is_whole = calls.len() == batch.calls.len();
         let answer = {
-            let texts = Texts::of(batch.items.iter().map(|item| &item.subject), &batch.needs);
-            let events: Vec<_> = (0..)
-                .zip(batch.items.iter().zip(&batch.needs))
-                .map(|(number, (item, needs))| {
-                    if is_whole || is_called(calls, number) {
-                        texts.event(number, &item.subject, *needs)
-                    } else {
-                        hookwire_bindings::event::Event::Other(&[])
-                    }
-                })
-                .collect();
+            let subjects = batch.items.iter().map(|item| &item.subject);
+            let texts = Texts::of(subjects.clone(), &batch.needs);
+            let called = (!is_whole).then_some(calls);
+            let events = texts.events(subjects, &batch.needs, called);
             let lookups = instance.lookups();
-            let call = instance.handle(&events, calls, deadline);
+            let call = instance.handle(&events, calls, deadline, Place::Worker);
             outbox::forwarding_lookups(self.worker, lookups, call).await
         };
         let calls_of_broker = instance.end(&mut self.journal);
@@ -209,8 +221,67 @@ impl Runner<'_> {
                 }
                 Ok(settled)
             }
+            Err(GuestError::Held) => {
+                if module.conduct.held() {
+                    say_away(module, "took too much of its worker's time");
+                }
+                // It begins anew there, and so does its time.
+                let deadline = deadline.max(Instant::now() + module.deadline());
+                self.call_away(module, batch, calls, deadline).await
+            }
             Err(error) => Err(Lost::Guest(error)),
         }
+    }
+
+    /// Makes calls on a thread of the lane's own.
+    async fn call_away(
+        &mut self,
+        module: &Arc<PlannedModule>,
+        batch: &Batch,
+        calls: &[Call],
+        deadline: Instant,
+    ) -> Result<Vec<Settled>, Lost> {
+        let away = match self.away.take() {
+            Some(away) => away,
+            None => Away::begin().map_err(no_thread)?,
+        };
+        let serving = self.serving.as_mut();
+        let work = Work {
+            module: Arc::clone(module),
+            instance: serving.and_then(|serving| serving.instance.take()),
+            journal: std::mem::take(&mut self.journal),
+            hops: batch.hops(),
+            subjects: batch
+                .items
+                .iter()
+                .map(|item| item.subject.clone())
+                .collect(),
+            needs: batch.needs.clone(),
+            calls: calls.to_vec(),
+            is_whole: calls.len() == batch.calls.len(),
+            deadline,
+            lookups: Lookups::default(),
+        };
+        let Some(worked) = away.run(self.worker, work).await else {
+            return Err(no_thread(std::io::Error::other("it ended")));
+        };
+        self.away = Some(away);
+        self.journal = worked.journal;
+        if !matches!(worked.answer, Err(Lost::Start(_))) {
+            module.counters.handled(batch.items.len());
+        }
+        if worked.answer.is_ok() {
+            self.journal.run_ended();
+            if !worked.calls_of_broker.is_empty() {
+                self.worker.put_down(worked.calls_of_broker.into_iter());
+            }
+            if let Some(serving) = &mut self.serving {
+                serving.instance = worked.instance;
+            }
+        } else {
+            self.journal.run_was_lost();
+        }
+        worked.answer
     }
 
     async fn instance(&mut self, module: &PlannedModule) -> Result<Instance, StartError> {
@@ -228,7 +299,12 @@ impl Runner<'_> {
     pub(crate) fn say_lost(&mut self, module: &PlannedModule, batch: &Batch, lost: &Lost) {
         match lost {
             Lost::Start(_) => module.counters.failed_to_start(),
-            Lost::Guest(GuestError::Deadline) => module.counters.trapped(true),
+            Lost::Guest(GuestError::Deadline | GuestError::Held) => {
+                module.counters.trapped(true);
+                if module.conduct.missed_deadline() {
+                    say_away(module, "missed its deadline again and again");
+                }
+            }
             Lost::Guest(GuestError::Trap { .. }) => module.counters.trapped(false),
         }
         let Some(pass) = self.log.pass(Instant::now()) else {
@@ -239,7 +315,7 @@ impl Runner<'_> {
         rules.dedup();
         let (what, cause, backtrace) = match lost {
             Lost::Start(error) => ("does not start", error.to_string(), ""),
-            Lost::Guest(GuestError::Deadline) => {
+            Lost::Guest(GuestError::Deadline | GuestError::Held) => {
                 ("was stopped", "its deadline passed".to_owned(), "")
             }
             Lost::Guest(GuestError::Trap { cause, backtrace }) => {
@@ -280,7 +356,18 @@ pub(crate) enum Lost {
     Guest(GuestError),
 }
 
-fn is_called(calls: &[Call], event: usize) -> bool {
-    let mut called = calls.iter().map(|call| call.event as usize);
-    called.any(|called| called == event)
+fn say_away(module: &PlannedModule, why: &str) {
+    tracing::warn!(
+        module = &*module.name,
+        generation = module.generation,
+        "the module {why}: it is called on threads of its own"
+    );
+}
+
+fn no_thread(error: std::io::Error) -> Lost {
+    let cause = format!("there is no thread to call it on: {error}");
+    Lost::Start(StartError::Guest(GuestError::Trap {
+        cause,
+        backtrace: String::new(),
+    }))
 }

@@ -4,6 +4,7 @@ use hookwire_bindings::event::{
     Access, Attribute, Client, Connection, ConnectionText, Credentials, Delivery, Event, Message,
     MessageText, Subscription,
 };
+use hookwire_bindings::wit::exports::hookwire::rule::actions::Call;
 use hookwire_broker::{ClientInfo, ConnectionInfo, Question};
 use hookwire_mqtt::PublishProperties;
 
@@ -68,6 +69,26 @@ impl<'a> Texts<'a> {
             ends,
             clients,
         }
+    }
+
+    /// The events of a batch. Where only some `calls` of it are made, what they
+    /// are not about is left empty.
+    pub(crate) fn events(
+        &'a self,
+        subjects: impl Iterator<Item = &'a Subject>,
+        needs: &[Needs],
+        calls: Option<&[Call]>,
+    ) -> Vec<Event<'a>> {
+        let subjects = (0..).zip(subjects.zip(needs));
+        subjects
+            .map(|(number, (subject, needs))| {
+                if calls.is_none_or(|calls| is_called(calls, number)) {
+                    self.event(number, subject, *needs)
+                } else {
+                    Event::Other(&[])
+                }
+            })
+            .collect()
     }
 
     /// Event number `number`.
@@ -202,6 +223,11 @@ impl<'a> ClientText<'a> {
             packet_properties: attributes(packet),
         }
     }
+}
+
+fn is_called(calls: &[Call], event: usize) -> bool {
+    let mut called = calls.iter().map(|call| call.event as usize);
+    called.any(|called| called == event)
 }
 
 fn connect_properties(connection: &ConnectionInfo) -> Vec<Attribute<'_>> {

@@ -8,7 +8,6 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use super::node;
-use super::set_up::is_current;
 use crate::run::{Profile, build_package};
 use crate::workspace::Workspace;
 use hookwire_guest_toolchain::system_packages::{self, Tool};

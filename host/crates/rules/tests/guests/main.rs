@@ -7,6 +7,7 @@ mod binding;
 mod caching;
 mod chains;
 mod failures;
+mod hostile;
 mod lanes;
 mod limits;
 mod loading;

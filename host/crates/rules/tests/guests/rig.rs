@@ -112,10 +112,17 @@ pub(crate) fn rule_of(module: &str, name: &str, hook: &str, action: &str, more: 
 
 /// What `Plan::bind` and `Plan::check` say of settings; they must agree.
 pub(crate) fn problems(settings: &Settings) -> Vec<String> {
+    problems_with(settings, &MODULES.1)
+}
+
+/// As [`problems`], with these modules.
+pub(crate) fn problems_with(
+    settings: &Settings,
+    modules: &HashMap<String, LoadedModule>,
+) -> Vec<String> {
     let said = |problems: Vec<Problem>| -> Vec<String> {
         problems.iter().map(ToString::to_string).collect()
     };
-    let modules = &MODULES.1;
     let pools = pools(&Stores::new());
     let bound = Plan::bind(runtime(), settings, modules, &pools, None);
     let bound = said(bound.err().unwrap_or_default());
@@ -161,9 +168,18 @@ pub(crate) struct Rig {
 
 /// Runs `test` on a worker's thread with the rules of `blocks`.
 pub(crate) fn with_rules<F: Future<Output = ()>>(blocks: &str, test: impl FnOnce(Rig) -> F) {
+    with_modules(&MODULES.1, blocks, test);
+}
+
+/// As [`with_rules`], with these modules.
+pub(crate) fn with_modules<F: Future<Output = ()>>(
+    modules: &HashMap<String, LoadedModule>,
+    blocks: &str,
+    test: impl FnOnce(Rig) -> F,
+) {
     let written = MemoryStore::new();
     let house = House::open(Arc::clone(&written) as _, HouseBounds::default());
-    with_house(blocks, house, written, test);
+    with_all(modules, blocks, house, written, test);
 }
 
 /// As [`with_rules`], with a house to write events down in.
@@ -173,9 +189,19 @@ pub(crate) fn with_house<F: Future<Output = ()>>(
     written: Arc<MemoryStore>,
     test: impl FnOnce(Rig) -> F,
 ) {
+    with_all(&MODULES.1, blocks, house, written, test);
+}
+
+fn with_all<F: Future<Output = ()>>(
+    modules: &HashMap<String, LoadedModule>,
+    blocks: &str,
+    house: impl Future<Output = Result<Arc<House>, Fault>>,
+    written: Arc<MemoryStore>,
+    test: impl FnOnce(Rig) -> F,
+) {
     let settings = settings(blocks);
     let stores = Stores::new();
-    let plan = Plan::bind(runtime(), &settings, &MODULES.1, &pools(&stores), None)
+    let plan = Plan::bind(runtime(), &settings, modules, &pools(&stores), None)
         .unwrap_or_else(|problems| panic!("{problems:#?}"));
     let worker = tokio::runtime::Builder::new_current_thread()
         .enable_all()
