@@ -65,7 +65,6 @@ fn one(rule: &Rule, event: &Event) -> Verdict {
     };
     match rule.action.as_str() {
         "drop" => Verdict::Drop,
-        "no" => Verdict::Deny(denial()),
         "allow" => Verdict::Allow(Allowance {
             data: Some(b"welcome".to_vec()),
             keep_ms: Some(5),
@@ -95,7 +94,7 @@ fn one(rule: &Rule, event: &Event) -> Verdict {
             ..unchanged()
         }),
         "publish" => publish(rule, payload),
-        "deny" => Verdict::Deny(denial()),
+        "deny" | "no" => Verdict::Deny(denial()),
         "disconnect" => Verdict::Disconnect(denial()),
         "rewrite" => Verdict::Replace(rewrite(rule, payload)),
         "rename_badly" => Verdict::Replace(Replacement {
