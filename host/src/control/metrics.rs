@@ -1,7 +1,6 @@
 //! Figures, in the text format of Prometheus.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
 use hookwire_broker::{Command, Counters, Holdings, Reply};
@@ -165,8 +164,7 @@ impl Text {
     fn finish(self) -> String {
         let mut text = String::new();
         for (name, family) in &self.families {
-            // Writing to a string does not fail.
-            let _ = writeln!(text, "# TYPE {name} {}", family.kind);
+            text.push_str(&format!("# TYPE {name} {}\n", family.kind));
             text.push_str(&family.lines);
         }
         text
@@ -224,7 +222,7 @@ impl Text {
             lines: String::new(),
         });
         if family.kind == kind && !self.series.contains(&series) {
-            let _ = writeln!(family.lines, "{series} {value}");
+            family.lines.push_str(&format!("{series} {value}\n"));
             self.series.insert(series);
         }
     }
