@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use hookwire_broker::Counters;
-use tokio::signal::unix::{SignalKind, signal as listen};
+use tokio::signal::unix::{Signal, SignalKind, signal as listen};
 
 use crate::boot::Broker;
 use crate::control::Control;
@@ -16,18 +16,37 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// How long a pool may take to store what waits, once nothing more comes.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Waits for SIGTERM or SIGINT and names it. At SIGHUP the configuration is read
-/// again.
-pub(crate) async fn signal(control: &Control) -> Result<&'static str> {
-    let mut hang_up = listen(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
-    let mut terminate = listen(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = listen(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    loop {
-        // Cancel-safe: a signal that is not taken stays with its listener.
-        tokio::select! {
-            _ = terminate.recv() => return Ok("SIGTERM"),
-            _ = interrupt.recv() => return Ok("SIGINT"),
-            _ = hang_up.recv() => control.reload("SIGHUP").await,
+/// The signals that a broker answers to. From the moment this is made, none of
+/// them ends the process by itself.
+pub(crate) struct Signals {
+    hang_up: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Listens for them.
+    ///
+    /// # Errors
+    /// What the operating system has against it.
+    pub(crate) fn listen() -> Result<Self> {
+        Ok(Self {
+            hang_up: listen(SignalKind::hangup()).context("cannot listen for SIGHUP")?,
+            terminate: listen(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            interrupt: listen(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+        })
+    }
+
+    /// Waits for SIGTERM or SIGINT and names it. At SIGHUP the configuration is
+    /// read again.
+    pub(crate) async fn stop(&mut self, control: &Control) -> &'static str {
+        loop {
+            // Cancel-safe: a signal that is not taken stays with its listener.
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hang_up.recv() => control.reload("SIGHUP").await,
+            }
         }
     }
 }

@@ -102,3 +102,15 @@ def test_a_kicked_client_has_its_will_published(broker, unique):
 def test_a_client_that_is_not_there_is_named(broker):
     for verb in ("show", "kick"):
         assert '"nobody"' in broker.ctl_refused("clients", verb, "nobody")
+
+
+def test_a_client_cannot_steer_the_terminal_of_who_looks(broker):
+    """Nor pass for two: it chooses its id, its name and its filters."""
+    client_id = "a\x1b[31m\nb offline"
+    with RawClient.connected(broker.port, client_id, username="u\x07") as client:
+        client.subscribe("t\x1b[2J")
+        for arguments in (["list"], ["show", client_id], ["kick", client_id]):
+            told = broker.ctl("clients", *arguments)
+            assert "\x1b" not in told and "\x07" not in told
+            assert not any(line.startswith("b offline") for line in told.splitlines())
+            assert "a\\u{1b}[31m\\nb offline" in told

@@ -2,14 +2,16 @@
 
 import signal
 import socket
+import subprocess
 import threading
 
 import pytest
 
 from support import wire
+from support.broker import binary
 from support.paho import PahoClient
 from support.raw import RawClient
-from support.wait import wait_until
+from support.wait import DEADLINE_S, wait_until
 from support.wire import V5, V311
 
 SERVER_SHUTTING_DOWN = 0x8B
@@ -111,3 +113,21 @@ def test_the_store_is_read_again_after_a_stop(start_broker, unique):
         with broker.store() as store:
             assert store.payloads("t") == [b"before", b"after"]
             assert store.is_online(client_id)
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT], ids=["sigterm", "sigint"])
+def test_who_reads_that_it_listens_may_stop_it_at_once(tmp_path, by):
+    """And may have it read its configuration again, which is SIGHUP."""
+    command = [binary(), "run", "--listen", "127.0.0.1:0", "--data", str(tmp_path / "data")]
+    for _ in range(10):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            try:
+                while b"listening" not in (line := process.stdout.readline()):
+                    assert line, process.stderr.read()
+                process.send_signal(signal.SIGHUP)
+                process.send_signal(by)
+                _, stderr = process.communicate(timeout=DEADLINE_S)
+            finally:
+                process.kill()
+        assert process.returncode == 0, stderr
+        assert b"stopped" in stderr

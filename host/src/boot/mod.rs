@@ -23,6 +23,7 @@ use crate::control::{self, Control, Source, Wanted};
 use crate::data_dir::DataDir;
 use crate::modules;
 use crate::pools::{self, OpenedPool};
+use crate::shutdown::Signals;
 use workers::{node_number, start_workers, worker_count};
 
 /// A running broker.
@@ -31,6 +32,7 @@ pub(crate) struct Broker {
     /// Listeners and other tasks that end when `stop` turns true.
     pub(crate) tasks: JoinSet<()>,
     pub(crate) stop: watch::Sender<bool>,
+    pub(crate) signals: Signals,
     /// What can be changed while it runs.
     pub(crate) control: Arc<Control>,
     /// Where spooled events and dead letters are.
@@ -108,6 +110,8 @@ pub(crate) async fn start(
     tasks.spawn(until_stopped(spool, stopping.clone()));
     let files = crate::watch::watch(Arc::clone(&control));
     tasks.spawn(until_stopped(files, stopping.clone()));
+    // Whoever reads that it listens may stop it at once.
+    let signals = Signals::listen()?;
     for (number, (listener, line)) in (count..).zip(listeners) {
         let ids = IdGenerator::new(node_number(&settings.node), number, not_before_ms);
         let workers = started.workers.clone();
@@ -118,6 +122,7 @@ pub(crate) async fn start(
         threads: started.threads,
         tasks,
         stop,
+        signals,
         control,
         house: house_pool,
         data,

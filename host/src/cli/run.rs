@@ -42,8 +42,8 @@ pub(crate) fn run(options: &RunOptions) -> Result<(), Failure> {
         .build()
         .context("cannot start the service runtime")?;
     service.block_on(async {
-        let broker = boot::start(source, settings, problems, &options.data).await?;
-        let signal = shutdown::signal(&broker.control).await?;
+        let mut broker = boot::start(source, settings, problems, &options.data).await?;
+        let signal = broker.signals.stop(&broker.control).await;
         shutdown::stop(broker, signal).await;
         Ok(())
     })

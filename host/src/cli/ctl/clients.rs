@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use hookwire_admin::{ClientEntry, Request};
 
-use super::{Asker, print, table};
+use super::{Asker, print, print_text, table};
 use crate::cli::Failure;
 
 #[derive(Debug, Subcommand)]
@@ -48,7 +48,7 @@ pub(super) async fn clients(asker: &Asker, verb: &ClientsVerb) -> Result<(), Fai
             };
             if asker.json {
                 let text = serde_json::to_string_pretty(&client);
-                print(&text.map_err(anyhow::Error::from)?);
+                print_text(&text.map_err(anyhow::Error::from)?);
             } else {
                 shown(&client).iter().for_each(|line| print(line));
             }

@@ -66,7 +66,7 @@ pub(crate) fn ctl(options: &CtlOptions) -> Result<(), Failure> {
             CtlVerb::Deadletters(verb) => deadletters::deadletters(&asker, verb).await,
             CtlVerb::Metrics => {
                 let text: String = asker.ask(&Request::Metrics).await?;
-                print(text.trim_end());
+                print_text(text.trim_end());
                 Ok(())
             }
         }
@@ -99,7 +99,7 @@ impl Asker {
         let answer: T = self.ask(request).await?;
         if self.json {
             let text = serde_json::to_string_pretty(&answer).context("cannot print the answer")?;
-            print(&text);
+            print_text(&text);
         } else {
             for line in show(&answer) {
                 print(&line);
@@ -138,13 +138,36 @@ fn failure(error: ClientError) -> Failure {
     }
 }
 
+/// Prints one line for a person. A client chooses its id and its topics: what
+/// of them would steer the terminal, or pass for another line, is spelled out.
 pub(crate) fn print(line: &str) {
+    print_text(&visible(line));
+}
+
+/// Prints text as it is.
+pub(crate) fn print_text(text: &str) {
     // Whoever reads may have heard enough.
-    drop(writeln!(std::io::stdout().lock(), "{line}"));
+    drop(writeln!(std::io::stdout().lock(), "{text}"));
+}
+
+fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
 }
 
 /// Rows in columns, under their titles.
 pub(crate) fn table<const N: usize>(titles: [&str; N], rows: &[[String; N]]) -> Vec<String> {
+    let rows: Vec<[String; N]> = rows
+        .iter()
+        .map(|row| row.each_ref().map(|cell| visible(cell)))
+        .collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([titles[column].len()]).max().unwrap_or(0)
@@ -179,5 +202,13 @@ mod tests {
             table(["NAME", "N"], &rows),
             ["NAME    N", "a       1", "longer"]
         );
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_spelled_out() {
+        assert_eq!(visible("plain é 漢"), "plain é 漢");
+        assert_eq!(visible("a\u{1b}[31m\nb\u{9b}"), "a\\u{1b}[31m\\nb\\u{9b}");
+        let rows = [["a\nb".to_owned(), "1".to_owned()]];
+        assert_eq!(table(["NAME", "N"], &rows), ["NAME  N", "a\\nb  1"]);
     }
 }
