@@ -242,7 +242,7 @@ impl Runner<'_> {
     ) -> Result<Vec<Settled>, Lost> {
         let away = match self.away.take() {
             Some(away) => away,
-            None => Away::begin().map_err(no_thread)?,
+            None => Away::begin().map_err(|error| no_thread(&error))?,
         };
         let serving = self.serving.as_mut();
         let work = Work {
@@ -262,7 +262,7 @@ impl Runner<'_> {
             lookups: Lookups::default(),
         };
         let Some(worked) = away.run(self.worker, work).await else {
-            return Err(no_thread(std::io::Error::other("it ended")));
+            return Err(no_thread(&std::io::Error::other("it ended")));
         };
         self.away = Some(away);
         self.journal = worked.journal;
@@ -363,7 +363,7 @@ fn say_away(module: &PlannedModule, why: &str) {
     );
 }
 
-fn no_thread(error: std::io::Error) -> Lost {
+fn no_thread(error: &std::io::Error) -> Lost {
     let cause = format!("there is no thread to call it on: {error}");
     Lost::Start(StartError::Guest(GuestError::Trap {
         cause,
