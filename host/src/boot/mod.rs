@@ -98,6 +98,7 @@ pub(crate) async fn start(
             wanted: Wanted::of(settings.clone()),
             modules: modules.loaded,
             before: HashMap::new(),
+            left: HashMap::new(),
             pools: opened,
             plan,
         },

@@ -43,6 +43,16 @@ enum Components {
     Kept,
 }
 
+/// What runs when a change is through.
+struct Next {
+    wanted: Wanted,
+    loaded: HashMap<String, LoadedModule>,
+    opened: Vec<OpenedPool>,
+    plan: Arc<Plan>,
+    /// The module that went back.
+    back: Option<String>,
+}
+
 impl Control {
     /// Carries a change out, or leaves everything as it was.
     pub(super) async fn apply(
@@ -76,7 +86,18 @@ impl Control {
         for (worker, readied) in self.rules.iter().zip(readied) {
             worker.adopt(readied).await;
         }
-        Ok(self.went_over(running, wanted, loaded, opened, plan))
+        let back = match components {
+            Components::Back(name, _) => Some(name),
+            _ => None,
+        };
+        let next = Next {
+            wanted,
+            loaded,
+            opened,
+            plan,
+            back,
+        };
+        Ok(self.went_over(running, next))
     }
 
     /// What is to run after the change, and where its components come from.
@@ -159,7 +180,15 @@ impl Control {
             };
             let module = match known.filter(|_| !is_fresh) {
                 Some(known) => Ok(known.clone()),
-                None => modules::load_one(&self.runtime, block, known),
+                None => modules::load_one(&self.runtime, block, known).map(|module| {
+                    // A rollback holds until the file is another one, or is asked for.
+                    let left = running.left.get(name).copied();
+                    let is_left = left == Some(module.hash());
+                    match known.filter(|_| is_left && matches!(components, Components::Fresh)) {
+                        Some(known) => known.clone(),
+                        None => module,
+                    }
+                }),
             };
             match module {
                 Ok(module) => drop(loaded.insert(name.clone(), module)),
@@ -177,18 +206,26 @@ impl Control {
     }
 
     /// Notes what runs now, and tells what is different.
-    fn went_over(
-        &self,
-        running: &mut Running,
-        wanted: Wanted,
-        loaded: HashMap<String, LoadedModule>,
-        opened: Vec<OpenedPool>,
-        plan: Arc<Plan>,
-    ) -> Changes {
+    fn went_over(&self, running: &mut Running, next: Next) -> Changes {
+        let Next {
+            wanted,
+            loaded,
+            opened,
+            plan,
+            back,
+        } = next;
         let changes = Changes {
             changed: changed(running, &loaded, &opened, &plan),
             needs_restart: needs_restart(&running.wanted.settings, &wanted.settings),
         };
+        running.left.retain(|name, left| {
+            let kept = loaded.get(name).map(LoadedModule::hash);
+            kept.is_some_and(|kept| kept != *left)
+        });
+        if let Some(name) = back {
+            let left = running.modules.get(&name).map(LoadedModule::hash);
+            running.left.extend(left.map(|left| (name, left)));
+        }
         for (name, module) in &running.modules {
             match loaded.get(name) {
                 Some(after) if after.hash() != module.hash() => {

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hookwire_admin::{Administration, Changes, Recording, Refusal, Request, Tap};
 use hookwire_net::{GreetingCounters, WorkerHandle};
-use hookwire_rules::{House, LoadedModule, Plan, RulesHandle, Runtime};
+use hookwire_rules::{ContentHash, House, LoadedModule, Plan, RulesHandle, Runtime};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -51,6 +51,8 @@ pub(crate) struct Running {
     pub(crate) modules: HashMap<String, LoadedModule>,
     /// What those served before that have changed.
     pub(crate) before: HashMap<String, LoadedModule>,
+    /// What modules served that were rolled back.
+    pub(crate) left: HashMap<String, ContentHash>,
     pub(crate) pools: Vec<OpenedPool>,
     pub(crate) plan: Arc<Plan>,
 }

@@ -1,7 +1,8 @@
 //! How much of its worker's thread a guest takes.
 //!
-//! A guest gives way at the end of each slice, and is looked at only there: not
-//! while it waits for a store, whose answer would be lost with it.
+//! A guest gives way at the end of each slice, and is looked at only there. One
+//! that takes too much goes on elsewhere, from the beginning of its call; unless
+//! it has called the host, which would then be called twice.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -11,13 +12,8 @@ use std::time::{Duration, Instant};
 
 use crate::engine::SLICE;
 
-/// Slices that one call may take on a worker's thread.
-const MAX_SLICES: u32 = 16;
-/// How long one may last: an instruction that nothing interrupts is behind it.
-const MAX_HOLD: Duration = Duration::from_millis(4);
-/// How many of a call may last for longer.
-const MAX_HOLDS: u32 = 3;
-
+/// How much of its worker's time one call may take.
+const MAX_TAKEN: Duration = Duration::from_millis(16);
 /// Longest pause of a guest on a thread of its own.
 const MAX_PAUSE: Duration = Duration::from_millis(10);
 
@@ -33,11 +29,10 @@ pub(crate) enum Place {
 /// What an instance knows of the call that runs.
 #[derive(Debug, Default)]
 pub(crate) struct Hold {
-    since: Since,
+    time: Time,
     place: Option<Place>,
-    slices: u32,
-    /// Slices that lasted for too long.
-    holds: u32,
+    /// Whether it has called the host.
+    has_acted: bool,
 }
 
 /// How a guest goes on after a slice.
@@ -51,28 +46,40 @@ pub(crate) enum GoesOn {
     Away,
 }
 
-/// When the guest was let go on, in nanoseconds on a clock of this process;
-/// written by who drives the call, read by the guest's end of a slice.
+/// The time of a thread that a call takes; written by who drives the call, read
+/// by the guest's end of a slice.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Since(Arc<AtomicU64>);
+pub(crate) struct Time(Arc<Clock>);
+
+/// In nanoseconds.
+#[derive(Debug, Default)]
+struct Clock {
+    /// When the guest was let go on, on a clock of this process.
+    since: AtomicU64,
+    /// What was taken until then.
+    taken: AtomicU64,
+}
 
 impl Hold {
     /// A call begins.
-    pub(crate) fn begin(&mut self, place: Place) -> Since {
-        self.slices = 0;
-        self.holds = 0;
+    pub(crate) fn begin(&mut self, place: Place) -> Time {
+        self.time.0.taken.store(0, Relaxed);
+        self.has_acted = false;
         self.place = Some(place);
-        self.since.clone()
+        self.time.clone()
+    }
+
+    /// The guest calls the host.
+    pub(crate) fn act(&mut self) {
+        self.has_acted = true;
     }
 
     /// A slice ends.
     pub(crate) fn slice_ended(&mut self, now: Instant) -> GoesOn {
-        let held_ns = clock_ns(now).saturating_sub(self.since.0.load(Relaxed));
-        let held = Duration::from_nanos(held_ns);
-        self.slices = self.slices.saturating_add(1);
-        self.holds += u32::from(held > MAX_HOLD);
+        let held = self.time.held(now);
+        let is_too_much = self.time.taken() + held > MAX_TAKEN;
         match self.place {
-            Some(Place::Worker) if self.is_too_much() => GoesOn::Away,
+            Some(Place::Worker) if is_too_much && !self.has_acted => GoesOn::Away,
             Some(Place::Worker) => GoesOn::Soon,
             // A thread that always runs takes the processor from those that have
             // others to serve.
@@ -83,20 +90,33 @@ impl Hold {
     }
 
     /// Whether the last call took more than a worker has for one.
-    pub(crate) fn is_too_much(&self) -> bool {
-        self.slices > MAX_SLICES || self.holds > MAX_HOLDS
+    pub(crate) fn was_too_much(&self) -> bool {
+        self.time.taken() > MAX_TAKEN
     }
 }
 
-impl Since {
-    /// Drives a call, and notes each time that it goes on.
-    pub(crate) async fn timing<F: Future>(self, call: F) -> F::Output {
+impl Time {
+    /// Drives a call, and notes the time that it takes.
+    pub(crate) async fn of<F: Future>(self, call: F) -> F::Output {
         let mut call = pin!(call);
         poll_fn(|cx| {
-            self.0.store(clock_ns(Instant::now()), Relaxed);
-            call.as_mut().poll(cx)
+            self.0.since.store(clock_ns(Instant::now()), Relaxed);
+            let polled = call.as_mut().poll(cx);
+            let held = self.held(Instant::now());
+            let held_ns = u64::try_from(held.as_nanos()).unwrap_or(u64::MAX);
+            self.0.taken.fetch_add(held_ns, Relaxed);
+            polled
         })
         .await
+    }
+
+    fn held(&self, now: Instant) -> Duration {
+        let since = self.0.since.load(Relaxed);
+        Duration::from_nanos(clock_ns(now).saturating_sub(since))
+    }
+
+    fn taken(&self) -> Duration {
+        Duration::from_nanos(self.0.taken.load(Relaxed))
     }
 }
 
@@ -110,36 +130,57 @@ fn clock_ns(now: Instant) -> u64 {
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn check(place: Place, slice_ms: u64, away_after: Option<u32>) {
+    /// A hold whose call was let go on, and the moment so many milliseconds later.
+    fn held(place: Place, ms: u64) -> (Hold, Instant) {
         let mut hold = Hold::default();
-        let since = hold.begin(place);
+        let time = hold.begin(place);
         let began = Instant::now() + Duration::from_secs(1);
-        since.0.store(clock_ns(began), Relaxed);
-        let end = began + Duration::from_millis(slice_ms);
-        let goes_away = (1..=50).find(|_| hold.slice_ended(end) == GoesOn::Away);
-        assert_eq!(goes_away, away_after, "{place:?}, {slice_ms} ms");
-        assert!(hold.is_too_much());
-        hold.begin(place);
-        assert!(!hold.is_too_much());
+        time.0.since.store(clock_ns(began), Relaxed);
+        (hold, began + Duration::from_millis(ms))
+    }
+
+    #[track_caller]
+    fn check(place: Place, taken_ms: u64, held_ms: u64, expected: GoesOn) {
+        let (mut hold, now) = held(place, held_ms);
+        hold.time.0.taken.store(taken_ms * 1_000_000, Relaxed);
+        assert_eq!(hold.slice_ended(now), expected);
     }
 
     #[test]
-    fn a_worker_has_so_many_slices_and_few_long_ones() {
-        check(Place::Worker, 1, Some(MAX_SLICES + 1));
-        check(Place::Worker, 4, Some(MAX_SLICES + 1));
-        check(Place::Worker, 5, Some(MAX_HOLDS + 1));
-        check(Place::Away, 50, None);
+    fn a_call_has_so_much_of_a_workers_time() {
+        check(Place::Worker, 0, 1, GoesOn::Soon);
+        check(Place::Worker, 15, 1, GoesOn::Soon);
+        check(Place::Worker, 15, 2, GoesOn::Away);
+        check(Place::Worker, 0, 40, GoesOn::Away);
     }
 
     #[test]
     fn a_guest_that_is_away_pauses_as_long_as_it_ran() {
+        let after = |ms| GoesOn::After(Duration::from_millis(ms));
+        check(Place::Away, 1_000, 0, GoesOn::After(SLICE));
+        check(Place::Away, 1_000, 3, after(3));
+        check(Place::Away, 1_000, 100, GoesOn::After(MAX_PAUSE));
+    }
+
+    #[test]
+    fn a_guest_that_has_called_the_host_stays() {
+        let (mut hold, now) = held(Place::Worker, 40);
+        hold.act();
+        assert_eq!(hold.slice_ended(now), GoesOn::Soon);
+        let (mut hold, now) = held(Place::Worker, 40);
+        assert_eq!(hold.slice_ended(now), GoesOn::Away);
+    }
+
+    #[tokio::test]
+    async fn what_a_call_took_is_known_behind_it() {
         let mut hold = Hold::default();
-        let since = hold.begin(Place::Away);
-        let began = Instant::now() + Duration::from_secs(1);
-        since.0.store(clock_ns(began), Relaxed);
-        let mut pause = |ran_ms| hold.slice_ended(began + Duration::from_millis(ran_ms));
-        assert_eq!(pause(3), GoesOn::After(Duration::from_millis(3)));
-        assert_eq!(pause(100), GoesOn::After(MAX_PAUSE));
+        let busy = async {
+            let began = Instant::now();
+            while began.elapsed() <= MAX_TAKEN {}
+        };
+        hold.begin(Place::Worker).of(busy).await;
+        assert!(hold.was_too_much());
+        hold.begin(Place::Worker);
+        assert!(!hold.was_too_much());
     }
 }

@@ -105,6 +105,7 @@ impl Host {
 
     /// Traps when the instance may not call the host now.
     pub(crate) fn check_may_call(&mut self, function: &str) -> wasmtime::Result<()> {
+        self.hold.act();
         if self.phase == Phase::Describing {
             bail!("describe called {function}, and describe runs with nothing granted");
         }

@@ -311,9 +311,9 @@ impl Instance {
         place: Place,
     ) -> Result<Vec<Settled>, GuestError> {
         set_deadline(&mut self.store, deadline);
-        let hold = self.store.data_mut().hold.begin(place);
+        let time = self.store.data_mut().hold.begin(place);
         let call = self.handle.call_async(&mut self.store, (events, calls));
-        let call = hold.timing(self.runtime.in_guest(call));
+        let call = time.of(self.runtime.in_guest(call));
         // A guest that computes ends at its deadline by itself; this ends one that
         // waits for the host.
         let limit = deadline + HOST_GRACE;
@@ -325,7 +325,7 @@ impl Instance {
 
     /// Whether its last call took more than a worker has for one.
     pub(crate) fn took_too_much(&self) -> bool {
-        self.store.data().hold.is_too_much()
+        self.store.data().hold.was_too_much()
     }
 
     /// What it asks of the broker goes there from now on.

