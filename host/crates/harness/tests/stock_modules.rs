@@ -1,5 +1,5 @@
-//! The fixtures of the stock modules, run against the components that
-//! `cargo xtask rules` built.
+//! The fixtures of the stock modules and of the examples, run against the
+//! components that `cargo xtask rules` built.
 
 use std::path::{Path, PathBuf};
 
@@ -33,17 +33,18 @@ fn fixtures(folder: &Path) -> Vec<PathBuf> {
     fixtures
 }
 
-#[test]
-fn each_stock_module_passes_its_fixtures() {
-    let rules = std::fs::read_dir(workspace().join("rules")).expect("there are stock modules");
-    let mut modules = 0;
-    for module in rules.filter_map(|entry| Some(entry.ok()?.path())) {
+/// Runs the fixtures of every rule module in a folder, and answers how many
+/// modules there are.
+fn pass_their_fixtures(folder: &str) -> usize {
+    let modules = std::fs::read_dir(workspace().join(folder)).expect("the folder is there");
+    let mut passed = 0;
+    for module in modules.filter_map(|entry| Some(entry.ok()?.path())) {
         if !module.join("Cargo.toml").is_file() {
             continue;
         }
         let name = module.file_name().expect("it has a name").to_string_lossy();
         let fixtures = fixtures(&module.join("tests"));
-        assert!(!fixtures.is_empty(), "rules/{name}/tests has no fixture");
+        assert!(!fixtures.is_empty(), "{folder}/{name}/tests has no fixture");
         let harness = Harness::open(&component(&name)).expect("the harness starts");
         let mut told = Vec::new();
         let summary = run(&harness, &fixtures, &mut told).expect("the fixtures run");
@@ -53,7 +54,17 @@ fn each_stock_module_passes_its_fixtures() {
             (fixtures.len(), 0),
             "{told}"
         );
-        modules += 1;
+        passed += 1;
     }
-    assert!(modules > 0);
+    passed
+}
+
+#[test]
+fn each_stock_module_passes_its_fixtures() {
+    assert!(pass_their_fixtures("rules") > 0);
+}
+
+#[test]
+fn each_example_passes_its_fixtures() {
+    assert!(pass_their_fixtures("examples") > 0);
 }
