@@ -266,14 +266,20 @@ fn attack_once(address: SocketAddr, pace: AttackPace, stop: &AtomicBool) -> Resu
     Ok(messages)
 }
 
+/// Time from one attempt to load the guest to the next, at least: the attempts
+/// are processes, which cost something themselves.
+const LOAD_EVERY: Duration = Duration::from_millis(50);
+
 /// Tells the broker to load the guest again and again.
 fn load(ctl: &Ctl, file: &str, stop: &AtomicBool) -> Result<Seen> {
     let (mut times, mut last) = (0, String::new());
     while !stop.load(Ordering::Acquire) {
+        let due = Instant::now() + LOAD_EVERY;
         let told = ctl.tell(&["modules", "load", "hostile", "--config", file])?;
         anyhow::ensure!(!told.succeeded, "the guest was loaded");
         times += 1;
         last = told.text;
+        thread::sleep(due.saturating_duration_since(Instant::now()));
     }
     Ok(Seen::Refused { times, last })
 }

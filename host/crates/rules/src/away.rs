@@ -19,6 +19,7 @@ use crate::instance::Instance;
 use crate::journal::Journal;
 use crate::outbox::Lookups;
 use crate::plan::PlannedModule;
+use crate::priority::{StepBack, step_back};
 use crate::runner::Lost;
 use crate::subject::Subject;
 use crate::view::Texts;
@@ -98,6 +99,7 @@ impl Away {
 }
 
 fn serve(runtime: &tokio::runtime::Runtime, waiting: &Receiver<Job>) {
+    step_back(StepBack::Away);
     while let Ok(Job { work, done }) = waiting.recv() {
         let worked = runtime.block_on(work.run());
         // The lane may be gone.

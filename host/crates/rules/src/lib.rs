@@ -45,6 +45,7 @@ mod memory;
 mod options;
 mod outbox;
 mod plan;
+mod priority;
 mod record;
 mod runner;
 mod sets;

@@ -14,6 +14,7 @@ use crate::engine::Runtime;
 use crate::grant::Imports;
 use crate::instance::{DescribeError, GuestError, LinkError, START_DEADLINE, Template};
 use crate::manifest::Manifest;
+use crate::priority::{StepBack, step_back};
 
 /// A module that is not taken, and why.
 #[derive(Debug, thiserror::Error)]
@@ -210,6 +211,7 @@ where
     F: Future<Output = T>,
 {
     let run = || {
+        step_back(StepBack::Loading);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()?;
