@@ -127,7 +127,7 @@ PROBLEMS = {
     "no such pool": (
         storing().replace('pool = "embedded"', 'pool = "embeded"'), "embedded"),
     "a grant is missing": (
-        guest().replace('grants = ["clock"]', "grants = []"), "clock"),
+        guest().replace('grants = ["clock", "broker.publish"]', "grants = []"), "clock"),
     "a module that is no file": (module("mine", "nowhere.wasm"), "nowhere.wasm"),
 }  # fmt: skip
 

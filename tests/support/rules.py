@@ -24,7 +24,7 @@ def module(name, path=None, **keys):
 
 def guest(path=None, **keys):
     """The module `mine`: the one of the tests, whose actions do one thing each."""
-    return module("mine", path or component("testguest"), grants=["clock"], **keys)
+    return module("mine", path or component("testguest"), grants=["clock", "broker.publish"], **keys)
 
 
 def rule(name, hook, module, action, options=None, **keys):
