@@ -9,7 +9,7 @@ use hookwire_settings::OnError;
 use rustc_hash::FxHashMap;
 
 use crate::house::House;
-use crate::lane::Item;
+use crate::item::Item;
 use crate::plan::{PlannedRule, RuleId};
 use crate::sets::Set;
 use crate::subject::ClientHash;

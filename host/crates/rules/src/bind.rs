@@ -15,7 +15,7 @@ use crate::engine::Runtime;
 use crate::grant::{GRANTABLE, Interface};
 use crate::host::{Access, GrantedPools};
 use crate::instance::{StartError, Template};
-use crate::lane::BatchBounds;
+use crate::item::BatchBounds;
 use crate::loader::{LoadedModule, run_to_end};
 use crate::plan::{ModuleBounds, Plan, PlannedModule, PoolHandle, RuleId, Rules};
 use crate::stats::ModuleCounters;

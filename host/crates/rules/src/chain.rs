@@ -10,7 +10,8 @@ use std::rc::Rc;
 
 use slab::Slab;
 
-use crate::lane::{Item, first_rule};
+use crate::item::Item;
+use crate::lane::first_rule;
 use crate::plan::RuleId;
 use crate::sets::Set;
 use crate::subject::{ClientHash, Publish, Subject};

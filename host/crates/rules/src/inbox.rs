@@ -9,7 +9,8 @@ use hookwire_driver::{Fault, FaultKind};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::host::fault;
-use crate::lane::{Prepared, Replay};
+use crate::item::Replay;
+use crate::lane::Prepared;
 use crate::plan::Plan;
 use crate::record::EventRecord;
 use crate::tap::{Tap, TapFilter};

@@ -11,68 +11,19 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 use std::time::Instant;
 
-use hookwire_broker::MAX_HOPS;
-use hookwire_driver::Fault;
 use rustc_hash::{FxHashMap, FxHashSet};
-use tokio::sync::oneshot;
 
 use crate::chain::{ChainEntry, Chains, Turn};
 use crate::instance::Instance;
+use crate::item::{Common, Item};
+use crate::lane_order::Order;
 use crate::plan::{PlannedModule, RuleId};
-use crate::sets::{Set, Step};
+use crate::sets::Set;
+use crate::signal::Signal;
 use crate::subject::{ClientHash, Publish, Subject};
-
-/// What is to be handed to a guest.
-pub(crate) struct Item {
-    pub(crate) client: ClientHash,
-    pub(crate) subject: Subject,
-    pub(crate) set: Rc<Set>,
-    /// Index of the step in the set.
-    pub(crate) step: usize,
-    /// The chain that goes on with the verdict, if there are more steps.
-    pub(crate) chain: Option<ChainEntry>,
-    /// What is left of the step, if some of it has run.
-    pub(crate) rest: Option<Box<Rest>>,
-    /// For an event that is run again from disk: who wants to know.
-    pub(crate) replay: Option<Replay>,
-}
-
-/// Told how an event fared that was run again.
-pub(crate) type Replay = oneshot::Sender<Result<(), Fault>>;
-
-/// What is left to run of a step.
-#[derive(Debug)]
-pub(crate) struct Rest {
-    pub(crate) rules: Vec<RuleId>,
-    /// Calls of these rules that failed.
-    pub(crate) attempts: u32,
-    /// When the first of them failed.
-    pub(crate) since: Instant,
-    /// When they run.
-    pub(crate) due: Instant,
-}
-
-impl Item {
-    pub(crate) fn step(&self) -> Option<&Step> {
-        self.set.steps.get(self.step)
-    }
-
-    /// The rules to run.
-    pub(crate) fn rules(&self) -> &[RuleId] {
-        match &self.rest {
-            Some(rest) => &rest.rules,
-            None => self.step().map_or(&[], |step| &step.rules),
-        }
-    }
-
-    /// The module that they are in.
-    pub(crate) fn module(&self) -> Option<&Arc<PlannedModule>> {
-        self.set.plan.modules.get(self.step()?.module)
-    }
-}
 
 enum Entry {
     Ready(Item),
@@ -137,49 +88,9 @@ struct Scan {
     trying: FxHashSet<ClientHash>,
 }
 
-/// How much goes into one batch.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BatchBounds {
-    /// Events.
-    pub(crate) events: usize,
-    /// Bytes of their payloads; a single event may have more.
-    pub(crate) payload_bytes: usize,
-}
-
 /// Entries looked at for one batch, in batches: bounds the search behind
 /// entries that wait.
 const SCAN_BATCHES: usize = 4;
-
-/// What all items of a batch have in common.
-#[derive(Clone)]
-struct Common {
-    module: *const PlannedModule,
-    bounds: BatchBounds,
-    /// Whether publishes of rules led to them as often as is allowed: what such
-    /// a batch publishes is dropped, and nothing else may be in it.
-    is_last_hop: bool,
-}
-
-impl Common {
-    fn of(item: &Item) -> Option<Self> {
-        let module = item.module()?;
-        Some(Self {
-            module: Arc::as_ptr(module),
-            bounds: module.batch,
-            is_last_hop: is_last_hop(item),
-        })
-    }
-
-    fn has(&self, item: &Item) -> bool {
-        item.module()
-            .is_some_and(|module| Arc::as_ptr(module) == self.module)
-            && is_last_hop(item) == self.is_last_hop
-    }
-}
-
-fn is_last_hop(item: &Item) -> bool {
-    item.subject.hops() >= MAX_HOPS
-}
 
 impl Lane {
     pub(crate) fn new(max_queued: usize, pressure: Rc<Pressure>) -> Self {
@@ -461,47 +372,6 @@ fn take_ready(queue: &mut VecDeque<Entry>, items: &mut Vec<Item>) {
     }));
 }
 
-/// Where an entry stands among those of its client. Each rule sees a client's
-/// publishes in order; so a later publish may overtake an earlier one that
-/// waits for a rule behind its own, as it does in the chain anyway. Everything
-/// else overtakes nothing, and nothing overtakes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
-    Publish { plan: u64, rule: RuleId },
-    Fixed,
-}
-
-impl Order {
-    fn is_blocked_by(self, earliest: Self) -> bool {
-        match (self, earliest) {
-            (
-                Self::Publish { plan, rule },
-                Self::Publish {
-                    plan: of_earliest,
-                    rule: earliest,
-                },
-            ) => plan != of_earliest || earliest <= rule,
-            _ => true,
-        }
-    }
-
-    fn earlier(self, other: Self) -> Self {
-        match (self, other) {
-            (
-                Self::Publish { plan, rule },
-                Self::Publish {
-                    plan: other_plan,
-                    rule: other,
-                },
-            ) if plan == other_plan => Self::Publish {
-                plan,
-                rule: rule.min(other),
-            },
-            _ => Self::Fixed,
-        }
-    }
-}
-
 impl Entry {
     /// Whether some of it has run.
     fn has_run(&self) -> bool {
@@ -540,29 +410,4 @@ pub(crate) fn first_rule(set: &Set, step: usize) -> RuleId {
     step.and_then(|step| step.rules.first())
         .copied()
         .unwrap_or_default()
-}
-
-/// A wake-up that is remembered: raising it often costs one wake.
-#[derive(Default)]
-struct Signal {
-    raised: Cell<bool>,
-    waker: Cell<Option<Waker>>,
-}
-
-impl Signal {
-    fn raise(&self) {
-        if !self.raised.replace(true)
-            && let Some(waker) = self.waker.take()
-        {
-            waker.wake();
-        }
-    }
-
-    fn take(&self) -> bool {
-        self.raised.replace(false)
-    }
-
-    fn set_waker(&self, waker: &Waker) {
-        self.waker.set(Some(waker.clone()));
-    }
 }

@@ -17,7 +17,7 @@ use crate::conduct::Conduct;
 use crate::host_clock::GuestClock;
 use crate::instance::Template;
 use crate::interest::Interest;
-use crate::lane::BatchBounds;
+use crate::item::BatchBounds;
 use crate::loader::ContentHash;
 use crate::stats::{ModuleCounters, ModuleStats, RuleCounters, RuleStats};
 

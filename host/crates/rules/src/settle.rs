@@ -14,7 +14,8 @@ use hookwire_settings::OnError;
 
 use crate::answer::{self, Outcome};
 use crate::batch::Batch;
-use crate::lane::{Item, Lane, Rest};
+use crate::item::{Item, Rest};
+use crate::lane::Lane;
 use crate::plan::{PlannedRule, RuleId};
 use crate::subject::Subject;
 use crate::throttle::Throttle;

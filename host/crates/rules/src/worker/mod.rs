@@ -2,28 +2,30 @@
 //! answers on their way back. Shared by the core's port and the lanes' tasks,
 //! all on one thread.
 
+mod publishes;
+mod questions;
+
 use std::cell::{Cell, RefCell};
 use std::collections::hash_map::Entry;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use hookwire_broker::{Answered, BrokerCall, Decided, Hook, Refusal, RuleSet, Verdict};
+use hookwire_broker::{Answered, BrokerCall, Decided, RuleSet, Verdict};
 use hookwire_driver::{Fault, FaultKind};
-use hookwire_mqtt::{ReasonCode, TopicName};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::answer;
 use crate::chain::Chains;
 use crate::class::Class;
 use crate::host::fault;
 use crate::house::House;
 use crate::inbox::tell;
-use crate::lane::{Item, Lane, Pressure, Replay};
+use crate::item::{Item, Replay};
+use crate::lane::{Lane, Pressure};
 use crate::lane_group::Lanes;
 use crate::plan::{Plan, RuleId};
 use crate::sets::{Set, Sets};
-use crate::subject::{Asked, ClientHash, Publish, Subject, client_hash};
+use crate::subject::{ClientHash, Subject, client_hash};
 
 pub(crate) struct Worker {
     pub(crate) house: Arc<House>,
@@ -166,97 +168,6 @@ impl Worker {
         self.has_room(clientid)
     }
 
-    /// Answers the publishes of a ticket key that no rule has seen, unrun.
-    pub(crate) fn abandon(&self, key: u64) {
-        let mut removed = Vec::new();
-        let is_meant = |publish: &Publish| publish.ticket.key == key && !publish.is_seen;
-        let mut has_room_again = false;
-        let lanes = self.lanes();
-        for lane in &lanes {
-            has_room_again |= lane.remove(is_meant, &mut removed);
-        }
-        let mut unseen = Vec::new();
-        let mut chains = self.chains.borrow_mut();
-        let mut ends_chains = false;
-        for (publish, chain) in removed {
-            if let Some(chain) = chain {
-                chains.end(chain);
-                ends_chains = true;
-            }
-            unseen.push(publish);
-        }
-        let waiting = unseen.len();
-        chains.remove(is_meant, &mut unseen);
-        drop(chains);
-        if ends_chains || unseen.len() > waiting {
-            // Their places in the lanes are void.
-            for lane in &lanes {
-                lane.notify();
-            }
-        }
-        if has_room_again || !unseen.is_empty() {
-            self.wake_core();
-        }
-        for publish in unseen {
-            let verdict = Verdict::Failed {
-                refusal: Refusal {
-                    reason: ReasonCode::UnspecifiedError,
-                    text: "an earlier message was not stored".to_owned(),
-                },
-                retryable: true,
-            };
-            self.finish(publish, Some(verdict));
-        }
-    }
-
-    /// Runs the steps of a set over a publish.
-    pub(crate) fn submit_publish(&self, publish: Publish, set: Rc<Set>) {
-        let client = client_hash(&publish.message.sender);
-        self.outstanding.set(self.outstanding.get() + 1);
-        if !self.enter(publish, set, client) {
-            self.wake_core();
-        }
-    }
-
-    /// Puts a publish into the lanes it has to visit. `false`: into none, and it
-    /// is decided.
-    fn enter(&self, publish: Publish, set: Rc<Set>, client: ClientHash) -> bool {
-        let subject = Subject::Publish(publish);
-        let first = set.next_step(0, &subject);
-        let Subject::Publish(publish) = subject else {
-            return false;
-        };
-        let lane = first.and_then(|first| Some((first, Self::lane_of(&set, first, client)?)));
-        let Some((first, lane)) = lane else {
-            self.finish(publish, None);
-            return false;
-        };
-        let lane = Rc::clone(lane);
-        if first + 1 == set.steps.len() {
-            lane.push(Item {
-                client,
-                subject: Subject::Publish(publish),
-                set,
-                step: first,
-                chain: None,
-                rest: None,
-                replay: None,
-            });
-            return true;
-        }
-        let begun = self
-            .chains
-            .borrow_mut()
-            .begin(publish, Rc::clone(&set), first);
-        for number in first..set.steps.len() {
-            if let Some(lane) = Self::lane_of(&set, number, client) {
-                lane.reserve(client, begun.at(number));
-            }
-        }
-        lane.notify();
-        true
-    }
-
     /// Takes a subject on after one of its steps has run.
     pub(crate) fn step_ended(&self, mut item: Item, end: StepEnd) {
         if let Some(replay) = item.replay.take() {
@@ -275,141 +186,6 @@ impl Worker {
                 if is_about_client(&item.subject) && self.waiting.borrow_mut().end(item.client) {
                     self.wake_core();
                 }
-            }
-        }
-    }
-
-    fn publish_step_ended(&self, item: Item, end: StepEnd) {
-        let Item {
-            client,
-            mut subject,
-            set,
-            step,
-            chain,
-            ..
-        } = item;
-        if let Subject::Publish(publish) = &mut subject {
-            publish.is_seen = true;
-        }
-        let next = match &end {
-            StepEnd::GoesOn => set.next_step(step + 1, &subject),
-            _ => None,
-        };
-        let Subject::Publish(publish) = subject else {
-            return;
-        };
-        // Steps that are passed over hold others up in their lanes until they
-        // are looked at, so those lanes are told as well.
-        if let Some(entry) = chain {
-            let passed = next.map_or(set.steps.len(), |next| next + 1);
-            for step in step + 1..passed {
-                if let Some(lane) = Self::lane_of(&set, step, client) {
-                    lane.notify();
-                }
-            }
-            if let Some(next) = next {
-                return self.chains.borrow_mut().go_on(entry, publish, next);
-            }
-            self.chains.borrow_mut().end(entry);
-        }
-        match end {
-            StepEnd::Ended(verdict) => self.finish(publish, Some(verdict)),
-            StepEnd::GoesOn | StepEnd::Answered(_) | StepEnd::Lost(_) => {
-                self.finish(publish, None);
-            }
-            StepEnd::Changed(done) => match TopicName::new(&publish.message.topic) {
-                Ok(topic) => {
-                    let ids = set.plan.rules.matching(Hook::MessagePublish, topic);
-                    let left = self.set_behind(&set, ids, done);
-                    self.enter(publish, left, client);
-                }
-                Err(_) => self.finish(publish, None),
-            },
-        }
-    }
-
-    /// The rules of `ids` behind rule `done`, of the same plan as `set`.
-    fn set_behind(&self, set: &Set, mut ids: Vec<RuleId>, done: RuleId) -> Rc<Set> {
-        ids.retain(|id| *id > done);
-        let mut current = self.current.borrow_mut();
-        if Arc::ptr_eq(&set.plan, &current.plan) {
-            current.sets.set_of(set.hook, &ids)
-        } else {
-            Rc::new(Set::of(&set.plan, &set.lanes, set.hook, &ids, false))
-        }
-    }
-
-    fn finish(&self, publish: Publish, ended: Option<Verdict>) {
-        let passed = || {
-            if publish.replaced {
-                Verdict::Replace(publish.message)
-            } else {
-                Verdict::Proceed
-            }
-        };
-        self.decided.borrow_mut().push(Decided {
-            ticket: publish.ticket,
-            verdict: ended.unwrap_or_else(passed),
-        });
-    }
-
-    /// Puts a question to the rules of a set, one step after the other.
-    pub(crate) fn ask(&self, asked: Asked, set: Rc<Set>) {
-        self.outstanding.set(self.outstanding.get() + 1);
-        if !self.put(Box::new(asked), set, 0) {
-            self.wake_core();
-        }
-    }
-
-    /// `false`: there is no step to put it to, and it is answered.
-    fn put(&self, asked: Box<Asked>, set: Rc<Set>, from: usize) -> bool {
-        let subject = Subject::Asked(asked);
-        let client = client_hash(subject.clientid());
-        let step = set.next_step(from, &subject);
-        let lane =
-            step.and_then(|step| Some((step, Rc::clone(Self::lane_of(&set, step, client)?))));
-        match (lane, subject) {
-            (Some((step, lane)), subject) => {
-                lane.push(Item {
-                    client,
-                    subject,
-                    set,
-                    step,
-                    chain: None,
-                    rest: None,
-                    replay: None,
-                });
-                true
-            }
-            (None, Subject::Asked(asked)) => {
-                let ticket = asked.ticket;
-                let answer = answer::at_the_end(*asked);
-                self.answers.borrow_mut().push(Answered { ticket, answer });
-                false
-            }
-            (None, _) => false,
-        }
-    }
-
-    fn question_step_ended(&self, item: Item, end: StepEnd) {
-        let Item {
-            subject, set, step, ..
-        } = item;
-        let Subject::Asked(asked) = subject else {
-            return;
-        };
-        match end {
-            StepEnd::GoesOn | StepEnd::Ended(_) | StepEnd::Lost(_) => {
-                self.put(asked, set, step + 1);
-            }
-            StepEnd::Changed(done) => {
-                let ids = answer::matching(&set.plan.rules, set.hook, &asked.question);
-                let left = self.set_behind(&set, ids, done);
-                self.put(asked, left, 0);
-            }
-            StepEnd::Answered(answer) => {
-                let ticket = asked.ticket;
-                self.answers.borrow_mut().push(Answered { ticket, answer });
             }
         }
     }
