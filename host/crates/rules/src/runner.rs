@@ -205,7 +205,7 @@ impl Runner<'_> {
             let call = instance.handle(&events, calls, deadline, Place::Worker);
             outbox::forwarding_lookups(self.worker, lookups, call).await
         };
-        if instance.took_too_much() && module.conduct.held() {
+        if instance.took_too_much() && module.conduct.strike() {
             say_away(module, "took too much of its worker's time");
         }
         let calls_of_broker = instance.end(&mut self.journal);
@@ -302,7 +302,7 @@ impl Runner<'_> {
             Lost::Start(_) => module.counters.failed_to_start(),
             Lost::Guest(GuestError::Deadline | GuestError::Held) => {
                 module.counters.trapped(true);
-                if module.conduct.missed_deadline() {
+                if module.conduct.strike() {
                     say_away(module, "missed its deadline again and again");
                 }
             }

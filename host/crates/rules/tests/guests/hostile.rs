@@ -187,7 +187,7 @@ fn one_that_takes_its_workers_time_is_called_on_another_thread() {
             }
         });
     });
-    let away = "the module took too much of its worker's time: it is called on threads of its own";
+    let away = "it is called on threads of its own";
     assert!(log.contains(away), "{log}");
     let back = "the module behaves, and is called by its workers again";
     assert!(log.contains(back), "{log}");
