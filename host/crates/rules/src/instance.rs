@@ -17,7 +17,7 @@ use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 
 use crate::engine::Runtime;
 use crate::grant::Imports;
-use crate::hold::{GoesOn, Place};
+use crate::hold::{GoesOn, Place, thread_ns};
 use crate::host::{Access, Host, Phase};
 use crate::journal::Journal;
 use crate::outbox::Lookups;
@@ -371,11 +371,11 @@ fn set_deadline(store: &mut Store<Host>, deadline: Instant) {
 /// Runs each time a guest has used up a slice: it gives way to the worker's
 /// sockets and other lanes, or ends.
 fn at_slice_end(host: &mut Host) -> wasmtime::Result<UpdateDeadline> {
-    let now = Instant::now();
-    if now >= host.deadline {
+    if Instant::now() >= host.deadline {
         return Err(DeadlinePassed.into());
     }
-    let pause: Pin<Box<dyn Future<Output = ()> + Send>> = match host.hold.slice_ended(now) {
+    let goes_on = host.hold.slice_ended(thread_ns());
+    let pause: Pin<Box<dyn Future<Output = ()> + Send>> = match goes_on {
         GoesOn::Away => return Err(ThreadHeld.into()),
         GoesOn::After(pause) => Box::pin(tokio::time::sleep(pause)),
         // tokio's own yield, because it lets the reactor be polled before the

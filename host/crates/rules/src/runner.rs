@@ -24,7 +24,8 @@ use crate::worker::Worker;
 
 /// Lines a lane writes in a second about instances that are lost.
 const LOST_LINES_PER_SECOND: u32 = 2;
-/// How often a lane looks whether those before it are done.
+/// How often a lane looks again for what it waits for: that other lanes are
+/// done, or that what stands before an event that is due has run.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// Runs a lane until nothing can come to it any more.
@@ -95,6 +96,8 @@ impl Runner<'_> {
         match self.lane.next_due() {
             None => self.lane.notified().await,
             Some(due) => {
+                // What is due may stand behind what is not.
+                let due = due.max(Instant::now() + LOOK_AGAIN);
                 // Cancel-safe: a signal that was raised stays raised until taken.
                 tokio::select! {
                     () = self.lane.notified() => {}
