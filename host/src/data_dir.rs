@@ -24,7 +24,13 @@ pub(crate) const MARK_EVERY: Duration = Duration::from_secs(15);
 impl DataDir {
     /// Creates the directory if there is none, and takes it for this process.
     pub(crate) fn hold(path: &Path) -> Result<Self> {
-        std::fs::create_dir_all(path)
+        let mut directory = std::fs::DirBuilder::new();
+        // Messages lie in it: it is for its owner.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
+        directory
+            .recursive(true)
+            .create(path)
             .with_context(|| format!("cannot create the data directory {}", path.display()))?;
         let file = path.join("lock");
         let mut lock = OpenOptions::new()

@@ -41,13 +41,16 @@ struct Seen {
 
 /// Loads modules whose files change, for as long as it is polled.
 pub(crate) async fn watch(control: Arc<Control>) {
-    let mut seen: HashMap<PathBuf, Seen> = HashMap::new();
+    // Two modules may be one file, and each of them is loaded.
+    let mut seen: HashMap<(String, PathBuf), Seen> = HashMap::new();
     loop {
         let files = control.watched_files().await;
-        seen.retain(|path, _| files.iter().any(|(_, file)| file == path));
-        for (module, path) in files {
-            let stamp = Stamp::of(&path);
-            let before = seen.entry(path).or_insert(Seen {
+        seen.retain(|file, _| files.contains(file));
+        for file in files {
+            let (module, path) = &file;
+            let stamp = Stamp::of(path);
+            let module = module.clone();
+            let before = seen.entry(file).or_insert(Seen {
                 last: stamp,
                 taken: stamp,
             });

@@ -145,6 +145,8 @@ async fn open_house(data: &DataDir) -> Result<(Arc<SqlitePool>, Arc<House>)> {
     let file = data.file(Path::new("house.db"));
     let options = SqliteOptions {
         schema: Some(House::SCHEMA.to_owned()),
+        // What was written down is read, however large an event is.
+        max_result_bytes: usize::MAX,
         ..SqliteOptions::new(&file)
     };
     let pool = SqlitePool::open(options).await.with_context(|| {

@@ -9,7 +9,7 @@ use hookwire_admin::{Changes, Refusal};
 use hookwire_rules::{LoadedModule, Plan, PoolHandle};
 use hookwire_settings::{Problem, Settings, hint};
 
-use super::wanted::{ByCommand, Wanted};
+use super::wanted::Wanted;
 use super::{Control, Running};
 use crate::modules;
 use crate::pools::{self, OpenedPool};
@@ -120,23 +120,12 @@ impl Control {
                 if running.modules.contains_key(&name) {
                     return Err(Refusal::new(format!("module \"{name}\" is loaded already")));
                 }
-                let decided = if wanted.has_block(&name) {
-                    if file.is_some() {
-                        return Err(Refusal::new(format!(
-                            "the configuration has a module \"{name}\": leave out --config"
-                        )));
-                    }
-                    ByCommand::Loaded
-                } else {
-                    wanted.add(&name, file.as_deref())?;
-                    ByCommand::LoadedWith(file)
-                };
-                wanted.by_command.insert(name.clone(), decided);
+                wanted.load(&name, file)?;
                 Components::FreshOf(name)
             }
             Change::Unload(name) => {
                 check_loaded(running, &name)?;
-                wanted.by_command.insert(name, ByCommand::Unloaded);
+                wanted.unload(&name);
                 Components::Kept
             }
             Change::Rollback(name) => {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use hookwire_admin::Refusal;
 use hookwire_settings::{Problem, Settings, hint};
@@ -39,15 +39,21 @@ pub(crate) struct Wanted {
     pub(crate) by_command: BTreeMap<String, ByCommand>,
 }
 
-/// What a command decided about a module.
+/// What commands decided about a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ByCommand {
-    /// It is loaded, as the configuration has it.
-    Loaded,
-    /// It is loaded with the blocks of this file, or the stock ones.
-    LoadedWith(Option<PathBuf>),
-    /// It is not loaded.
-    Unloaded,
+pub(crate) struct ByCommand {
+    pub(crate) is_loaded: bool,
+    /// Where its blocks come from, if a command brought them.
+    pub(crate) blocks: Option<Blocks>,
+}
+
+/// Blocks that a command brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Blocks {
+    /// Those of a file.
+    File(PathBuf),
+    /// Those that a stock module has by itself.
+    Stock,
 }
 
 impl Wanted {
@@ -66,11 +72,8 @@ impl Wanted {
             .modules
             .iter()
             .find(|block| block.name.value == name);
-        match self.by_command.get(name) {
-            Some(ByCommand::Unloaded) => false,
-            Some(_) => block.is_some(),
-            None => block.is_some_and(|block| block.loaded),
-        }
+        let decided = self.by_command.get(name).map(|decided| decided.is_loaded);
+        block.is_some_and(|block| decided.unwrap_or(block.loaded))
     }
 
     /// Reads the configuration anew; what commands decided stays.
@@ -82,10 +85,10 @@ impl Wanted {
             by_command: self.by_command.clone(),
         };
         for (name, decided) in &self.by_command {
-            let is_there = wanted.has_block(name);
-            match decided {
-                ByCommand::LoadedWith(file) if !is_there => wanted.add(name, file.as_deref())?,
-                _ => {}
+            if let Some(blocks) = &decided.blocks
+                && !wanted.has_block(name)
+            {
+                wanted.add(name, blocks)?;
             }
         }
         Ok(wanted)
@@ -96,15 +99,57 @@ impl Wanted {
         blocks.any(|block| block.name.value == name)
     }
 
+    /// Loads a module of the configuration, or brings its blocks: in place of
+    /// those that an earlier command brought.
+    pub(crate) fn load(&mut self, name: &str, file: Option<PathBuf>) -> Result<(), Refusal> {
+        let brought = self
+            .by_command
+            .get(name)
+            .and_then(|decided| decided.blocks.clone());
+        let blocks = match (self.has_block(name), brought, file) {
+            (true, None, Some(_)) => {
+                return Err(Refusal::new(format!(
+                    "the configuration has a module \"{name}\": leave out --config"
+                )));
+            }
+            (true, brought, None) => brought,
+            (has_block, _, file) => {
+                if has_block {
+                    let settings = &mut self.settings;
+                    settings.modules.retain(|block| block.name.value != name);
+                    settings.rules.retain(|rule| rule.module.value != name);
+                }
+                let blocks = file.map_or(Blocks::Stock, Blocks::File);
+                self.add(name, &blocks)?;
+                Some(blocks)
+            }
+        };
+        let decided = ByCommand {
+            is_loaded: true,
+            blocks,
+        };
+        self.by_command.insert(name.to_owned(), decided);
+        Ok(())
+    }
+
+    /// Unloads a module; blocks that a command brought stay for the next.
+    pub(crate) fn unload(&mut self, name: &str) {
+        let decided = self.by_command.entry(name.to_owned()).or_insert(ByCommand {
+            is_loaded: false,
+            blocks: None,
+        });
+        decided.is_loaded = false;
+    }
+
     /// Adds the blocks of a file, or those that a stock module has by itself.
-    pub(crate) fn add(&mut self, name: &str, file: Option<&Path>) -> Result<(), Refusal> {
-        let mut added = match file {
-            Some(file) => {
+    pub(crate) fn add(&mut self, name: &str, blocks: &Blocks) -> Result<(), Refusal> {
+        let mut added = match blocks {
+            Blocks::File(file) => {
                 let (added, problems) = Settings::read_part(file);
                 check(&problems)?;
                 added
             }
-            None => self.stock(name)?,
+            Blocks::Stock => self.stock(name)?,
         };
         if added.modules.iter().all(|block| block.name.value != name) {
             return Err(Refusal::new(format!(

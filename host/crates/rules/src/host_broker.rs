@@ -1,5 +1,7 @@
 //! `hookwire:broker`: what a guest asks of the broker it runs in.
 
+use std::sync::Arc;
+
 use hookwire_bindings::fault::to_guest;
 use hookwire_bindings::state;
 use hookwire_bindings::verdict::{outgoing, refusal, subscribing};
@@ -21,7 +23,7 @@ impl BrokerHost for Host {
         self.check_may_call("broker.publish")?;
         let put = self.granted("broker.publish").and_then(|()| {
             let message = self.message(message)?;
-            let bytes = message.payload.len();
+            let bytes = bytes_of(&message);
             self.put_down(BrokerCall::Publish(message), bytes)
         });
         Ok(put.map_err(to_guest))
@@ -31,8 +33,8 @@ impl BrokerHost for Host {
         self.check_may_call("broker.deliver")?;
         let put = self.granted("broker.deliver").and_then(|()| {
             let message = self.message(message)?;
-            let bytes = message.payload.len();
-            let clientid = clientid.into();
+            let bytes = bytes_of(&message) + clientid.len();
+            let clientid = named(clientid)?;
             self.put_down(BrokerCall::Deliver { clientid, message }, bytes)
         });
         Ok(put.map_err(to_guest))
@@ -42,12 +44,12 @@ impl BrokerHost for Host {
         self.check_may_call("broker.subscribe")?;
         let put = self.granted("broker.subscribe").and_then(|()| {
             let subscription = subscribing(subscription).map_err(|error| invalid(&error))?;
-            let clientid = clientid.into();
+            let bytes = clientid.len() + subscription.filter.len();
             let call = BrokerCall::Subscribe {
-                clientid,
+                clientid: named(clientid)?,
                 subscription,
             };
-            self.put_down(call, 0)
+            self.put_down(call, bytes)
         });
         Ok(put.map_err(to_guest))
     }
@@ -55,8 +57,9 @@ impl BrokerHost for Host {
     fn unsubscribe(&mut self, clientid: String, filter: String) -> Answer {
         self.check_may_call("broker.unsubscribe")?;
         let put = self.granted("broker.unsubscribe").and_then(|()| {
-            let (clientid, filter) = (clientid.into(), filter.into());
-            self.put_down(BrokerCall::Unsubscribe { clientid, filter }, 0)
+            let bytes = clientid.len() + filter.len();
+            let (clientid, filter) = (named(clientid)?, named(filter)?);
+            self.put_down(BrokerCall::Unsubscribe { clientid, filter }, bytes)
         });
         Ok(put.map_err(to_guest))
     }
@@ -64,8 +67,9 @@ impl BrokerHost for Host {
     fn disconnect(&mut self, clientid: String, reason_code: u8, reason: String) -> Answer {
         self.check_may_call("broker.disconnect")?;
         let put = self.granted("broker.disconnect").and_then(|()| {
+            let bytes = clientid.len();
             let call = BrokerCall::Disconnect {
-                clientid: clientid.into(),
+                clientid: named(clientid)?,
                 refusal: refusal(Denial {
                     reason_code,
                     reason,
@@ -73,7 +77,7 @@ impl BrokerHost for Host {
                 }),
                 reply: None,
             };
-            self.put_down(call, 0)
+            self.put_down(call, bytes)
         });
         Ok(put.map_err(to_guest))
     }
@@ -123,13 +127,33 @@ impl Host {
     }
 }
 
+/// A client id or a filter: as long as MQTT's texts may be [MQTT-1.5.4].
+fn named(text: String) -> Result<Arc<str>, Fault> {
+    const MAX_BYTES: usize = 65_535;
+    if text.len() > MAX_BYTES {
+        let message = format!(
+            "a text of {} bytes is no client id and no filter",
+            text.len()
+        );
+        return Err(fault(FaultKind::Invalid, "broker", message));
+    }
+    Ok(text.into())
+}
+
+fn bytes_of(message: &OwnMessage) -> usize {
+    let properties = message.user_properties.iter();
+    let properties: usize = properties
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    message.payload.len() + message.topic.len() + properties
+}
+
 fn invalid(error: &dyn std::error::Error) -> Fault {
     fault(FaultKind::Invalid, "broker", error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     use super::*;

@@ -18,6 +18,16 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// Requests under way at once, over all modules: each has a thread.
 const MAX_REQUESTS: usize = 64;
 
+/// Headers that say where a request goes, and how it is framed.
+const SET_BY_HOST: [&str; 6] = [
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "upgrade",
+    "proxy-authorization",
+];
+
 static PLACES: Semaphore = Semaphore::const_new(MAX_REQUESTS);
 
 /// Keeps connections between requests.
@@ -68,6 +78,16 @@ fn check(request: &Request, hosts: &[String]) -> Result<(), Fault> {
         .is_some_and(|host| host.as_str().contains('@'))
     {
         return invalid("a URL holds no password: send a header".to_owned());
+    }
+    if let Some((name, _)) = request
+        .headers
+        .iter()
+        .find(|(name, _)| SET_BY_HOST.iter().any(|set| name.eq_ignore_ascii_case(set)))
+    {
+        return invalid(format!("the header {name:?} is the host's to set"));
+    }
+    if request.method.eq_ignore_ascii_case("CONNECT") {
+        return invalid("CONNECT asks for a tunnel, and there is none".to_owned());
     }
     let name = uri.host().unwrap_or_default().to_ascii_lowercase();
     let port = uri.port_u16().unwrap_or(default_port);
@@ -182,6 +202,22 @@ mod tests {
         );
         check("file:///etc/passwd", Err(FaultKind::Invalid));
         check("nonsense", Err(FaultKind::Invalid));
+    }
+
+    #[test]
+    fn nothing_else_says_where_a_request_goes() {
+        let address: std::net::SocketAddr = "127.0.0.1:8080".parse().unwrap();
+        let hosts = [address.to_string()];
+        let mut elsewhere = get(address, None);
+        assert_eq!(super::check(&elsewhere, &hosts), Ok(()));
+        elsewhere
+            .headers
+            .push(("Host".to_owned(), "internal".to_owned()));
+        let refused = super::check(&elsewhere, &hosts).unwrap_err();
+        assert_eq!(refused.kind, FaultKind::Invalid);
+        let mut tunnel = get(address, None);
+        tunnel.method = "connect".to_owned();
+        assert!(super::check(&tunnel, &hosts).is_err());
     }
 
     fn host_for(server: std::net::SocketAddr) -> Host {

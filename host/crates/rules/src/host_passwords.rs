@@ -56,9 +56,12 @@ async fn computed<T: Send + 'static>(
 ) -> Result<T, Fault> {
     let waited = tokio::time::timeout_at(deadline.into(), async {
         let place = PLACES.acquire().await;
-        let done = tokio::task::spawn_blocking(work).await;
-        drop(place);
-        done
+        let done = tokio::task::spawn_blocking(move || {
+            // Held until the work is done, also where nobody waits any more.
+            let _place = place;
+            work()
+        });
+        done.await
     });
     match waited.await {
         Ok(Ok(done)) => done,

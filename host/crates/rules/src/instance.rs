@@ -204,11 +204,7 @@ impl Template {
             .functions(&mut store, &instance)
             .map_err(|error| GuestError::from(wasmtime::Error::from(error)))?;
         let call = functions.configure.call_async(&mut store, (setting,));
-        let (accepted,) = self
-            .runtime
-            .in_guest(call)
-            .await
-            .map_err(GuestError::from)?;
+        let (accepted,) = in_time(self.runtime.in_guest(call)).await?;
         accepted.map_err(StartError::Refused)?;
         Ok(Instance {
             runtime: self.runtime.clone(),
@@ -222,11 +218,7 @@ impl Template {
         let (mut store, instance) = self.instantiate(Phase::Describing).await?;
         let functions = self.functions(&mut store, &instance)?;
         let call = functions.describe.call_async(&mut store, ());
-        let (manifest,) = self
-            .runtime
-            .in_guest(call)
-            .await
-            .map_err(GuestError::from)?;
+        let (manifest,) = in_time(self.runtime.in_guest(call)).await?;
         Ok(manifest)
     }
 
@@ -269,8 +261,17 @@ impl Template {
         store.epoch_deadline_callback(|mut store| at_slice_end(store.data_mut()));
         set_deadline(&mut store, Instant::now() + START_DEADLINE);
         let instance = self.linked.instantiate_async(&mut store);
-        let instance = self.runtime.in_guest(instance).await?;
+        let instance = in_time(self.runtime.in_guest(instance)).await?;
         Ok((store, instance))
+    }
+}
+
+/// Ends a guest that comes up and waits for the host instead of computing: the
+/// epoch stops only those that compute.
+async fn in_time<T>(call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, GuestError> {
+    match tokio::time::timeout(START_DEADLINE + HOST_GRACE, call).await {
+        Ok(answered) => answered.map_err(GuestError::from),
+        Err(_) => Err(GuestError::Deadline),
     }
 }
 

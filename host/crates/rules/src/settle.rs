@@ -96,9 +96,15 @@ impl Settler {
             }
         }
         for (event, id) in std::mem::take(&mut batch.behind) {
+            if self.is_decided(batch, event) {
+                continue;
+            }
             self.append_to_spool(batch, event, id);
         }
         for (event, id) in std::mem::take(&mut batch.held_back) {
+            if self.is_decided(batch, event) {
+                continue;
+            }
             let fault = Fault {
                 kind: FaultKind::Unavailable,
                 code: "host:breaker".to_owned(),
@@ -369,6 +375,13 @@ impl Settler {
             let now = Instant::now();
             self.set(event, Fate::Again(rest(rules, 0, now, Duration::ZERO)));
         }
+    }
+
+    /// Whether an event that somebody waits for did not come as far as the rules
+    /// that were not called: one before them ended it, changed it, or runs again.
+    fn is_decided(&mut self, batch: &Batch, event: u32) -> bool {
+        let is_decision = item(batch, event).is_some_and(|item| item.set.hook.is_decision());
+        is_decision && !self.goes_on(event)
     }
 
     fn goes_on(&mut self, event: u32) -> bool {

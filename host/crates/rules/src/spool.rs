@@ -14,7 +14,7 @@ use crate::record::EventRecord;
 /// Pause between two attempts to empty the spool.
 const PAUSE: Duration = Duration::from_secs(1);
 const FIRST: &str = "SELECT id, event FROM spool WHERE rule = ? AND clientid = ? \
-    ORDER BY id LIMIT 64";
+    ORDER BY id LIMIT 8";
 const DONE: &str = "DELETE FROM spool WHERE id = ?";
 
 impl House {
@@ -45,7 +45,7 @@ impl House {
     ) -> Result<(), Fault> {
         loop {
             let parameters = [rule, clientid].map(|text| Value::Text(text.to_owned()));
-            let rows = self.query(FIRST, parameters.into(), 64).await?;
+            let rows = self.query(FIRST, parameters.into(), 8).await?;
             if rows.is_empty() {
                 return Ok(());
             }

@@ -134,7 +134,8 @@ fn failure(error: ClientError) -> Failure {
             }
             Failure::Other(anyhow::anyhow!(text))
         }
-        error => Failure::Other(error.into()),
+        // Its text has the cause.
+        error => Failure::Other(anyhow::Error::msg(error.to_string())),
     }
 }
 

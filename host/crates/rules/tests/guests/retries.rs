@@ -210,6 +210,27 @@ fn a_rule_that_brings_its_module_down_is_held_back() {
 }
 
 #[test]
+fn a_rule_that_is_held_back_overrides_no_decision() {
+    let blocks = [
+        rule("no", "message.publish", "deny", "topic = \"both\""),
+        rule("held", "message.publish", "trap", "on_error = \"continue\""),
+        rule("more", "message.publish", "noop", "topic = \"both\""),
+    ];
+    with_rules(
+        &(MODULE.to_owned() + &blocks.concat()),
+        async |mut rig: Rig| {
+            for _ in 0..3 {
+                rig.verdict("c", "trap", "boom").await;
+            }
+            assert!(rig.rule_stats("held").breaker_is_open);
+            let verdict = rig.verdict("c", "both", "x").await;
+            assert!(matches!(verdict, Verdict::Deny(_)), "{verdict:?}");
+            assert_eq!(rig.verdict("c", "other", "x").await, Verdict::Proceed);
+        },
+    );
+}
+
+#[test]
 fn what_a_batch_published_before_it_trapped_is_published_once() {
     use hookwire_broker::{BrokerCall, Hooks};
     let alert = rule(
