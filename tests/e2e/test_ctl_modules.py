@@ -186,3 +186,19 @@ def test_a_broker_that_does_not_run_is_named(tmp_path):
     done = run_hookwire("ctl", "--data", tmp_path / "nowhere", "modules", "list")
     assert done.returncode != 0
     assert "nowhere" in done.stderr
+
+
+def test_blocks_that_a_command_brought_outlive_unload_and_reload(start_broker, tmp_path):
+    broker = start_broker(LISTENER)
+    part = tmp_path / "part.hcl"
+    part.write_text(POOL + storing())
+    broker.ctl("modules", "load", "sqlite")
+    broker.ctl("modules", "unload", "sqlite")
+    broker.ctl("modules", "load", "sqlite")
+    broker.ctl("reload")
+    assert entry(broker, "sqlite")["loaded"]
+    broker.ctl("modules", "unload", "sqlite")
+    # Blocks of a command give way to those of the next.
+    broker.ctl("modules", "load", "sqlite", "--config", part)
+    broker.ctl("reload")
+    assert entry(broker, "sqlite")["rules"] == 1

@@ -178,6 +178,7 @@ def test_what_takes_a_restart_is_said(start_broker, unique):
         told = broker.ctl("reload")
         assert "node: takes a restart" in told
         assert "listeners: takes a restart" in told
+        assert broker.ctl("reload") == told, "it still does"
         client.ping()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from support.modules import component, rebuilt
 from support.raw import RawClient
-from support.rules import LISTENER, POOL, guest, rule
+from support.rules import LISTENER, POOL, guest, module, rule
 from support.wait import wait_until
 
 
@@ -96,3 +96,18 @@ def test_a_file_that_goes_away_leaves_what_serves(broker, file, unique):
         wait_until(lambda: loaded_hash(broker) != before, "the file that came back is loaded")
         client.publish("t")
     assert broker.metric("hookwire_failed_reloads_total") == 0
+
+
+def test_two_modules_of_one_file_are_both_loaded(start_broker, file):
+    twin = module("twin", file, grants=["clock", "broker.publish"])
+    noop = rule("noop", "client.connected", "twin", "noop")
+    tell = rule("tell", "message.publish", "mine", "tell", pool="embedded")
+    broker = start_broker(LISTENER + POOL + guest(file) + tell + twin + noop)
+    before = {entry["name"]: entry["hash"] for entry in broker.ctl_json("modules", "list")}
+    file.write_bytes(rebuilt(file.read_bytes(), "another"))
+
+    def changed():
+        entries = broker.ctl_json("modules", "list")
+        return all(entry["hash"] != before[entry["name"]] for entry in entries)
+
+    wait_until(changed, "both are loaded")

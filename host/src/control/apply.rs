@@ -51,6 +51,7 @@ struct Next {
     plan: Arc<Plan>,
     /// The module that went back.
     back: Option<String>,
+    needs_restart: Vec<String>,
 }
 
 impl Control {
@@ -60,7 +61,7 @@ impl Control {
         running: &mut Running,
         change: Change,
     ) -> Result<Changes, Refusal> {
-        let (wanted, components) = self.wanted_after(running, change)?;
+        let (wanted, components, needs_restart) = self.wanted_after(running, change)?;
         let loaded =
             tokio::task::block_in_place(|| self.load_modules(running, &wanted, &components))?;
         let opened = pools::open_missing(&wanted.settings, &running.pools, &self.data)
@@ -96,20 +97,27 @@ impl Control {
             opened,
             plan,
             back,
+            needs_restart,
         };
         Ok(self.went_over(running, next))
     }
 
-    /// What is to run after the change, and where its components come from.
+    /// What is to run after the change, where its components come from, and what
+    /// of the configuration is not what the broker started with and takes a
+    /// restart to change.
     fn wanted_after(
         &self,
         running: &Running,
         change: Change,
-    ) -> Result<(Wanted, Components), Refusal> {
+    ) -> Result<(Wanted, Components, Vec<String>), Refusal> {
         let mut wanted = running.wanted.clone();
+        let mut needs_restart = Vec::new();
         let components = match change {
             Change::Everything => {
                 wanted = wanted.read_again(&self.source)?;
+                needs_restart = differing(&self.started, &wanted.settings);
+                // Rules go on under the name that ids and rows have.
+                wanted.settings.node.clone_from(&self.started.node);
                 Components::Fresh
             }
             Change::Module(name) => {
@@ -140,7 +148,7 @@ impl Control {
                 Components::Back(name, before)
             }
         };
-        Ok((wanted, components))
+        Ok((wanted, components, needs_restart))
     }
 
     /// The components of the modules that are wanted.
@@ -202,10 +210,11 @@ impl Control {
             opened,
             plan,
             back,
+            needs_restart,
         } = next;
         let changes = Changes {
             changed: changed(running, &loaded, &opened, &plan),
-            needs_restart: needs_restart(&running.wanted.settings, &wanted.settings),
+            needs_restart,
         };
         running.left.retain(|name, left| {
             let kept = loaded.get(name).map(LoadedModule::hash);
@@ -316,7 +325,7 @@ fn changed(
     lines
 }
 
-fn needs_restart(before: &Settings, after: &Settings) -> Vec<String> {
+fn differing(before: &Settings, after: &Settings) -> Vec<String> {
     let mut lines = Vec::new();
     if before.node != after.node {
         lines.push("node".to_owned());

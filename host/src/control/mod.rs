@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hookwire_admin::{Administration, Changes, Recording, Refusal, Request, Tap};
 use hookwire_net::{GreetingCounters, WorkerHandle};
 use hookwire_rules::{ContentHash, House, LoadedModule, Plan, RulesHandle, Runtime};
+use hookwire_settings::Settings;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -39,6 +40,8 @@ pub(crate) struct Control {
     pub(crate) rules: Vec<RulesHandle>,
     pub(crate) greetings: GreetingCounters,
     source: Source,
+    /// What the broker started with: some of it holds until it ends.
+    started: Settings,
     running: Mutex<Running>,
     reloads: AtomicU64,
     failed_reloads: AtomicU64,
@@ -79,6 +82,7 @@ impl Control {
             rules: parts.rules,
             greetings: parts.greetings,
             source: parts.source,
+            started: parts.running.wanted.settings.clone(),
             running: Mutex::new(parts.running),
             reloads: AtomicU64::new(0),
             failed_reloads: AtomicU64::new(0),
