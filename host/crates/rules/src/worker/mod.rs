@@ -2,6 +2,12 @@
 //! answers on their way back. Shared by the core's port and the lanes' tasks,
 //! all on one thread.
 
+pub(crate) mod chain;
+pub(crate) mod dispatch;
+pub(crate) mod inbox;
+pub(crate) mod subject;
+pub(crate) mod tap;
+
 mod publishes;
 mod questions;
 
@@ -15,17 +21,17 @@ use hookwire_broker::{Answered, BrokerCall, Decided, RuleSet, Verdict};
 use hookwire_driver::{Fault, FaultKind};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::chain::Chains;
-use crate::class::Class;
 use crate::host::fault;
 use crate::house::House;
-use crate::inbox::tell;
-use crate::item::{Item, Replay};
-use crate::lane::{Lane, Pressure};
-use crate::lane_group::Lanes;
+use crate::lane::class::Class;
+use crate::lane::group::Lanes;
+use crate::lane::item::{Item, Replay};
+use crate::lane::queue::{Lane, Pressure};
+use crate::plan::sets::{Set, Sets};
 use crate::plan::{Plan, RuleId};
-use crate::sets::{Set, Sets};
-use crate::subject::{ClientHash, Subject, client_hash};
+use crate::worker::chain::Chains;
+use crate::worker::inbox::tell;
+use crate::worker::subject::{ClientHash, Subject, client_hash};
 
 pub(crate) struct Worker {
     pub(crate) house: Arc<House>,

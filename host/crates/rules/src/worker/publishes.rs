@@ -7,10 +7,10 @@ use hookwire_broker::{Decided, Hook, Refusal, Verdict};
 use hookwire_mqtt::{ReasonCode, TopicName};
 
 use super::{StepEnd, Worker};
-use crate::item::Item;
+use crate::lane::item::Item;
 use crate::plan::RuleId;
-use crate::sets::Set;
-use crate::subject::{ClientHash, Publish, Subject, client_hash};
+use crate::plan::sets::Set;
+use crate::worker::subject::{ClientHash, Publish, Subject, client_hash};
 
 impl Worker {
     /// Answers the publishes of a ticket key that no rule has seen, unrun.

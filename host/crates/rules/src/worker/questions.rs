@@ -5,10 +5,10 @@ use std::rc::Rc;
 use hookwire_broker::Answered;
 
 use super::{StepEnd, Worker};
-use crate::answer;
-use crate::item::Item;
-use crate::sets::Set;
-use crate::subject::{Asked, Subject, client_hash};
+use crate::lane::answer;
+use crate::lane::item::Item;
+use crate::plan::sets::Set;
+use crate::worker::subject::{Asked, Subject, client_hash};
 
 impl Worker {
     /// Puts a question to the rules of a set, one step after the other.

@@ -1,0 +1,268 @@
+//! What a verdict means as the answer to a question.
+
+use std::sync::Arc;
+
+use hookwire_bindings::text::bounded;
+use hookwire_bindings::verdict::{refusal, replace, subscription};
+use hookwire_bindings::wit::exports::hookwire::rule::actions::{
+    Replacement, Verdict as GuestVerdict,
+};
+use hookwire_broker::{
+    Answer, AuthenticationOutcome, Authorization, DeliveryOutcome, Denial, Hook, Question, Refusal,
+    SubscriptionInfo, SubscriptionOutcome,
+};
+use hookwire_mqtt::{QoS, ReasonCode, TopicFilter, TopicName};
+
+use crate::plan::{RuleId, Rules};
+use crate::worker::subject::Asked;
+
+/// What becomes of a question after one rule.
+pub(crate) enum Outcome {
+    /// The next rule is asked.
+    GoesOn,
+    /// It was changed, and goes on.
+    Changed,
+    /// It is answered.
+    Answered(Answer),
+    /// The verdict means nothing here.
+    Odd(String),
+}
+
+/// Acts on one rule's verdict, other than `failed`.
+pub(crate) fn of_verdict(asked: &mut Asked, verdict: GuestVerdict) -> Outcome {
+    let word = word(&verdict);
+    match (&mut asked.question, verdict) {
+        (_, GuestVerdict::Proceed) => Outcome::GoesOn,
+        (Question::Connect(_), GuestVerdict::Deny(denial) | GuestVerdict::Disconnect(denial)) => {
+            Outcome::Answered(Answer::Connect(Some(whole(refusal(denial)))))
+        }
+        (Question::Authenticate(step), verdict) => match verdict {
+            GuestVerdict::Allow(allowance) => {
+                let data = allowance.data;
+                authenticated(AuthenticationOutcome::Accept { data })
+            }
+            GuestVerdict::Challenge(data) if step.method.is_some() => {
+                authenticated(AuthenticationOutcome::Continue { data: Some(data) })
+            }
+            GuestVerdict::Challenge(_) => {
+                Outcome::Odd("it challenges a client that chose no method".to_owned())
+            }
+            GuestVerdict::Deny(denial) | GuestVerdict::Disconnect(denial) => {
+                authenticated(AuthenticationOutcome::Deny(whole(refusal(denial))))
+            }
+            _ => odd(word, Hook::ClientAuthenticate),
+        },
+        (Question::Authorize(_), verdict) => match verdict {
+            GuestVerdict::Allow(allowance) => {
+                let keep_ms = allowance.keep_ms;
+                authorized(Authorization::Allow { keep_ms })
+            }
+            GuestVerdict::Deny(denial) => authorized(Authorization::Deny {
+                refusal: refusal(denial),
+                keep_ms: None,
+            }),
+            GuestVerdict::Disconnect(denial) => {
+                authorized(Authorization::Disconnect(refusal(denial)))
+            }
+            _ => odd(word, Hook::ClientAuthorize),
+        },
+        (Question::CreateSession(_), verdict) => match verdict {
+            GuestVerdict::Restore(restoration) => {
+                asked.restored.is_present |= restoration.is_present;
+                for entry in restoration.subscriptions {
+                    match subscription(entry) {
+                        Ok(entry) => asked.restored.subscriptions.push(entry),
+                        Err(error) => return Outcome::Odd(error.to_string()),
+                    }
+                }
+                Outcome::GoesOn
+            }
+            GuestVerdict::Deny(denial) | GuestVerdict::Disconnect(denial) => {
+                Outcome::Answered(Answer::CreateSession(Err(whole(refusal(denial)))))
+            }
+            _ => odd(word, Hook::SessionCreated),
+        },
+        (Question::Subscribe(request), GuestVerdict::Replace(change)) => {
+            match resubscribed(&request.subscription, change) {
+                Ok(changed) => {
+                    request.subscription = changed;
+                    asked.replaced = true;
+                    Outcome::Changed
+                }
+                Err(why) => Outcome::Odd(why),
+            }
+        }
+        (Question::Subscribe(_) | Question::Unsubscribe(_), GuestVerdict::Deny(denial)) => {
+            subscribed(SubscriptionOutcome::Deny(refusal(denial)))
+        }
+        (Question::Subscribe(_) | Question::Unsubscribe(_), GuestVerdict::Disconnect(denial)) => {
+            subscribed(SubscriptionOutcome::Disconnect(refusal(denial)))
+        }
+        (Question::Deliver(delivery), verdict) => match verdict {
+            GuestVerdict::Replace(change) => match replace(&delivery.message, change) {
+                Ok(replaced) => {
+                    delivery.message = Arc::new(replaced);
+                    asked.replaced = true;
+                    Outcome::Changed
+                }
+                Err(error) => Outcome::Odd(error.to_string()),
+            },
+            GuestVerdict::Drop => delivered(DeliveryOutcome::Drop("rule")),
+            GuestVerdict::Deny(_) => delivered(DeliveryOutcome::Drop("denied")),
+            GuestVerdict::Disconnect(denial) => {
+                delivered(DeliveryOutcome::Disconnect(refusal(denial)))
+            }
+            _ => odd(word, Hook::MessageDeliver),
+        },
+        (question, _) => odd(word, crate::worker::subject::hook_of(question)),
+    }
+}
+
+/// The answer where a rule failed that is not to be passed over: no.
+pub(crate) fn of_failure(question: &Question, refusal: Refusal) -> Answer {
+    let busy = |refusal: Refusal| Refusal {
+        reason: ReasonCode::ServerUnavailable,
+        ..refusal
+    };
+    match question {
+        Question::Connect(_) => Answer::Connect(Some(whole(busy(refusal)))),
+        Question::Authenticate(_) => {
+            Answer::Authenticate(AuthenticationOutcome::Deny(whole(busy(refusal))))
+        }
+        Question::Authorize(_) => Answer::Authorize(Authorization::Deny {
+            refusal: Refusal {
+                reason: ReasonCode::NotAuthorized,
+                ..refusal
+            },
+            keep_ms: Some(0),
+        }),
+        Question::CreateSession(_) => Answer::CreateSession(Err(whole(busy(refusal)))),
+        Question::Subscribe(_) | Question::Unsubscribe(_) => {
+            Answer::Subscribe(SubscriptionOutcome::Deny(Refusal {
+                reason: ReasonCode::UnspecifiedError,
+                ..refusal
+            }))
+        }
+        Question::Deliver(_) => Answer::Deliver(DeliveryOutcome::Drop("rule-failed")),
+    }
+}
+
+/// The answer where no rule was left to ask.
+pub(crate) fn at_the_end(asked: Asked) -> Answer {
+    let Asked {
+        question,
+        replaced,
+        restored,
+        ..
+    } = asked;
+    match question {
+        Question::Connect(_) => Answer::Connect(None),
+        Question::Authenticate(_) => Answer::Authenticate(AuthenticationOutcome::Deferred),
+        Question::Authorize(_) => Answer::Authorize(Authorization::Deferred),
+        Question::CreateSession(_) => Answer::CreateSession(Ok(restored)),
+        Question::Subscribe(request) if replaced => {
+            Answer::Subscribe(SubscriptionOutcome::Replace(request.subscription))
+        }
+        Question::Subscribe(_) | Question::Unsubscribe(_) => {
+            Answer::Subscribe(SubscriptionOutcome::Proceed)
+        }
+        Question::Deliver(delivery) if replaced => {
+            Answer::Deliver(DeliveryOutcome::Replace(delivery.message))
+        }
+        Question::Deliver(_) => Answer::Deliver(DeliveryOutcome::Proceed),
+    }
+}
+
+/// The rules that match a question as it is now.
+pub(crate) fn matching(rules: &Rules, hook: Hook, question: &Question) -> Vec<RuleId> {
+    match question {
+        Question::Connect(_) | Question::Authenticate(_) | Question::CreateSession(_) => {
+            rules.chain(hook).collect()
+        }
+        Question::Authorize(access) => match TopicName::new(&access.topic) {
+            Ok(topic) => rules.matching(hook, topic),
+            Err(_) => matching_filter(rules, hook, &access.topic),
+        },
+        Question::Subscribe(request) | Question::Unsubscribe(request) => {
+            matching_filter(rules, hook, &request.subscription.filter)
+        }
+        Question::Deliver(delivery) => TopicName::new(&delivery.message.topic)
+            .map_or_else(|_| Vec::new(), |topic| rules.matching(hook, topic)),
+    }
+}
+
+fn matching_filter(rules: &Rules, hook: Hook, filter: &str) -> Vec<RuleId> {
+    TopicFilter::new(filter).map_or_else(
+        |_| Vec::new(),
+        |filter| rules.matching_filter(hook, &filter),
+    )
+}
+
+fn resubscribed(
+    asked_for: &SubscriptionInfo,
+    change: Replacement,
+) -> Result<SubscriptionInfo, String> {
+    let mut changed = asked_for.clone();
+    if let Some(filter) = change.topic {
+        if let Err(error) = TopicFilter::new(&filter) {
+            return Err(format!(
+                "it names the filter {:?}, which {error}",
+                bounded(filter, 256)
+            ));
+        }
+        changed.filter = filter.into();
+    }
+    if let Some(qos) = change.qos {
+        changed.qos = QoS::try_from(qos).map_err(|_| format!("it sets QoS {qos}"))?;
+    }
+    if let Some(retain) = change.retain {
+        changed.retain_as_published = retain;
+    }
+    Ok(changed)
+}
+
+fn whole(refusal: Refusal) -> Denial {
+    Denial {
+        refusal,
+        server_reference: None,
+    }
+}
+
+fn authenticated(outcome: AuthenticationOutcome) -> Outcome {
+    Outcome::Answered(Answer::Authenticate(outcome))
+}
+
+fn authorized(authorization: Authorization) -> Outcome {
+    Outcome::Answered(Answer::Authorize(authorization))
+}
+
+fn subscribed(outcome: SubscriptionOutcome) -> Outcome {
+    Outcome::Answered(Answer::Subscribe(outcome))
+}
+
+fn delivered(outcome: DeliveryOutcome) -> Outcome {
+    Outcome::Answered(Answer::Deliver(outcome))
+}
+
+fn odd(word: &str, hook: Hook) -> Outcome {
+    Outcome::Odd(format!(
+        "it answered {word:?}, and {} takes none",
+        hook.name()
+    ))
+}
+
+/// The verdict's name in the interface.
+pub(crate) fn word(verdict: &GuestVerdict) -> &'static str {
+    match verdict {
+        GuestVerdict::Proceed => "proceed",
+        GuestVerdict::Replace(_) => "replace",
+        GuestVerdict::Drop => "drop",
+        GuestVerdict::Deny(_) => "deny",
+        GuestVerdict::Disconnect(_) => "disconnect",
+        GuestVerdict::Failed(_) => "failed",
+        GuestVerdict::Allow(_) => "allow",
+        GuestVerdict::Challenge(_) => "challenge",
+        GuestVerdict::Restore(_) => "restore",
+        GuestVerdict::Other(_) => "other",
+    }
+}

@@ -1,0 +1,419 @@
+//! Which rules match a topic, cut into the steps in which they run.
+//!
+//! Sets are made once for each combination of rules that topics lead to, and
+//! known to the core by number. Their count is bounded; beyond it, a topic gets
+//! the set of all rules of its hook, whose filters are then asked again for
+//! each message.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use hookwire_broker::{Hook, RuleSet};
+use hookwire_mqtt::{TopicFilter, TopicName};
+use rustc_hash::FxHashMap;
+
+use crate::lane::group::Lanes;
+use crate::module::interest::{MessageKind, MessageKinds};
+use crate::plan::{Plan, PlannedRule, RuleId};
+use crate::worker::subject::Subject;
+
+const MAX_SETS: usize = 4096;
+
+/// Rules of one hook that run on one event, one call into a guest after another.
+pub(crate) struct Set {
+    pub(crate) plan: Arc<Plan>,
+    /// The lanes of the plan's modules on this worker.
+    pub(crate) lanes: Rc<Lanes>,
+    pub(crate) hook: Hook,
+    pub(crate) steps: Box<[Step]>,
+    /// Messages that any of the rules has to see.
+    pub(crate) kinds: MessageKinds,
+    /// Whether filters must be asked for each message.
+    pub(crate) asks_filters: bool,
+}
+
+/// Consecutive rules of one module: one call.
+pub(crate) struct Step {
+    pub(crate) module: usize,
+    pub(crate) rules: Box<[RuleId]>,
+    kinds: MessageKinds,
+}
+
+impl Set {
+    pub(crate) fn of(
+        plan: &Arc<Plan>,
+        lanes: &Rc<Lanes>,
+        hook: Hook,
+        ids: &[RuleId],
+        asks_filters: bool,
+    ) -> Self {
+        let same_step = |left: &RuleId, right: &RuleId| {
+            matches!(
+                (plan.rules.get(*left), plan.rules.get(*right)),
+                (Some(left), Some(right)) if share_a_call(left, right)
+            )
+        };
+        let steps: Box<[Step]> = ids
+            .chunk_by(same_step)
+            .map(|ids| Step::of(plan, ids))
+            .collect();
+        let kinds = steps
+            .iter()
+            .fold(MessageKinds::NONE, |kinds, step| kinds.union(step.kinds));
+        Self {
+            plan: Arc::clone(plan),
+            lanes: Rc::clone(lanes),
+            hook,
+            steps,
+            kinds,
+            asks_filters,
+        }
+    }
+
+    /// The first step from number `from` on that has to see the subject.
+    pub(crate) fn next_step(&self, from: usize, subject: &Subject) -> Option<usize> {
+        let Some(message) = subject.message() else {
+            return Some(from).filter(|step| *step < self.steps.len());
+        };
+        let kind = MessageKind::from(&**message);
+        let has_to_see = |step: &Step| {
+            step.kinds.contain(kind)
+                && (!self.asks_filters
+                    || step
+                        .rules
+                        .iter()
+                        .filter_map(|id| self.plan.rules.get(*id))
+                        .any(|rule| self.runs(rule, subject)))
+        };
+        let mut steps = self.steps.iter().enumerate().skip(from);
+        steps
+            .find(|(_, step)| has_to_see(step))
+            .map(|(number, _)| number)
+    }
+
+    /// Whether a rule of the set runs on a subject.
+    pub(crate) fn runs(&self, rule: &PlannedRule, subject: &Subject) -> bool {
+        let kind = subject
+            .message()
+            .map(|message| MessageKind::from(&**message));
+        kind.is_none_or(|kind| rule.interest.kinds.contain(kind))
+            && (!self.asks_filters || subject.is_for(&rule.filter))
+    }
+}
+
+/// Neighbours of one module are one call. A module is to run none of them on an
+/// event that one before has changed or ended; but for the case that it does,
+/// rules that store have a call of their own behind those that do not.
+fn share_a_call(left: &PlannedRule, right: &PlannedRule) -> bool {
+    let is_cut = left.hook.is_decision() && left.stores != right.stores;
+    left.module == right.module && !is_cut
+}
+
+impl Step {
+    fn of(plan: &Plan, ids: &[RuleId]) -> Self {
+        let planned = || ids.iter().filter_map(|id| plan.rules.get(*id));
+        Self {
+            module: planned().next().map_or(usize::MAX, |rule| rule.module),
+            rules: ids.into(),
+            kinds: planned().fold(MessageKinds::NONE, |kinds, rule| {
+                kinds.union(rule.interest.kinds)
+            }),
+        }
+    }
+}
+
+/// The sets of one worker, for one plan.
+pub(crate) struct Sets {
+    plan: Arc<Plan>,
+    lanes: Rc<Lanes>,
+    numbers: FxHashMap<Box<[RuleId]>, u32>,
+    /// The first is the empty one, [`RuleSet::NONE`].
+    sets: Vec<Rc<Set>>,
+    /// All rules of a hook: for hooks without a topic, and beyond the bound.
+    whole: [u32; Hook::ALL.len()],
+    /// For those who are told of events that no rule sees.
+    without_rules: [u32; Hook::ALL.len()],
+}
+
+impl Sets {
+    pub(crate) fn new(plan: Arc<Plan>, lanes: Rc<Lanes>) -> Self {
+        let mut sets = vec![Rc::new(Set::of(
+            &plan,
+            &lanes,
+            Hook::MessagePublish,
+            &[],
+            false,
+        ))];
+        let whole = Hook::ALL.map(|hook| {
+            let ids: Vec<RuleId> = plan.rules.chain(hook).collect();
+            if ids.is_empty() {
+                return 0;
+            }
+            sets.push(Rc::new(Set::of(&plan, &lanes, hook, &ids, true)));
+            last_number(&sets)
+        });
+        Self {
+            plan,
+            lanes,
+            numbers: FxHashMap::default(),
+            sets,
+            whole,
+            without_rules: [0; Hook::ALL.len()],
+        }
+    }
+
+    pub(crate) fn get(&self, set: RuleSet) -> Option<&Rc<Set>> {
+        self.sets.get(set.0 as usize)
+    }
+
+    /// All rules of a hook, for events without a topic.
+    pub(crate) fn whole(&self, hook: Hook) -> RuleSet {
+        let found = Hook::ALL.iter().position(|known| *known == hook);
+        let number = found.and_then(|place| self.whole.get(place));
+        number.map_or(RuleSet::NONE, |number| RuleSet(*number))
+    }
+
+    /// The rules of a hook that match a topic.
+    pub(crate) fn matching(&mut self, hook: Hook, topic: TopicName<'_>) -> RuleSet {
+        let ids = self.plan.rules.matching(hook, topic);
+        self.number_of(hook, &ids)
+            .unwrap_or_else(|| self.whole(hook))
+    }
+
+    /// The rules of a hook that have to see a subscription.
+    pub(crate) fn matching_filter(&mut self, hook: Hook, filter: &TopicFilter) -> Rc<Set> {
+        let ids = self.plan.rules.matching_filter(hook, filter);
+        self.set_of(hook, &ids)
+    }
+
+    /// A set without rules that is not [`RuleSet::NONE`].
+    pub(crate) fn without_rules(&mut self, hook: Hook) -> RuleSet {
+        let place = Hook::ALL.iter().position(|known| *known == hook);
+        let Some(slot) = place.and_then(|place| self.without_rules.get_mut(place)) else {
+            return RuleSet::NONE;
+        };
+        if *slot == 0 {
+            let set = Set::of(&self.plan, &self.lanes, hook, &[], false);
+            self.sets.push(Rc::new(set));
+            *slot = last_number(&self.sets);
+        }
+        RuleSet(*slot)
+    }
+
+    /// As [`Sets::matching_filter`], by number.
+    pub(crate) fn number_of_filter(&mut self, hook: Hook, filter: &TopicFilter) -> RuleSet {
+        let ids = self.plan.rules.matching_filter(hook, filter);
+        if let Some(number) = self.number_of(hook, &ids) {
+            return number;
+        }
+        // Nobody asks filters of subscriptions again, so this one stays.
+        self.intern(hook, &ids).1
+    }
+
+    /// A set of just these rules.
+    pub(crate) fn set_of(&mut self, hook: Hook, ids: &[RuleId]) -> Rc<Set> {
+        match self.number_of(hook, ids).map(|number| self.get(number)) {
+            Some(Some(set)) => Rc::clone(set),
+            _ => Rc::new(Set::of(&self.plan, &self.lanes, hook, ids, false)),
+        }
+    }
+
+    /// None beyond the bound.
+    fn number_of(&mut self, hook: Hook, ids: &[RuleId]) -> Option<RuleSet> {
+        if ids.is_empty() {
+            return Some(RuleSet::NONE);
+        }
+        if let Some(number) = self.numbers.get(ids) {
+            return Some(RuleSet(*number));
+        }
+        (self.sets.len() < MAX_SETS).then(|| self.intern(hook, ids).1)
+    }
+
+    fn intern(&mut self, hook: Hook, ids: &[RuleId]) -> (Rc<Set>, RuleSet) {
+        let set = Rc::new(Set::of(&self.plan, &self.lanes, hook, ids, false));
+        self.sets.push(Rc::clone(&set));
+        let number = last_number(&self.sets);
+        self.numbers.insert(ids.into(), number);
+        (set, RuleSet(number))
+    }
+}
+
+fn last_number(sets: &[Rc<Set>]) -> u32 {
+    u32::try_from(sets.len().saturating_sub(1)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use hookwire_broker::{Message, MessageId, Ticket};
+    use hookwire_mqtt::QoS;
+    use hookwire_settings::OnError;
+
+    use super::*;
+    use crate::module::interest::Interest;
+    use crate::plan::Rules;
+    use crate::worker::subject::Publish;
+
+    fn rule(module: usize, filter: &str, stores: bool, interest: &[&str]) -> PlannedRule {
+        let words: Vec<String> = interest.iter().map(|&word| word.to_owned()).collect();
+        PlannedRule {
+            name: "".into(),
+            module,
+            number: 0,
+            action: String::new(),
+            hook: Hook::MessagePublish,
+            filter: TopicFilter::new(filter).unwrap(),
+            interest: Interest::read(&words).unwrap(),
+            stores,
+            on_error: OnError::Deny,
+            retry_for: std::time::Duration::ZERO,
+            counters: Arc::default(),
+            breaker: Arc::default(),
+        }
+    }
+
+    fn plan(rules: Vec<PlannedRule>) -> Arc<Plan> {
+        Arc::new(Plan {
+            clock: crate::host::clock::GuestClock::default(),
+            number: 1,
+            modules: Vec::new(),
+            rules: Rules::new(rules),
+        })
+    }
+
+    fn sets(plan: &Arc<Plan>) -> Sets {
+        Sets::new(Arc::clone(plan), Rc::default())
+    }
+
+    fn topic(name: &str) -> TopicName<'_> {
+        TopicName::new(name).unwrap()
+    }
+
+    fn message(name: &str, qos: QoS) -> Subject {
+        let message = Message {
+            id: MessageId::MIN,
+            topic: name.into(),
+            payload: Bytes::from_static(b"x"),
+            sender: "c".into(),
+            qos,
+            retain: false,
+            at_ms: 0,
+            expires_at_ms: Message::NEVER,
+            properties: Bytes::new(),
+            hops: 0,
+        };
+        Subject::Publish(Publish {
+            ticket: Ticket {
+                key: 0,
+                sequence: 0,
+            },
+            message: Arc::new(message),
+            replaced: false,
+            is_seen: false,
+        })
+    }
+
+    fn steps(set: &Set) -> Vec<(usize, Vec<RuleId>)> {
+        let steps = set.steps.iter();
+        steps
+            .map(|step| (step.module, step.rules.to_vec()))
+            .collect()
+    }
+
+    #[test]
+    fn storing_rules_run_last_and_neighbours_share_a_call() {
+        let plan = plan(vec![
+            rule(0, "#", true, &[]),
+            rule(1, "#", false, &[]),
+            rule(0, "#", true, &[]),
+            rule(1, "#", false, &[]),
+            rule(0, "#", false, &[]),
+        ]);
+        let mut sets = sets(&plan);
+        let number = sets.matching(Hook::MessagePublish, topic("a"));
+        let set = sets.get(number).unwrap();
+        assert_eq!(
+            steps(set),
+            [(1, vec![0, 1]), (0, vec![2]), (0, vec![3, 4])],
+            "what stores has a call of its own"
+        );
+    }
+
+    #[test]
+    fn topics_with_the_same_rules_share_a_set() {
+        let plan = plan(vec![rule(0, "a/#", true, &[]), rule(0, "+/b", true, &[])]);
+        let mut sets = sets(&plan);
+        let mut of = |name| sets.matching(Hook::MessagePublish, topic(name));
+        assert_eq!(of("a/c"), of("a/d/e"));
+        assert_ne!(of("a/b"), of("a/c"));
+        assert_eq!(of("c/d"), RuleSet::NONE);
+        assert_eq!(of("$SYS/b"), RuleSet::NONE);
+    }
+
+    #[test]
+    fn steps_that_need_not_see_a_message_are_passed_over() {
+        let plan = plan(vec![
+            rule(0, "#", false, &["retain"]),
+            rule(1, "#", false, &["qos>0"]),
+        ]);
+        let mut sets = sets(&plan);
+        let number = sets.matching(Hook::MessagePublish, topic("a"));
+        let set = sets.get(number).unwrap();
+        let next = |from, qos| set.next_step(from, &message("a", qos));
+        assert_eq!(next(0, QoS::AtLeastOnce), Some(1));
+        assert_eq!(next(2, QoS::AtLeastOnce), None);
+        assert_eq!(next(0, QoS::AtMostOnce), None);
+    }
+
+    #[test]
+    fn beyond_the_bound_filters_are_asked_each_time() {
+        // Fourteen levels that match or not: more combinations than sets.
+        let levels = |level: usize| "+/".repeat(level) + "x/" + &"+/".repeat(13 - level) + "end";
+        let plan = plan(
+            (0..14)
+                .map(|level| rule(0, &levels(level), true, &[]))
+                .collect(),
+        );
+        let mut sets = sets(&plan);
+        let name = |bits: u32| {
+            let level = |level: u32| if bits >> level & 1 == 1 { "x/" } else { "y/" };
+            (0..14).map(level).collect::<String>() + "end"
+        };
+        for bits in 0..1 << 14 {
+            let name = name(bits);
+            let number = sets.matching(Hook::MessagePublish, topic(&name));
+            let set = Rc::clone(sets.get(number).unwrap());
+            let message = message(&name, QoS::AtMostOnce);
+            let runs = plan
+                .rules
+                .chain(Hook::MessagePublish)
+                .filter(|id| set.steps.iter().any(|step| step.rules.contains(id)))
+                .filter_map(|id| plan.rules.get(id))
+                .filter(|rule| set.runs(rule, &message));
+            assert_eq!(runs.count(), bits.count_ones() as usize, "{name}");
+            assert_eq!(set.next_step(0, &message).is_some(), bits != 0, "{name}");
+        }
+        assert_eq!(sets.sets.len(), MAX_SETS);
+    }
+
+    #[test]
+    fn who_decides_about_a_subscription_sees_what_overlaps() {
+        let on = |hook, filter| PlannedRule {
+            hook,
+            ..rule(0, filter, false, &[])
+        };
+        let plan = plan(vec![
+            on(Hook::ClientSubscribe, "secret/#"),
+            on(Hook::SessionSubscribed, "secret/#"),
+        ]);
+        let mut sets = sets(&plan);
+        let mut count = |hook, filter: &str| {
+            let filter = TopicFilter::new(filter).unwrap();
+            sets.matching_filter(hook, &filter).steps.len()
+        };
+        assert_eq!(count(Hook::ClientSubscribe, "#"), 1);
+        assert_eq!(count(Hook::ClientSubscribe, "public/#"), 0);
+        assert_eq!(count(Hook::SessionSubscribed, "#"), 0);
+        assert_eq!(count(Hook::SessionSubscribed, "$share/g/secret/+"), 1);
+    }
+}
