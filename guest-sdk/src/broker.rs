@@ -35,6 +35,21 @@ use std::time::Duration;
 
 #[cfg(target_arch = "wasm32")]
 use crate::bindings::hookwire::broker::broker as host;
+/// A client as [`lookup`] finds it.
+///
+/// ```
+/// use hookwire_sdk::broker::{self, ClientState};
+/// use hookwire_sdk::testing;
+///
+/// testing::set_client(ClientState {
+///     subscriptions: vec![("commands/#".to_owned(), 1)],
+///     queued: 12,
+///     ..testing::client_state("c1")
+/// });
+/// let client = broker::lookup("c1").unwrap().expect("the client has a session");
+/// let listens = client.subscriptions.iter().any(|(filter, _)| filter.starts_with("commands/"));
+/// assert!(listens && client.queued < 100);
+/// ```
 pub use crate::bindings::hookwire::broker::broker::ClientState;
 use crate::bindings::hookwire::broker::broker::{Outgoing, Subscribing};
 #[cfg(not(target_arch = "wasm32"))]
@@ -74,6 +89,13 @@ pub struct Publish {
 
 impl Publish {
     /// A message with QoS 0.
+    ///
+    /// ```
+    /// use hookwire_sdk::broker::Publish;
+    ///
+    /// let message = Publish::new("ovens/1/state", b"off");
+    /// assert_eq!((message.qos, message.retain), (0, false));
+    /// ```
     pub fn new(topic: impl Into<String>, payload: impl Into<Vec<u8>>) -> Self {
         Self {
             topic: topic.into(),
@@ -86,6 +108,11 @@ impl Publish {
     }
 
     /// Publishes with that QoS: 0, 1 or 2.
+    ///
+    /// ```
+    /// # use hookwire_sdk::broker::Publish;
+    /// assert_eq!(Publish::new("alerts/hot", "71.5").qos(2).qos, 2);
+    /// ```
     #[must_use]
     pub fn qos(mut self, qos: u8) -> Self {
         self.qos = qos;
@@ -94,6 +121,12 @@ impl Publish {
 
     /// The broker keeps it as the topic's last value; with an empty payload the
     /// topic has none any more.
+    ///
+    /// ```
+    /// # use hookwire_sdk::broker::Publish;
+    /// let forget = Publish::new("ovens/1/state", "").retain();
+    /// assert!(forget.retain && forget.payload.is_empty());
+    /// ```
     #[must_use]
     pub fn retain(mut self) -> Self {
         self.retain = true;
@@ -101,6 +134,13 @@ impl Publish {
     }
 
     /// After that time, in whole seconds, it is worth nothing any more.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use hookwire_sdk::broker::Publish;
+    /// let command = Publish::new("ovens/1/set", "off").expiry(Duration::from_millis(2_500));
+    /// assert_eq!(command.expiry_s, Some(2));
+    /// ```
     #[must_use]
     pub fn expiry(mut self, time: Duration) -> Self {
         self.expiry_s = Some(u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
@@ -108,6 +148,12 @@ impl Publish {
     }
 
     /// Adds a user property.
+    ///
+    /// ```
+    /// # use hookwire_sdk::broker::Publish;
+    /// let reading = Publish::new("ovens/1", "71.5").user_property("unit", "C");
+    /// assert_eq!(reading.user_properties, [("unit".to_owned(), "C".to_owned())]);
+    /// ```
     #[must_use]
     pub fn user_property(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.user_properties.push((name.into(), value.into()));
@@ -136,6 +182,16 @@ impl Publish {
 /// Publishes a message, which passes the rules like any other; its sender is
 /// `$rule/MODULE`. One that rules published in answer to one another eight
 /// times over is dropped.
+///
+/// ```
+/// # use hookwire_sdk::broker::{self, Publish};
+/// use hookwire_sdk::FaultKind;
+///
+/// broker::publish(&Publish::new("alerts/hot", "71.5").qos(1)).unwrap();
+///
+/// let fault = broker::publish(&Publish::new("alerts/+", "71.5")).unwrap_err();
+/// assert_eq!(fault.kind, FaultKind::Invalid);
+/// ```
 ///
 /// # Errors
 /// `Invalid` where the topic is no topic name or the QoS none; `Denied`;
@@ -190,6 +246,15 @@ pub fn subscribe(clientid: &str, subscription: &RestoredSubscription) -> Result<
 }
 
 /// Ends a client's subscription, named by its filter.
+///
+/// ```
+/// use hookwire_sdk::broker;
+/// use hookwire_sdk::testing::{self, BrokerCall};
+///
+/// broker::unsubscribe("c1", "commands/c1").unwrap();
+/// let calls = testing::take_broker_calls();
+/// assert!(matches!(&calls[0], BrokerCall::Unsubscribe { filter, .. } if filter == "commands/c1"));
+/// ```
 ///
 /// # Errors
 /// `Denied`; `Saturated`.

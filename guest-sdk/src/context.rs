@@ -34,30 +34,86 @@ pub struct Context {
 
 impl Context {
     /// Name of this broker node, as stored rows carry it: `hookwire@127.0.0.1`.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::Rule;
+    /// # #[action(hook = "client.connected")]
+    /// # fn seen(_: &Context, _: &Client) {}
+    /// let ctx = Rule::new(&seen::ACTION).node("hookwire@10.0.0.7").context();
+    /// assert_eq!(ctx.node(), "hookwire@10.0.0.7");
+    /// ```
     #[must_use]
     pub fn node(&self) -> &str {
         &self.node
     }
 
     /// Name of the rule.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::Rule;
+    /// # #[action(hook = "client.connected")]
+    /// # fn seen(_: &Context, _: &Client) {}
+    /// let ctx = Rule::new(&seen::ACTION).named("who-is-online").context();
+    /// assert_eq!(ctx.rule(), "who-is-online");
+    /// ```
     #[must_use]
     pub fn rule(&self) -> &str {
         &self.rule
     }
 
     /// The hook that the rule is bound to.
+    ///
+    /// One action for two hooks asks which of them it is called for:
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::{self, Rule, SqlPool};
+    /// #[action(hook = "client.connected", hook = "client.disconnected", pool = "sql")]
+    /// fn online(ctx: &Context, client: &Client) -> Result<(), Fault> {
+    ///     let state = ctx.hook() == "client.connected";
+    ///     let row = [state.into(), (&client.clientid).into()];
+    ///     ctx.sql()?.exec("UPDATE client SET state = ? WHERE clientid = ?", &row)?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let pool = SqlPool::named("main");
+    /// let rule = Rule::new(&online::ACTION).pool("main").hook("client.disconnected");
+    /// rule.run(testing::client("c1"));
+    /// assert_eq!(pool.stored()[0].rows[0][0], Value::Boolean(false));
+    /// ```
     #[must_use]
     pub fn hook(&self) -> &str {
         &self.hook
     }
 
     /// Topic filter of the rule. The host has matched it already.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::Rule;
+    /// # #[action(hook = "message.publish")]
+    /// # fn seen(_: &Context, _: &Message) {}
+    /// let ctx = Rule::new(&seen::ACTION).topic("sensors/#").context();
+    /// assert_eq!(ctx.topic_filter(), "sensors/#");
+    /// ```
     #[must_use]
     pub fn topic_filter(&self) -> &str {
         &self.topic
     }
 
     /// Name of the pool that the rule was granted.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::Rule;
+    /// # #[action(hook = "message.publish", pool = "sql")]
+    /// # fn keep(_: &Context, _: &Message) {}
+    /// let rule = Rule::new(&keep::ACTION);
+    /// assert_eq!(rule.context().pool(), None);
+    /// assert_eq!(rule.pool("main").context().pool(), Some("main"));
+    /// ```
     #[must_use]
     pub fn pool(&self) -> Option<&str> {
         self.pool.as_deref()
@@ -90,6 +146,22 @@ impl Context {
 
     /// An SQL pool by its name, which a rule of this module has to name:
     /// opened on first use, kept after.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::{self, Rule, SqlPool};
+    /// #[action(hook = "client.connected", pool = "sql")]
+    /// fn seen(ctx: &Context, client: &Client) -> Result<(), Fault> {
+    ///     let row = [(&client.clientid).into()];
+    ///     ctx.sql()?.exec("INSERT INTO seen (clientid) VALUES (?)", &row)?;
+    ///     ctx.sql_named("audit")?.exec("INSERT INTO audit (clientid) VALUES (?)", &row)?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let (main, audit) = (SqlPool::named("main"), SqlPool::named("audit"));
+    /// Rule::new(&seen::ACTION).pool("main").run(testing::client("c1"));
+    /// assert_eq!((main.stored().len(), audit.stored().len()), (1, 1));
+    /// ```
     ///
     /// # Errors
     /// What [`Pool::open`] answers.

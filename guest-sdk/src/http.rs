@@ -49,6 +49,21 @@ pub use crate::bindings::hookwire::host::http::Response;
 use crate::testing::doubles::http as host;
 
 /// A request, built step by step.
+///
+/// ```
+/// # use std::time::Duration;
+/// use hookwire_sdk::http::{Request, Response};
+/// # use hookwire_sdk::testing;
+///
+/// testing::answer_http(|_| Ok(Response::new(204)));
+/// let response = Request::new("PUT", "https://twin.example.net:8443/ovens/1")
+///     .header("authorization", "Bearer abc")
+///     .body("71.5")
+///     .timeout(Duration::from_secs(1))
+///     .send()
+///     .unwrap();
+/// assert!(response.is_success());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// `GET`, `POST`, ...
@@ -66,6 +81,12 @@ pub struct Request {
 
 impl Request {
     /// A request of any method.
+    ///
+    /// ```
+    /// # use hookwire_sdk::http::Request;
+    /// let request = Request::new("DELETE", "https://twin.example.net/ovens/1");
+    /// assert_eq!(request.method, "DELETE");
+    /// ```
     pub fn new(method: impl Into<String>, url: impl Into<String>) -> Self {
         Self {
             method: method.into(),
@@ -77,16 +98,32 @@ impl Request {
     }
 
     /// Asks for what is at `url`.
+    ///
+    /// ```
+    /// # use hookwire_sdk::http::Request;
+    /// assert_eq!(Request::get("https://twin.example.net/ovens/1").method, "GET");
+    /// ```
     pub fn get(url: impl Into<String>) -> Self {
         Self::new("GET", url)
     }
 
     /// Hands something to `url`.
+    ///
+    /// ```
+    /// # use hookwire_sdk::http::Request;
+    /// assert_eq!(Request::post("https://twin.example.net/ovens").method, "POST");
+    /// ```
     pub fn post(url: impl Into<String>) -> Self {
         Self::new("POST", url)
     }
 
     /// Adds a header field.
+    ///
+    /// ```
+    /// # use hookwire_sdk::http::Request;
+    /// let request = Request::get("https://twin.example.net/").header("accept", "application/json");
+    /// assert_eq!(request.headers.len(), 1);
+    /// ```
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
@@ -94,6 +131,12 @@ impl Request {
     }
 
     /// Sends these bytes.
+    ///
+    /// ```
+    /// # use hookwire_sdk::http::Request;
+    /// let request = Request::post("https://twin.example.net/ovens/1").body("71.5");
+    /// assert_eq!(request.body, b"71.5");
+    /// ```
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
@@ -101,6 +144,17 @@ impl Request {
     }
 
     /// Sends a value as JSON, and says so in `Content-Type`.
+    ///
+    /// ```
+    /// # use hookwire_sdk::http::Request;
+    /// #[derive(serde::Serialize)]
+    /// struct Reading {
+    ///     celsius: f64,
+    /// }
+    ///
+    /// let request = Request::post("https://twin.example.net/ovens/1").json(&Reading { celsius: 71.5 });
+    /// assert_eq!(request.unwrap().body, br#"{"celsius":71.5}"#);
+    /// ```
     ///
     /// # Errors
     /// `Invalid` where the value has no JSON form.
@@ -110,6 +164,15 @@ impl Request {
     }
 
     /// Waits no longer than that, and never longer than the batch may take.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use hookwire_sdk::http::Request;
+    /// let patient = Request::get("https://twin.example.net/");
+    /// assert_eq!(patient.timeout, None);
+    /// let brief = patient.timeout(Duration::from_millis(200));
+    /// assert_eq!(brief.timeout, Some(Duration::from_millis(200)));
+    /// ```
     #[must_use]
     pub fn timeout(mut self, time: Duration) -> Self {
         self.timeout = Some(time);
@@ -117,6 +180,15 @@ impl Request {
     }
 
     /// Sends it, and waits for the answer.
+    ///
+    /// ```
+    /// use hookwire_sdk::http::{Request, Response};
+    /// use hookwire_sdk::testing;
+    ///
+    /// testing::answer_http(|_| Ok(Response::new(503)));
+    /// let response = Request::get("https://twin.example.net/").send().unwrap();
+    /// assert!(!response.is_success());
+    /// ```
     ///
     /// # Errors
     /// `Denied`, where the host is not named in `http_hosts`; `Unavailable`,
@@ -152,6 +224,12 @@ impl Request {
 /// ```
 impl Response {
     /// An answer with nothing but a status, for tests to change.
+    ///
+    /// ```
+    /// # use hookwire_sdk::http::Response;
+    /// let answer = Response { body: b"[]".to_vec(), ..Response::new(200) };
+    /// assert!(answer.headers.is_empty());
+    /// ```
     #[must_use]
     pub fn new(status: u16) -> Self {
         Self {
@@ -163,12 +241,26 @@ impl Response {
     }
 
     /// Whether the status is one of 200 to 299.
+    ///
+    /// ```
+    /// # use hookwire_sdk::http::Response;
+    /// assert!(Response::new(204).is_success());
+    /// assert!(!Response::new(304).is_success());
+    /// ```
     #[must_use]
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
     /// The first header field of that name, in whatever case.
+    ///
+    /// ```
+    /// # use hookwire_sdk::http::Response;
+    /// let headers = vec![("ETag".to_owned(), "\"7\"".to_owned())];
+    /// let answer = Response { headers, ..Response::new(200) };
+    /// assert_eq!(answer.header("etag"), Some("\"7\""));
+    /// assert_eq!(answer.header("age"), None);
+    /// ```
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -178,6 +270,16 @@ impl Response {
     }
 
     /// The body as JSON.
+    ///
+    /// ```
+    /// # use hookwire_sdk::http::Response;
+    /// let answer = Response { body: br#"["a/#", "b/#"]"#.to_vec(), ..Response::new(200) };
+    /// let filters: Vec<String> = answer.json().unwrap();
+    /// assert_eq!(filters, ["a/#", "b/#"]);
+    ///
+    /// let cut = Response { truncated: true, ..answer };
+    /// assert!(cut.json::<Vec<String>>().is_err());
+    /// ```
     ///
     /// # Errors
     /// `Invalid`, where it is not JSON, not of that type, or was cut.

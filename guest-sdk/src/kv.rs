@@ -42,6 +42,14 @@ use crate::bindings::hookwire::host::key_value as host;
 use crate::testing::doubles::key_value as host;
 
 /// The value of a key, if it has one.
+///
+/// ```
+/// use hookwire_sdk::kv;
+///
+/// assert_eq!(kv::get("ovens/1"), None);
+/// kv::set("ovens/1", b"71.5", None).unwrap();
+/// assert_eq!(kv::get("ovens/1"), Some(b"71.5".to_vec()));
+/// ```
 #[must_use]
 pub fn get(key: &str) -> Option<Vec<u8>> {
     host::get(key)
@@ -66,12 +74,30 @@ pub fn set(key: &str, value: &[u8], ttl: Option<Duration>) -> Result<(), Fault> 
 }
 
 /// Forgets a key, and answers whether it had a value.
+///
+/// ```
+/// use hookwire_sdk::kv;
+///
+/// kv::set("ovens/1", b"71.5", None).unwrap();
+/// assert!(kv::delete("ovens/1"));
+/// assert!(!kv::delete("ovens/1"));
+/// ```
 pub fn delete(key: &str) -> bool {
     host::delete(key)
 }
 
 /// Adds to a number, which begins at 0, in one step, and answers the sum. `ttl`
 /// counts from the first addition.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use hookwire_sdk::kv;
+///
+/// let hour = Some(Duration::from_secs(3600));
+/// assert_eq!(kv::increment("failed/c1", 1, hour).unwrap(), 1);
+/// assert_eq!(kv::increment("failed/c1", 1, hour).unwrap(), 2);
+/// ```
 ///
 /// # Errors
 /// `Invalid`, where the value is not a number that this function wrote;
@@ -81,6 +107,15 @@ pub fn increment(key: &str, by: i64, ttl: Option<Duration>) -> Result<i64, Fault
 }
 
 /// The value of a key, which [`set_json`] wrote.
+///
+/// ```
+/// use hookwire_sdk::kv;
+///
+/// kv::set_json("limits/c1", &(10, 85), None).unwrap();
+/// let limits: Option<(i64, i64)> = kv::get_json("limits/c1").unwrap();
+/// assert_eq!(limits, Some((10, 85)));
+/// assert_eq!(kv::get_json::<i64>("limits/c2").unwrap(), None);
+/// ```
 ///
 /// # Errors
 /// `Invalid`, where the value is not JSON, or not of that type.

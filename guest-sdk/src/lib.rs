@@ -26,12 +26,9 @@ pub mod sql;
 pub mod testing;
 mod verdict;
 
-pub use bindings::hookwire::types::events::{
-    Access, Client, Connection, Credentials, Delivery, Message, Subscription,
-};
-pub use bindings::hookwire::types::faults::{Fault, FaultKind};
 pub use context::Context;
-pub use hookwire_sdk_macros::{OptionValue, Options, action};
+pub use event::{Access, Client, Connection, Credentials, Delivery, Message, Subscription};
+pub use fault::{Fault, FaultKind};
 pub use options::{OptionValue, Options};
 pub use serde_json;
 pub use verdict::{
@@ -39,13 +36,111 @@ pub use verdict::{
     Restoration, RestoredSubscription, Verdict, Verdicts,
 };
 
+/// Makes a function an action.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// Keeps retained messages small.
+/// #[action(hook = "message.publish", interest("retain", "payload"))]
+/// fn small(_: &Context, message: &Message) -> Verdict {
+///     match message.payload.len() {
+///         ..1024 => Verdict::Proceed,
+///         _ => Verdict::deny(reason_code::PACKET_TOO_LARGE, "too much to retain"),
+///     }
+/// }
+///
+/// assert_eq!(small::ACTION.help, "Keeps retained messages small.");
+/// assert_eq!(Rule::new(&small::ACTION).run(testing::message("a", "21.5")), Verdict::Proceed);
+/// ```
+///
+/// A word that is unknown does not compile:
+///
+/// ```compile_fail
+/// # use hookwire_sdk::prelude::*;
+/// #[action(hook = "message.published")]
+/// fn small(_: &Context, _: &Message) {}
+/// ```
+pub use hookwire_sdk_macros::action;
+
+/// Makes a struct the options of an action's rules: one field for each option.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::Rule;
+///
+/// #[derive(Options)]
+/// struct Limits {
+///     /// Bytes that a payload may have.
+///     #[option(name = "max_bytes", default = 1024)]
+///     limit: usize,
+/// }
+///
+/// #[action(hook = "message.publish", interest("payload"), options = Limits)]
+/// fn short(_: &Context, limits: &Limits, message: &Message) -> Verdict {
+///     match message.payload.len() > limits.limit {
+///         true => Verdict::Drop,
+///         false => Verdict::Proceed,
+///     }
+/// }
+///
+/// let rule = Rule::new(&short::ACTION).option("max_bytes", 64);
+/// assert_eq!(rule.options::<Limits>().limit, 64);
+/// ```
+pub use hookwire_sdk_macros::Options;
+
+/// Makes an enum the value of an option that is one of several words.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::Rule;
+///
+/// #[derive(OptionValue, Debug, PartialEq)]
+/// enum Mode {
+///     Strict,
+///     DropSilently,
+/// }
+///
+/// #[derive(Options)]
+/// struct Limits {
+///     /// What becomes of a message too many.
+///     #[option(default = "strict")]
+///     mode: Mode,
+/// }
+///
+/// #[action(hook = "message.publish", options = Limits)]
+/// fn limit(_: &Context, _: &Limits, _: &Message) {}
+///
+/// let rule = Rule::new(&limit::ACTION).option("mode", "drop-silently");
+/// assert_eq!(rule.options::<Limits>().mode, Mode::DropSilently);
+/// ```
+pub use hookwire_sdk_macros::OptionValue;
+
 /// A name and a value: a user property, or what a later host adds (`extras`).
+///
+/// ```
+/// use hookwire_sdk::{Attribute, Message, testing};
+///
+/// let unit: Attribute = ("unit".to_owned(), "C".to_owned());
+/// let message = Message { user_properties: vec![unit], ..testing::message("a", "21.5") };
+/// assert_eq!(message.user_property("unit"), Some("C"));
+/// ```
 pub type Attribute = (String, String);
 
 /// Everything an action usually needs: `use hookwire_sdk::prelude::*;`. The
 /// modules [`broker`], [`clock`], [`http`], [`kv`], [`metrics`], [`passwords`]
 /// and [`random`] are named one by one, which shows what a module has to be
 /// granted.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+///
+/// #[action(hook = "client.connected")]
+/// fn greet(_: &Context, client: &Client) {
+///     log_info!("{} is here", client.clientid);
+/// }
+/// ```
 pub mod prelude {
     pub use crate::sql::{OwnedValue, Pool, RowSet, Value};
     pub use crate::{

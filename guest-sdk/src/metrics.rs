@@ -34,19 +34,53 @@ use crate::bindings::hookwire::host::metrics as host;
 use crate::testing::doubles::metrics as host;
 
 /// What only grows.
+///
+/// ```
+/// use hookwire_sdk::metrics::Counter;
+///
+/// static REFUSED: Counter = Counter::new("refused");
+///
+/// REFUSED.increment();
+/// assert_eq!(hookwire_sdk::testing::counter("refused"), 1);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Counter(&'static str);
 
 /// What goes up and down.
+///
+/// ```
+/// use hookwire_sdk::metrics::Gauge;
+///
+/// static BANS: Gauge = Gauge::new("bans");
+///
+/// BANS.set(12.0);
+/// BANS.set(11.0);
+/// assert_eq!(hookwire_sdk::testing::gauge("bans"), Some(11.0));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Gauge(&'static str);
 
 /// How values are spread, by powers of two.
+///
+/// ```
+/// use hookwire_sdk::metrics::Histogram;
+///
+/// static PAYLOAD: Histogram = Histogram::new("payload_bytes");
+///
+/// PAYLOAD.observe(4.0);
+/// assert_eq!(hookwire_sdk::testing::observations("payload_bytes"), [4.0]);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Histogram(&'static str);
 
 impl Counter {
     /// A counter of that name.
+    ///
+    /// ```
+    /// # use hookwire_sdk::metrics::Counter;
+    /// static REFUSED: Counter = Counter::new("refused");
+    /// # REFUSED.increment();
+    /// ```
     ///
     /// # Panics
     /// If the name is not letters, digits and `_`.
@@ -56,11 +90,28 @@ impl Counter {
     }
 
     /// Adds one.
+    ///
+    /// ```
+    /// # use hookwire_sdk::metrics::Counter;
+    /// # use hookwire_sdk::testing;
+    /// const REFUSED: Counter = Counter::new("refused");
+    /// REFUSED.increment();
+    /// assert_eq!(testing::counter("refused"), 1);
+    /// ```
     pub fn increment(self) {
         self.add(1);
     }
 
     /// Adds.
+    ///
+    /// ```
+    /// # use hookwire_sdk::metrics::Counter;
+    /// # use hookwire_sdk::testing;
+    /// const BYTES: Counter = Counter::new("payload_bytes");
+    /// BYTES.add(21);
+    /// BYTES.add(4);
+    /// assert_eq!(testing::counter("payload_bytes"), 25);
+    /// ```
     pub fn add(self, by: u64) {
         host::add(self.0, by);
     }
@@ -68,6 +119,12 @@ impl Counter {
 
 impl Gauge {
     /// A gauge of that name.
+    ///
+    /// ```
+    /// # use hookwire_sdk::metrics::Gauge;
+    /// static BANS: Gauge = Gauge::new("bans");
+    /// # BANS.set(1.0);
+    /// ```
     ///
     /// # Panics
     /// If the name is not letters, digits and `_`.
@@ -77,6 +134,14 @@ impl Gauge {
     }
 
     /// Sets it. All instances of the module share one gauge: the last one counts.
+    ///
+    /// ```
+    /// # use hookwire_sdk::metrics::Gauge;
+    /// # use hookwire_sdk::testing;
+    /// const THRESHOLD: Gauge = Gauge::new("threshold_celsius");
+    /// THRESHOLD.set(71.5);
+    /// assert_eq!(testing::gauge("threshold_celsius"), Some(71.5));
+    /// ```
     pub fn set(self, value: f64) {
         host::set(self.0, value);
     }
@@ -84,6 +149,12 @@ impl Gauge {
 
 impl Histogram {
     /// A histogram of that name, which says the unit: `lookup_seconds`.
+    ///
+    /// ```
+    /// # use hookwire_sdk::metrics::Histogram;
+    /// static LOOKUP: Histogram = Histogram::new("lookup_seconds");
+    /// # LOOKUP.observe(1.0);
+    /// ```
     ///
     /// # Panics
     /// If the name is not letters, digits and `_`.
@@ -93,6 +164,15 @@ impl Histogram {
     }
 
     /// Counts one value.
+    ///
+    /// ```
+    /// # use hookwire_sdk::metrics::Histogram;
+    /// # use hookwire_sdk::testing;
+    /// const LOOKUP: Histogram = Histogram::new("lookup_seconds");
+    /// LOOKUP.observe(0.004);
+    /// LOOKUP.observe(0.001);
+    /// assert_eq!(testing::observations("lookup_seconds"), [0.004, 0.001]);
+    /// ```
     pub fn observe(self, value: f64) {
         host::observe(self.0, value);
     }

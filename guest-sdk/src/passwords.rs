@@ -23,6 +23,15 @@ use crate::testing::doubles::passwords as host;
 /// Whether `password` is the one behind `hash`: a PHC string of Argon2, scrypt
 /// or PBKDF2 (`$argon2id$v=19$...`), or bcrypt (`$2b$12$...`).
 ///
+/// ```
+/// use hookwire_sdk::{passwords, testing};
+///
+/// let hash = "$2b$12$abcdefghijklmnopqrstuv"; // from a table
+/// testing::set_password(hash, "tiger");
+/// assert!(passwords::verify(b"tiger", hash).unwrap());
+/// assert!(!passwords::verify(b"lion", hash).unwrap());
+/// ```
+///
 /// # Errors
 /// `Invalid`, where the hash is none of these or asks for more than the host
 /// spends on one; `Saturated`, where too many wait.
@@ -31,6 +40,13 @@ pub fn verify(password: &[u8], hash: &str) -> Result<bool, Fault> {
 }
 
 /// A new hash: Argon2id, with a salt of its own.
+///
+/// ```
+/// use hookwire_sdk::passwords;
+///
+/// let hash = passwords::hash(b"tiger").unwrap();
+/// assert!(passwords::verify(b"tiger", &hash).unwrap());
+/// ```
 ///
 /// # Errors
 /// `Saturated`, where too many wait.

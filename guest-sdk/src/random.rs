@@ -19,6 +19,13 @@ use crate::testing::doubles::random as host;
 
 /// That many random bytes.
 ///
+/// ```
+/// use hookwire_sdk::random;
+///
+/// let token: String = random::bytes(8).iter().map(|byte| format!("{byte:02x}")).collect();
+/// assert_eq!(token.len(), 16);
+/// ```
+///
 /// # Panics
 /// The host stops a module that asks for more than 65536 at once; the double
 /// panics.
@@ -28,6 +35,14 @@ pub fn bytes(count: u32) -> Vec<u8> {
 }
 
 /// One random number.
+///
+/// ```
+/// use hookwire_sdk::{random, testing};
+///
+/// testing::seed_random(1);
+/// let first = random::number();
+/// assert_ne!(random::number(), first);
+/// ```
 #[must_use]
 pub fn number() -> u64 {
     host::number()

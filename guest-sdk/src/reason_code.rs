@@ -2,6 +2,27 @@
 //!
 //! A client of MQTT 3.1.1 is told what its version can say: a return code in
 //! CONNACK, 0x80 in SUBACK, else nothing but the end of its connection.
+//!
+//! ```
+//! use hookwire_sdk::prelude::*;
+//! use hookwire_sdk::testing::{self, Rule};
+//!
+//! #[action(hook = "client.subscribe")]
+//! fn no_wildcards(_: &Context, subscription: &Subscription) -> Verdict {
+//!     match subscription.filter.contains(['+', '#']) {
+//!         true => Verdict::deny(
+//!             reason_code::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
+//!             "name each topic",
+//!         ),
+//!         false => Verdict::Proceed,
+//!     }
+//! }
+//!
+//! let rule = Rule::new(&no_wildcards::ACTION);
+//! assert_eq!(rule.run(testing::subscription("c1", "a/b")), Verdict::Proceed);
+//! let refused = rule.run(testing::subscription("c1", "a/#"));
+//! assert_eq!(refused, Verdict::deny(0xA2, "name each topic"));
+//! ```
 
 macro_rules! reason_codes {
     ($($name:ident = $code:literal, $meaning:literal;)+) => {$(

@@ -1,5 +1,6 @@
 //! The macros of `hookwire-sdk`: a function becomes an action, a struct the
-//! options of its rules, an enum the words of an option.
+//! options of its rules, an enum the words of an option. `hookwire-sdk` hands
+//! them on, and has an example of each.
 //!
 //! A function stays as it is. Beside it stands an empty type of the same name
 //! (types and functions have namespaces of their own) that carries the
@@ -16,12 +17,7 @@ mod words;
 
 use proc_macro::TokenStream;
 
-/// Makes a function an action.
-///
-/// ```text
-/// #[action(hook = "message.publish", interest("qos>0", "payload"), pool = "sql", stores)]
-/// fn on_message_publish(ctx: &Context, messages: &[&Message]) -> Result<Verdicts, Fault>
-/// ```
+/// The attribute's arguments:
 ///
 /// | argument | meaning |
 /// |---|---|
@@ -53,20 +49,7 @@ pub fn action(arguments: TokenStream, item: TokenStream) -> TokenStream {
         .into()
 }
 
-/// Makes a struct the options of an action's rules: one field for each option.
-///
-/// ```text
-/// #[derive(Options)]
-/// struct Limits {
-///     /// Bytes that a payload may have.
-///     #[option(default = 1024)]
-///     limit: usize,
-///     /// A text that is told to the publisher.
-///     note: Option<String>,
-/// }
-/// ```
-///
-/// The doc comment is the option's help, and the kind follows from the type. A
+/// A field's doc comment is the option's help, and its kind follows from the type. A
 /// field without a default must be set by every rule, unless it is an
 /// `Option`. `#[option(name = "...")]` names an option otherwise than its field.
 /// A default that does not suit the type is an error when the crate compiles.
@@ -77,17 +60,8 @@ pub fn options(input: TokenStream) -> TokenStream {
         .into()
 }
 
-/// Makes an enum the value of an option that is one of several words.
-///
-/// ```text
-/// #[derive(OptionValue)]
-/// enum Mode {
-///     Strict,
-///     DropSilently, // "drop-silently"
-/// }
-/// ```
-///
-/// `#[option(name = "...")]` gives a case another word.
+/// A case is written in lower case, `DropSilently` as `drop-silently`.
+/// `#[option(name = "...")]` gives it another word.
 #[proc_macro_derive(OptionValue, attributes(option))]
 pub fn option_value(input: TokenStream) -> TokenStream {
     option_value::expand(input.into())

@@ -4,8 +4,160 @@ mod run;
 
 use serde::de::DeserializeOwned;
 
+use crate::Fault;
 use crate::bindings::hookwire::types::events::Event;
-use crate::{Access, Client, Credentials, Delivery, Fault, Message, Subscription};
+
+/// The event of `client.connect`, `client.connected` and the other hooks about a
+/// client or its session.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// Tells who went without saying so.
+/// #[action(hook = "client.disconnected")]
+/// fn lost(_: &Context, client: &Client) {
+///     if client.reason == "keep-alive" {
+///         log_warn!("{} is silent", client.clientid);
+///     }
+/// }
+///
+/// let silent = Client { reason: "keep-alive".to_owned(), ..testing::client("c1") };
+/// Rule::new(&lost::ACTION).run(silent);
+/// assert_eq!(testing::take_log()[0].1, "c1 is silent");
+/// ```
+pub use crate::bindings::hookwire::types::events::Client;
+
+/// How a client is connected, for actions with the interest `connection`.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// Only clients of MQTT 5 are served.
+/// #[action(hook = "client.connect", interest("connection"))]
+/// fn modern(_: &Context, client: &Client) -> Verdict {
+///     match &client.connection {
+///         Some(connection) if connection.protocol < 5 => {
+///             Verdict::deny(reason_code::IMPLEMENTATION_SPECIFIC_ERROR, "MQTT 5 is needed")
+///         }
+///         _ => Verdict::Proceed,
+///     }
+/// }
+///
+/// let mut client = testing::client("c1");
+/// client.connection = Some(testing::connection());
+/// assert_eq!(Rule::new(&modern::ACTION).run(client), Verdict::Proceed);
+/// ```
+pub use crate::bindings::hookwire::types::events::Connection;
+
+/// The event of `client.authenticate`.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// A client's user name is its client id.
+/// #[action(hook = "client.authenticate")]
+/// fn own_name(_: &Context, who: &Credentials) -> Authentication {
+///     match who.client.username.as_deref() == Some(&who.client.clientid) {
+///         true => Authentication::Defer,
+///         false => Authentication::Deny("a borrowed name".to_owned()),
+///     }
+/// }
+///
+/// let rule = Rule::new(&own_name::ACTION);
+/// assert_eq!(rule.run(testing::credentials("c1", "c1", "secret")), Verdict::defer());
+/// assert_ne!(rule.run(testing::credentials("c1", "c2", "secret")), Verdict::defer());
+/// ```
+pub use crate::bindings::hookwire::types::events::Credentials;
+
+/// The event of `client.authorize`.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// Nobody subscribes to everything.
+/// #[action(hook = "client.authorize")]
+/// fn not_all(_: &Context, access: &Access) -> Authorization {
+///     match access.is_subscribe() && access.topic == "#" {
+///         true => Authorization::Deny("name what you need".to_owned()),
+///         false => Authorization::Defer,
+///     }
+/// }
+///
+/// let rule = Rule::new(&not_all::ACTION);
+/// assert_eq!(rule.run(testing::access("c1", "subscribe", "a/#")), Verdict::defer());
+/// assert_ne!(rule.run(testing::access("c1", "subscribe", "#")), Verdict::defer());
+/// ```
+pub use crate::bindings::hookwire::types::events::Access;
+
+/// The event of `client.subscribe` and the other hooks about a subscription.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// Statistics are sent with QoS 0.
+/// #[action(hook = "client.subscribe")]
+/// fn cheap(_: &Context, subscription: &Subscription) -> Verdict {
+///     match subscription.filter.starts_with("stats/") && subscription.qos > 0 {
+///         true => Replacement::new().qos(0).into(),
+///         false => Verdict::Proceed,
+///     }
+/// }
+///
+/// let rule = Rule::new(&cheap::ACTION);
+/// assert_eq!(rule.run(testing::subscription("c1", "a/#")), Verdict::Proceed);
+/// assert_eq!(
+///     rule.run(testing::subscription("c1", "stats/#")),
+///     Replacement::new().qos(0).into()
+/// );
+/// ```
+pub use crate::bindings::hookwire::types::events::Subscription;
+
+/// The event of `message.publish`.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// A retained command would be given again to whoever subscribes later.
+/// #[action(hook = "message.publish", interest("retain"))]
+/// fn no_retained_commands(_: &Context, message: &Message) -> Verdict {
+///     match message.topic.starts_with("commands/") {
+///         true => Verdict::deny(reason_code::RETAIN_NOT_SUPPORTED, "commands are not retained"),
+///         false => Verdict::Proceed,
+///     }
+/// }
+///
+/// let command = Message { retain: true, ..testing::message("commands/1", "off") };
+/// assert!(matches!(Rule::new(&no_retained_commands::ACTION).run(command), Verdict::Deny(_)));
+/// ```
+pub use crate::bindings::hookwire::types::events::Message;
+
+/// The event of `message.deliver`, `message.acked` and `message.dropped`.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// A publisher does not get its own messages back.
+/// #[action(hook = "message.deliver")]
+/// fn no_echo(_: &Context, delivery: &Delivery) -> Verdict {
+///     match delivery.clientid == delivery.message.sender {
+///         true => Verdict::Drop,
+///         false => Verdict::Proceed,
+///     }
+/// }
+///
+/// let rule = Rule::new(&no_echo::ACTION);
+/// let to = |clientid| rule.run(testing::delivery(clientid, testing::message("a", "")));
+/// assert_eq!(to("publisher"), Verdict::Drop);
+/// assert_eq!(to("c1"), Verdict::Proceed);
+/// ```
+pub use crate::bindings::hookwire::types::events::Delivery;
 
 pub use run::{run_batch, run_single};
 
@@ -38,6 +190,12 @@ subjects!(Client, Credentials, Access, Subscription, Message, Delivery);
 
 impl Message {
     /// The payload as text.
+    ///
+    /// ```
+    /// # use hookwire_sdk::testing;
+    /// assert_eq!(testing::message("a", "hot").text().unwrap(), "hot");
+    /// assert_eq!(testing::message("a", [0xFF]).text().unwrap_err().code, "hookwire:text");
+    /// ```
     ///
     /// # Errors
     /// `Invalid` where it is not UTF-8.
@@ -85,12 +243,25 @@ impl Message {
 
 impl Access {
     /// Whether the client wants to publish, be it its will.
+    ///
+    /// ```
+    /// # use hookwire_sdk::testing;
+    /// assert!(testing::access("c1", "publish", "a").is_publish());
+    /// assert!(testing::access("c1", "publish-will", "a").is_publish());
+    /// assert!(!testing::access("c1", "subscribe", "a").is_publish());
+    /// ```
     #[must_use]
     pub fn is_publish(&self) -> bool {
         self.operation == "publish" || self.operation == "publish-will"
     }
 
     /// Whether the client wants to subscribe.
+    ///
+    /// ```
+    /// # use hookwire_sdk::testing;
+    /// assert!(testing::access("c1", "subscribe", "a/#").is_subscribe());
+    /// assert!(!testing::access("c1", "publish", "a").is_subscribe());
+    /// ```
     #[must_use]
     pub fn is_subscribe(&self) -> bool {
         self.operation == "subscribe"
@@ -99,6 +270,14 @@ impl Access {
 
 impl Subscription {
     /// The first user property of that name in SUBSCRIBE or UNSUBSCRIBE.
+    ///
+    /// ```
+    /// # use hookwire_sdk::testing;
+    /// let mut subscription = testing::subscription("c1", "orders/#");
+    /// subscription.user_properties.push(("tenant".to_owned(), "north".to_owned()));
+    /// assert_eq!(subscription.user_property("tenant"), Some("north"));
+    /// assert_eq!(subscription.user_property("region"), None);
+    /// ```
     #[must_use]
     pub fn user_property(&self, name: &str) -> Option<&str> {
         first(&self.user_properties, name)

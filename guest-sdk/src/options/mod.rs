@@ -85,6 +85,29 @@ pub use value::{default_suits, one_of};
 
 /// The options of an action's rules. `#[derive(Options)]` writes it for a
 /// struct whose fields are [`OptionValue`]s; the [module](self) shows one.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::Rule;
+///
+/// #[derive(Options)]
+/// struct Range {
+///     /// Least value that passes.
+///     #[option(default = -20)]
+///     min: i64,
+///     /// Greatest value that passes.
+///     max: i64,
+/// }
+///
+/// #[action(hook = "message.publish", options = Range)]
+/// fn check(_: &Context, range: &Range, message: &Message) -> Verdict {
+///     # let _ = (range, message);
+///     Verdict::Proceed
+/// }
+///
+/// let range: Range = Rule::new(&check::ACTION).option("max", 85).options();
+/// assert_eq!((range.min, range.max), (-20, 85));
+/// ```
 pub trait Options: Sized + 'static {
     /// What the manifest says of each option, in the order of the fields.
     #[doc(hidden)]
@@ -152,6 +175,7 @@ impl OptionSpec {
 }
 
 /// What a rule sets, on its way into the fields of a struct.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Given<'g> {
     /// Options that are still to be taken.

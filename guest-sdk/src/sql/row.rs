@@ -20,6 +20,13 @@ impl RowSet {
     }
 
     /// The first row, if there is one.
+    ///
+    /// ```
+    /// # use hookwire_sdk::testing;
+    /// let answer = testing::rows(["until_ms"], [[7.into()], [8.into()]]);
+    /// assert_eq!(answer.first().unwrap().get::<i64>("until_ms").unwrap(), 7);
+    /// assert!(testing::rows(["until_ms"], []).first().is_none());
+    /// ```
     #[must_use]
     pub fn first(&self) -> Option<Row<'_>> {
         self.iter().next()
@@ -27,6 +34,19 @@ impl RowSet {
 }
 
 /// One row of an answer.
+///
+/// ```
+/// # use hookwire_sdk::prelude::*;
+/// # use hookwire_sdk::testing;
+/// use hookwire_sdk::sql::Row;
+///
+/// fn ban(row: &Row<'_>) -> Result<(String, Option<i64>), Fault> {
+///     Ok((row.get("reason")?, row.get("until_ms")?))
+/// }
+///
+/// let answer = testing::rows(["reason", "until_ms"], [["too loud".into(), Value::Null]]);
+/// assert_eq!(ban(&answer.first().unwrap()).unwrap(), ("too loud".to_owned(), None));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'r> {
     columns: &'r [String],
@@ -75,6 +95,14 @@ impl<'r> Row<'r> {
     }
 
     /// The values, in the order of the columns.
+    ///
+    /// ```
+    /// # use hookwire_sdk::testing;
+    /// let answer = testing::rows(["topic", "qos"], [["a/#".into(), 1.into()]]);
+    /// let values = answer.first().unwrap().values();
+    /// assert_eq!(values[0].as_text(), Some("a/#"));
+    /// assert_eq!(values[1].as_integer(), Some(1));
+    /// ```
     #[must_use]
     pub fn values(&self) -> &'r [OwnedValue] {
         self.values
@@ -82,8 +110,24 @@ impl<'r> Row<'r> {
 }
 
 /// Names a column: by its name as the statement gives it, or by its number.
+///
+/// ```
+/// # use hookwire_sdk::testing;
+/// let answer = testing::rows(["topic", "qos"], [["a/#".into(), 1.into()]]);
+/// let row = answer.first().unwrap();
+/// assert_eq!(row.get::<i64>("qos").unwrap(), row.get::<i64>(1).unwrap());
+/// assert!(row.get::<i64>(2).is_err());
+/// ```
 pub trait Column {
     /// Its number among `columns`.
+    ///
+    /// ```
+    /// use hookwire_sdk::sql::Column;
+    ///
+    /// let columns = ["topic".to_owned(), "qos".to_owned()];
+    /// assert_eq!("qos".place(&columns).unwrap(), 1);
+    /// assert!("qso".place(&columns).is_err());
+    /// ```
     ///
     /// # Errors
     /// `Invalid` where there is none of that name.
@@ -112,6 +156,37 @@ fn no_column(message: String) -> Fault {
 }
 
 /// A type that a column's value can be read as.
+///
+/// A type of one's own is one too:
+///
+/// ```
+/// use hookwire_sdk::sql::{FromValue, OwnedValue};
+/// use hookwire_sdk::testing;
+///
+/// #[derive(Debug, PartialEq)]
+/// enum Role {
+///     Reader,
+///     Writer,
+/// }
+///
+/// impl FromValue<'_> for Role {
+///     const NAME: &'static str = "`reader` or `writer`";
+///
+///     fn from_value(value: &OwnedValue) -> Option<Self> {
+///         match value.as_text()? {
+///             "reader" => Some(Self::Reader),
+///             "writer" => Some(Self::Writer),
+///             _ => None,
+///         }
+///     }
+/// }
+///
+/// let answer = testing::rows(["role"], [["writer".into()], ["owner".into()]]);
+/// let roles: Vec<_> = answer.iter().map(|row| row.get::<Role>("role")).collect();
+/// assert_eq!(roles[0].as_ref().unwrap(), &Role::Writer);
+/// let fault = roles[1].as_ref().unwrap_err();
+/// assert_eq!(fault.message, "the column `role` holds a text, not `reader` or `writer`");
+/// ```
 pub trait FromValue<'r>: Sized {
     /// What a fault calls it: `a whole number`.
     const NAME: &'static str;

@@ -4,6 +4,16 @@ use super::{OwnedValue, Value};
 
 impl OwnedValue {
     /// The same value, borrowed.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::SqlPool;
+    /// let kept = OwnedValue::Text("a/b".to_owned());
+    /// # let double = SqlPool::named("main");
+    /// let pool = Pool::open("main").unwrap();
+    /// pool.exec("DELETE FROM kept WHERE topic = ?", &[kept.borrow()]).unwrap();
+    /// # assert_eq!(double.stored()[0].rows[0][0], kept);
+    /// ```
     #[must_use]
     pub fn borrow(&self) -> Value<'_> {
         match self {
@@ -18,6 +28,12 @@ impl OwnedValue {
     }
 
     /// The text, if it is one.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// assert_eq!(OwnedValue::Text("a/b".to_owned()).as_text(), Some("a/b"));
+    /// assert_eq!(OwnedValue::Integer(7).as_text(), None);
+    /// ```
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -27,6 +43,12 @@ impl OwnedValue {
     }
 
     /// The whole number, if it is one.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// assert_eq!(OwnedValue::Integer(7).as_integer(), Some(7));
+    /// assert_eq!(OwnedValue::Null.as_integer(), None);
+    /// ```
     #[must_use]
     pub fn as_integer(&self) -> Option<i64> {
         match self {
@@ -36,6 +58,12 @@ impl OwnedValue {
     }
 
     /// The bytes, if it is bytes.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// assert_eq!(OwnedValue::Blob(vec![1, 2]).as_blob(), Some(&[1, 2][..]));
+    /// assert_eq!(OwnedValue::Text("12".to_owned()).as_blob(), None);
+    /// ```
     #[must_use]
     pub fn as_blob(&self) -> Option<&[u8]> {
         match self {
@@ -60,6 +88,15 @@ impl Value<'_> {
     }
 
     /// The same value, with text and bytes of its own.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// let topic = "a/b".to_owned();
+    /// let borrowed: Value = (&topic).into();
+    /// let kept = borrowed.to_owned_value();
+    /// drop(topic);
+    /// assert_eq!(kept.as_text(), Some("a/b"));
+    /// ```
     #[must_use]
     pub fn to_owned_value(&self) -> OwnedValue {
         match *self {

@@ -50,6 +50,13 @@ pub fn client(clientid: &str) -> Client {
 }
 
 /// A connection of an MQTT 5 client to the listener `default`.
+///
+/// ```
+/// # use hookwire_sdk::{Client, Connection, testing};
+/// let old = Connection { protocol: 4, ..testing::connection() };
+/// let client = Client { connection: Some(old), ..testing::client("c1") };
+/// assert_eq!(client.connection.unwrap().listener, "default");
+/// ```
 #[must_use]
 pub fn connection() -> Connection {
     Connection {
@@ -68,6 +75,14 @@ pub fn connection() -> Connection {
 }
 
 /// CONNECT of a client with a user name and a password.
+///
+/// ```
+/// # use hookwire_sdk::{Credentials, testing};
+/// let who = testing::credentials("c1", "operator", "secret");
+/// assert_eq!(who.client.username.as_deref(), Some("operator"));
+/// let again = Credentials { step: "again".to_owned(), ..who };
+/// assert_eq!(again.password.as_deref(), Some(&b"secret"[..]));
+/// ```
 #[must_use]
 pub fn credentials(clientid: &str, username: &str, password: impl Into<Vec<u8>>) -> Credentials {
     Credentials {
@@ -85,6 +100,12 @@ pub fn credentials(clientid: &str, username: &str, password: impl Into<Vec<u8>>)
 
 /// The wish of a client to `publish`, to `publish-will` or to `subscribe`, with
 /// QoS 1.
+///
+/// ```
+/// # use hookwire_sdk::{Access, testing};
+/// let access = Access { retain: true, ..testing::access("c1", "publish", "c1/state") };
+/// assert!(access.is_publish());
+/// ```
 #[must_use]
 pub fn access(clientid: &str, operation: &str, topic: &str) -> Access {
     Access {
@@ -98,6 +119,12 @@ pub fn access(clientid: &str, operation: &str, topic: &str) -> Access {
 }
 
 /// A new subscription with QoS 1.
+///
+/// ```
+/// # use hookwire_sdk::{Subscription, testing};
+/// let again = Subscription { is_new: false, ..testing::subscription("c1", "a/#") };
+/// assert_eq!(again.qos, 1);
+/// ```
 #[must_use]
 pub fn subscription(clientid: &str, filter: &str) -> Subscription {
     Subscription {
@@ -138,6 +165,13 @@ pub fn delivery(clientid: &str, message: Message) -> Delivery {
 
 /// A connected client without subscriptions, for
 /// [`set_client`](super::set_client).
+///
+/// ```
+/// # use hookwire_sdk::broker::ClientState;
+/// # use hookwire_sdk::testing;
+/// let away = ClientState { connected: false, queued: 3, ..testing::client_state("c1") };
+/// testing::set_client(away);
+/// ```
 #[must_use]
 pub fn client_state(clientid: &str) -> ClientState {
     ClientState {

@@ -35,6 +35,20 @@ pub struct Instance<M> {
 
 impl<M: ModuleActions> Instance<M> {
     /// The module's manifest.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::Instance;
+    /// # #[action(hook = "client.connected")]
+    /// # fn greet(_: &Context, _: &Client) {}
+    /// hookwire_sdk::module! { name: "greeter", actions: [greet] }
+    ///
+    /// # fn main() {
+    /// let manifest = Instance::<Module>::describe();
+    /// assert_eq!(manifest.name, "greeter");
+    /// assert_eq!(manifest.actions[0].name, "greet");
+    /// # }
+    /// ```
     #[must_use]
     pub fn describe() -> Manifest {
         Configured::describe::<M>()
@@ -42,6 +56,23 @@ impl<M: ModuleActions> Instance<M> {
 
     /// A fresh instance with these rules, numbered from 0 in this order. All
     /// of them run on the node of the first.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::{Instance, Rule};
+    /// # #[action(hook = "client.connected")]
+    /// # fn greet(_: &Context, _: &Client) {}
+    /// # hookwire_sdk::module! { name: "greeter", actions: [greet] }
+    /// # fn main() {
+    /// let wrong = Rule::new(&greet::ACTION).hook("client.connect");
+    /// let errors = Instance::<Module>::configure(vec![wrong]).unwrap_err();
+    /// assert_eq!(errors[0].rule, 0);
+    /// assert_eq!(
+    ///     errors[0].message,
+    ///     "the action `greet` is for client.connected, not for client.connect"
+    /// );
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// What the module says against the rules.
@@ -62,6 +93,23 @@ impl<M: ModuleActions> Instance<M> {
 
     /// Runs `calls`, pairs of a rule's number and an event's number. Calls that
     /// the answer leaves out proceed.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::{self, Instance, Rule};
+    /// # #[action(hook = "message.publish")]
+    /// # fn drop_retained(_: &Context, message: &Message) -> Verdict {
+    /// #     if message.retain { Verdict::Drop } else { Verdict::Proceed }
+    /// # }
+    /// # hookwire_sdk::module! { name: "sink", actions: [drop_retained] }
+    /// # fn main() {
+    /// let module = Instance::<Module>::configure(vec![Rule::new(&drop_retained::ACTION)]).unwrap();
+    /// let retained = Message { retain: true, ..testing::message("a", "") };
+    /// let events = [testing::message("a", "").into(), retained.into()];
+    /// let settled = module.handle(&events, &[(0, 0), (0, 1)]);
+    /// assert_eq!((settled.len(), settled[0].call), (1, 1), "the first message proceeds");
+    /// # }
+    /// ```
     #[must_use]
     pub fn handle(&self, events: &[Event], calls: &[(u32, u32)]) -> Vec<Settled> {
         let calls: Vec<Call> = calls

@@ -29,7 +29,68 @@ mod instance;
 mod rule;
 mod sql;
 
-pub use crate::bindings::exports::hookwire::rule::actions::{ConfigError, Manifest, Settled};
+/// What a module says against a rule, which is named by its number.
+///
+/// ```
+/// # use hookwire_sdk::prelude::*;
+/// # use hookwire_sdk::testing::{ConfigError, Instance, Rule};
+/// #[action(hook = "message.publish", pool = "sql", stores)]
+/// fn keep(_: &Context, _: &Message) {}
+///
+/// # hookwire_sdk::module! { name: "keeper", actions: [keep] }
+/// # fn main() {
+/// let errors = Instance::<Module>::configure(vec![Rule::new(&keep::ACTION)]).unwrap_err();
+/// let message = "the action `keep` needs a pool of kind `sql`".to_owned();
+/// assert_eq!(errors, [ConfigError { rule: 0, message }]);
+/// # }
+/// ```
+pub use crate::bindings::exports::hookwire::rule::actions::ConfigError;
+
+/// What a module says that it holds.
+///
+/// ```
+/// # use hookwire_sdk::prelude::*;
+/// # use hookwire_sdk::testing::{Instance, Manifest};
+/// /// Greets a client.
+/// #[action(hook = "client.connected")]
+/// fn greet(_: &Context, _: &Client) {}
+///
+/// hookwire_sdk::module! { name: "greeter", actions: [greet] }
+///
+/// # fn main() {
+/// let manifest: Manifest = Instance::<Module>::describe();
+/// assert_eq!(manifest.actions[0].help, "Greets a client.");
+/// # }
+/// ```
+pub use crate::bindings::exports::hookwire::rule::actions::Manifest;
+
+/// The verdict on one call of a batch, which is named by its number.
+///
+/// ```
+/// # use hookwire_sdk::prelude::*;
+/// # use hookwire_sdk::testing::{self, Instance, Rule, Settled};
+/// # #[action(hook = "message.publish")]
+/// # fn drop_all(_: &Context, _: &Message) -> Verdict {
+/// #     Verdict::Drop
+/// # }
+/// # hookwire_sdk::module! { name: "sink", actions: [drop_all] }
+/// # fn main() {
+/// let module = Instance::<Module>::configure(vec![Rule::new(&drop_all::ACTION)]).unwrap();
+/// let settled = module.handle(&[testing::message("a", "").into()], &[(0, 0)]);
+/// assert_eq!(settled, [Settled { call: 0, verdict: Verdict::Drop }]);
+/// # }
+/// ```
+pub use crate::bindings::exports::hookwire::rule::actions::Settled;
+
+/// An event of any hook, as [`Instance::handle`] takes it.
+///
+/// ```
+/// use hookwire_sdk::testing::{self, Event};
+///
+/// let events: [Event; 2] =
+///     [testing::client("c1").into(), testing::message("ovens/1", "71.5").into()];
+/// assert!(matches!(&events[1], Event::Message(message) if message.topic == "ovens/1"));
+/// ```
 pub use crate::bindings::hookwire::types::events::Event;
 pub use doubles::broker::{BrokerCall, fail_next_broker_call, set_client, take_broker_calls};
 pub use doubles::clock::{advance_clock, set_clock};

@@ -53,6 +53,18 @@ pub struct Rule {
 impl Rule {
     /// A rule that binds `action` to its first hook, for every topic:
     /// `Rule::new(&on_message_publish::ACTION)`.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::{self, Rule};
+    /// #[action(hook = "message.publish", interest("payload-empty"))]
+    /// fn drop_empty(_: &Context, _: &Message) -> Verdict {
+    ///     Verdict::Drop
+    /// }
+    ///
+    /// let rule = Rule::new(&drop_empty::ACTION);
+    /// assert_eq!(rule.run(testing::message("a", "")), Verdict::Drop);
+    /// ```
     #[must_use]
     pub fn new(action: &Action) -> Self {
         Self {
@@ -67,6 +79,15 @@ impl Rule {
     }
 
     /// Names the rule, which is else called as its action.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::Rule;
+    /// # #[action(hook = "client.connected")]
+    /// # fn greet(_: &Context, _: &Client) {}
+    /// assert_eq!(Rule::new(&greet::ACTION).context().rule(), "greet");
+    /// assert_eq!(Rule::new(&greet::ACTION).named("hello").context().rule(), "hello");
+    /// ```
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
@@ -74,6 +95,18 @@ impl Rule {
     }
 
     /// Binds another hook.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::{self, Rule};
+    /// #[action(hook = "client.connected", hook = "client.disconnected")]
+    /// fn presence(ctx: &Context, client: &Client) {
+    ///     log_info!("{}: {}", client.clientid, ctx.hook());
+    /// }
+    ///
+    /// Rule::new(&presence::ACTION).hook("client.disconnected").run(testing::client("c1"));
+    /// assert_eq!(testing::take_log()[0].1, "c1: client.disconnected");
+    /// ```
     #[must_use]
     pub fn hook(mut self, hook: &str) -> Self {
         hook.clone_into(&mut self.hook);
@@ -82,6 +115,15 @@ impl Rule {
 
     /// Binds a topic filter. The action is not spared what does not match it:
     /// matching is the host's work.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::Rule;
+    /// # #[action(hook = "message.publish")]
+    /// # fn keep(_: &Context, _: &Message) {}
+    /// let rule = Rule::new(&keep::ACTION).topic("sensors/#");
+    /// assert_eq!(rule.context().topic_filter(), "sensors/#");
+    /// ```
     #[must_use]
     pub fn topic(mut self, filter: &str) -> Self {
         filter.clone_into(&mut self.topic);
@@ -89,6 +131,21 @@ impl Rule {
     }
 
     /// Grants the pool of this name.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::{self, Rule, SqlPool};
+    /// # #[action(hook = "client.connected", pool = "sql")]
+    /// # fn seen(ctx: &Context, client: &Client) -> Result<(), Fault> {
+    /// #     ctx.sql()?.exec("INSERT INTO seen (clientid) VALUES (?)", &[(&client.clientid).into()])?;
+    /// #     Ok(())
+    /// # }
+    /// let pool = SqlPool::named("main");
+    /// assert_eq!(Rule::new(&seen::ACTION).pool("main").run(testing::client("c1")), Verdict::Proceed);
+    /// assert_eq!(pool.stored().len(), 1);
+    /// // Without the pool, the action says what is missing.
+    /// assert!(matches!(Rule::new(&seen::ACTION).run(testing::client("c1")), Verdict::Failed(_)));
+    /// ```
     #[must_use]
     pub fn pool(mut self, name: &str) -> Self {
         self.pool = Some(name.to_owned());
@@ -96,6 +153,15 @@ impl Rule {
     }
 
     /// Names the broker node.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::Rule;
+    /// # #[action(hook = "client.connected")]
+    /// # fn greet(_: &Context, _: &Client) {}
+    /// let rule = Rule::new(&greet::ACTION).node("hookwire@10.0.0.7");
+    /// assert_eq!(rule.context().node(), "hookwire@10.0.0.7");
+    /// ```
     #[must_use]
     pub fn node(mut self, name: &str) -> Self {
         name.clone_into(&mut self.node);
@@ -103,6 +169,25 @@ impl Rule {
     }
 
     /// Sets an option: a text, a number, a truth, or a list.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::Rule;
+    /// #[derive(Options)]
+    /// struct Alerts {
+    ///     /// From here on it is hot.
+    ///     celsius: f64,
+    ///     /// Where alerts go.
+    ///     topics: Vec<String>,
+    /// }
+    ///
+    /// #[action(hook = "message.publish", options = Alerts)]
+    /// fn alert(_: &Context, _: &Alerts, _: &Message) {}
+    ///
+    /// let rule = Rule::new(&alert::ACTION).option("celsius", 70.5).option("topics", vec!["alerts"]);
+    /// assert_eq!(rule.options::<Alerts>().topics, ["alerts"]);
+    /// # assert_eq!(rule.options::<Alerts>().celsius, 70.5);
+    /// ```
     #[must_use]
     pub fn option(mut self, name: &str, value: impl Into<Json>) -> Self {
         self.options
@@ -111,6 +196,22 @@ impl Rule {
     }
 
     /// The context that the action is called with.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::{self, Rule};
+    /// #[action(hook = "message.publish")]
+    /// fn no_commands(_: &Context, message: &Message) -> Verdict {
+    ///     match message.topic.starts_with("commands/") {
+    ///         true => Verdict::Drop,
+    ///         false => Verdict::Proceed,
+    ///     }
+    /// }
+    ///
+    /// // The function can be called as it is, too.
+    /// let ctx = Rule::new(&no_commands::ACTION).context();
+    /// assert_eq!(no_commands(&ctx, &testing::message("commands/1", "")), Verdict::Drop);
+    /// ```
     #[must_use]
     pub fn context(&self) -> Context {
         Context {
@@ -125,6 +226,22 @@ impl Rule {
 
     /// The options that the action is called with: those set, and defaults.
     ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::Rule;
+    /// #[derive(Options)]
+    /// struct Limit {
+    ///     /// Bytes of payload.
+    ///     #[option(default = 1024)]
+    ///     bytes: usize,
+    /// }
+    ///
+    /// #[action(hook = "message.publish", options = Limit)]
+    /// fn limit(_: &Context, _: &Limit, _: &Message) {}
+    ///
+    /// assert_eq!(Rule::new(&limit::ACTION).options::<Limit>().bytes, 1024);
+    /// ```
+    ///
     /// # Panics
     /// If an option is unknown, missing, or of the wrong kind.
     #[must_use]
@@ -133,12 +250,46 @@ impl Rule {
     }
 
     /// What is wrong with the rule's options; empty when nothing is.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::Rule;
+    /// # #[derive(Options)]
+    /// # struct Limit {
+    /// #     /// Bytes of payload.
+    /// #     #[option(default = 1024)]
+    /// #     bytes: usize,
+    /// # }
+    /// # #[action(hook = "message.publish", options = Limit)]
+    /// # fn limit(_: &Context, limit: &Limit, _: &Message) { let _ = limit.bytes; }
+    /// assert!(Rule::new(&limit::ACTION).refusals().is_empty());
+    /// assert_eq!(
+    ///     Rule::new(&limit::ACTION).option("bytes", -1).refusals(),
+    ///     ["the option `bytes` takes a whole number that is not negative, and is -1"]
+    /// );
+    /// ```
     #[must_use]
     pub fn refusals(&self) -> Vec<String> {
         (self.action.bind)(&self.options).err().unwrap_or_default()
     }
 
     /// Runs the action on one event, with a fresh context.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::{self, Rule};
+    /// #[action(hook = "client.connect")]
+    /// fn no_robots(_: &Context, client: &Client) -> Verdict {
+    ///     match client.clientid.starts_with("robot") {
+    ///         true => Verdict::deny(reason_code::NOT_AUTHORIZED, "no robots"),
+    ///         false => Verdict::Proceed,
+    ///     }
+    /// }
+    ///
+    /// let rule = Rule::new(&no_robots::ACTION);
+    /// assert_eq!(rule.run(testing::client("c1")), Verdict::Proceed);
+    /// assert!(matches!(rule.run(testing::client("robot7")), Verdict::Deny(_)));
+    /// ```
     ///
     /// # Panics
     /// If an option is refused, or the verdict does not fit the hook.
@@ -149,6 +300,22 @@ impl Rule {
 
     /// Runs the action on events as one batch, with a fresh context, and
     /// answers a verdict for each.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::{self, Rule};
+    /// /// Only the last reading of a batch matters.
+    /// #[action(hook = "message.publish")]
+    /// fn newest(_: &Context, messages: &[&Message]) -> Verdicts {
+    ///     let mut verdicts = Verdicts::all(Verdict::Drop);
+    ///     verdicts.set(messages.len() - 1, Verdict::Proceed);
+    ///     verdicts
+    /// }
+    ///
+    /// let messages = ["1", "2"].map(|payload| testing::message("sensors/7", payload));
+    /// let verdicts = Rule::new(&newest::ACTION).run_batch(messages);
+    /// assert_eq!(verdicts, [Verdict::Drop, Verdict::Proceed]);
+    /// ```
     ///
     /// # Panics
     /// If an option is refused, or a verdict does not fit the hook.

@@ -9,6 +9,19 @@ use crate::sql::{BatchResult, FailedRow, OwnedValue, RowSet, Value};
 use crate::{Fault, FaultKind};
 
 /// One call that stored.
+///
+/// ```
+/// use hookwire_sdk::sql::Pool;
+/// use hookwire_sdk::testing::SqlPool;
+///
+/// let double = SqlPool::named("main");
+/// let rows = [["a".into(), 1.into()], ["b".into(), 2.into()]];
+/// Pool::open("main").unwrap().exec_many("INSERT INTO sub VALUES (?, ?)", rows).unwrap();
+///
+/// let stored = double.stored().remove(0);
+/// assert_eq!(stored.statement, "INSERT INTO sub VALUES (?, ?)");
+/// assert_eq!(stored.rows[1][1].as_integer(), Some(2));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
     /// The statement.
@@ -18,6 +31,20 @@ pub struct Stored {
 }
 
 /// One call that asked.
+///
+/// ```
+/// use hookwire_sdk::sql::Pool;
+/// use hookwire_sdk::testing::{self, SqlPool};
+///
+/// let double = SqlPool::named("main");
+/// double.answer(testing::rows(["qos"], [[1.into()]]));
+/// let pool = Pool::open("main").unwrap();
+/// pool.query("SELECT qos FROM sub WHERE topic = ?", &["a".into()], 10).unwrap();
+///
+/// let query = double.queries().remove(0);
+/// assert_eq!(query.parameters[0].as_text(), Some("a"));
+/// assert_eq!(query.max_rows, 10);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
     /// The statement.
@@ -74,6 +101,15 @@ thread_local! {
 
 impl SqlPool {
     /// A fresh pool under `name`; it takes the place of an earlier one.
+    ///
+    /// ```
+    /// use hookwire_sdk::sql::Pool;
+    /// use hookwire_sdk::testing::SqlPool;
+    ///
+    /// let audit = SqlPool::named("audit");
+    /// Pool::open("audit").unwrap().exec("DELETE FROM audit", &[]).unwrap();
+    /// assert_eq!(audit.stored().len(), 1);
+    /// ```
     #[must_use]
     pub fn named(name: &str) -> Self {
         let pool = Self(Rc::default());
@@ -82,28 +118,81 @@ impl SqlPool {
     }
 
     /// Calls that stored, in order, those that failed included.
+    ///
+    /// ```
+    /// # use hookwire_sdk::sql::Pool;
+    /// # use hookwire_sdk::testing::SqlPool;
+    /// let double = SqlPool::named("main");
+    /// assert!(double.stored().is_empty());
+    /// Pool::open("main").unwrap().exec("DELETE FROM sub WHERE topic = ?", &["a".into()]).unwrap();
+    /// assert_eq!(double.stored()[0].rows[0][0].as_text(), Some("a"));
+    /// ```
     #[must_use]
     pub fn stored(&self) -> Vec<Stored> {
         self.0.borrow().stored.clone()
     }
 
     /// Calls that asked, in order.
+    ///
+    /// ```
+    /// # use hookwire_sdk::sql::Pool;
+    /// # use hookwire_sdk::testing::{self, SqlPool};
+    /// let double = SqlPool::named("main");
+    /// double.answer(testing::rows(["n"], [[0.into()]]));
+    /// Pool::open("main").unwrap().query("SELECT count(*) AS n FROM sub", &[], 1).unwrap();
+    /// assert_eq!(double.queries()[0].statement, "SELECT count(*) AS n FROM sub");
+    /// ```
     #[must_use]
     pub fn queries(&self) -> Vec<Query> {
         self.0.borrow().queries.clone()
     }
 
     /// The next call, of either kind, fails as a whole. Several wait in line.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::SqlPool;
+    /// let double = SqlPool::named("main");
+    /// double.fail_next(Fault::new(FaultKind::Unavailable, "sqlite:5", "locked"));
+    /// let pool = Pool::open("main").unwrap();
+    /// assert_eq!(pool.exec("DELETE FROM sub", &[]).unwrap_err().code, "sqlite:5");
+    /// assert!(pool.exec("DELETE FROM sub", &[]).is_ok());
+    /// ```
     pub fn fail_next(&self, fault: Fault) {
         self.0.borrow_mut().faults.push_back(fault);
     }
 
     /// Rows for which `refuse` answers a fault are not stored, from now on.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::SqlPool;
+    /// let double = SqlPool::named("main");
+    /// double.refuse_rows(|row| {
+    ///     let twice = row[0].as_text() == Some("a");
+    ///     twice.then(|| Fault::new(FaultKind::Refused, "sqlite:2067", "the topic is there already"))
+    /// });
+    /// let pool = Pool::open("main").unwrap();
+    /// let rows = [["a".into()], ["b".into()]];
+    /// let result = pool.exec_many("INSERT INTO sub (topic) VALUES (?)", rows).unwrap();
+    /// assert_eq!((result.failed[0].row, result.rows_affected), (0, 1));
+    /// ```
     pub fn refuse_rows(&self, refuse: impl Fn(&[OwnedValue]) -> Option<Fault> + 'static) {
         self.0.borrow_mut().refuse = Some(Box::new(refuse));
     }
 
     /// The next query answers this. Several wait in line.
+    ///
+    /// ```
+    /// # use hookwire_sdk::sql::Pool;
+    /// # use hookwire_sdk::testing::{self, SqlPool};
+    /// let double = SqlPool::named("main");
+    /// double.answer(testing::rows(["topic"], [["a".into()], ["b".into()]]));
+    /// let pool = Pool::open("main").unwrap();
+    /// let rows = pool.query("SELECT topic FROM sub", &[], 1).unwrap();
+    /// assert_eq!(rows.rows.len(), 1);
+    /// assert!(rows.truncated, "the query wanted one row at most");
+    /// ```
     pub fn answer(&self, rows: RowSet) {
         self.0.borrow_mut().answers.push_back(rows);
     }

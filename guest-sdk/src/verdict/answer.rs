@@ -6,12 +6,35 @@ use crate::sql::BatchResult;
 
 /// What an action on a single event may return: a [`Verdict`], nothing, an
 /// answer that fits its hook, or a `Result` of any of them with [`Fault`].
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// The `Result` of a change: `?` turns a fault into the event's failure.
+/// #[action(hook = "message.publish", interest("payload"))]
+/// fn to_kelvin(_: &Context, message: &Message) -> Result<Replacement, Fault> {
+///     let celsius: f64 = message.json()?;
+///     Ok(Replacement::new().payload((celsius + 273.15).to_string()))
+/// }
+///
+/// let rule = Rule::new(&to_kelvin::ACTION);
+/// assert!(matches!(rule.run(testing::message("a", "0")), Verdict::Replace(_)));
+/// assert!(matches!(rule.run(testing::message("a", "hot")), Verdict::Failed(_)));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "an action on one event does not answer `{Self}`",
     note = "it answers Verdict, (), a typed answer of its hook, or a Result of them with Fault"
 )]
 pub trait IntoVerdict {
     /// As a verdict.
+    ///
+    /// ```
+    /// use hookwire_sdk::{Authorization, IntoVerdict, Verdict};
+    ///
+    /// assert_eq!(().into_verdict(), Verdict::Proceed);
+    /// assert_eq!(Authorization::Allow.into_verdict(), Verdict::allow());
+    /// ```
     fn into_verdict(self) -> Verdict;
 }
 
@@ -70,6 +93,13 @@ impl<V: IntoVerdict> IntoVerdict for Result<V, Fault> {
 )]
 pub trait IntoVerdicts {
     /// As verdicts.
+    ///
+    /// ```
+    /// use hookwire_sdk::{IntoVerdicts, Verdict};
+    ///
+    /// let verdicts = vec![Verdict::Proceed, Verdict::Drop].into_verdicts();
+    /// assert_eq!(verdicts.of(1), &Verdict::Drop);
+    /// ```
     fn into_verdicts(self) -> Verdicts;
 }
 

@@ -23,12 +23,24 @@ pub struct Verdicts {
 
 impl Verdicts {
     /// Every event proceeds.
+    ///
+    /// ```
+    /// # use hookwire_sdk::{Verdict, Verdicts};
+    /// assert_eq!(Verdicts::proceed().of(7), &Verdict::Proceed);
+    /// ```
     #[must_use]
     pub fn proceed() -> Self {
         Self::all(Verdict::Proceed)
     }
 
     /// The same verdict on every event that is not set afterwards.
+    ///
+    /// ```
+    /// # use hookwire_sdk::{Verdict, Verdicts};
+    /// let mut verdicts = Verdicts::all(Verdict::Drop);
+    /// verdicts.set(0, Verdict::Proceed);
+    /// assert_eq!((verdicts.of(0), verdicts.of(1)), (&Verdict::Proceed, &Verdict::Drop));
+    /// ```
     #[must_use]
     pub fn all(verdict: Verdict) -> Self {
         Self {
@@ -40,11 +52,24 @@ impl Verdicts {
 
     /// The verdict on event number `event` of the batch, counted from 0. The
     /// last one set for an event counts; a number beyond the batch is ignored.
+    ///
+    /// ```
+    /// # use hookwire_sdk::{Replacement, Verdict, Verdicts};
+    /// let mut verdicts = Verdicts::proceed();
+    /// verdicts.set(0, Replacement::new().qos(1));
+    /// assert!(matches!(verdicts.of(0), Verdict::Replace(_)));
+    /// ```
     pub fn set(&mut self, event: usize, verdict: impl Into<Verdict>) {
         self.set.push((event, verdict.into()));
     }
 
     /// The verdict on event number `event` of the batch.
+    ///
+    /// ```
+    /// # use hookwire_sdk::{Verdict, Verdicts};
+    /// let verdicts: Verdicts = vec![Verdict::Drop, Verdict::Proceed].into();
+    /// assert_eq!(verdicts.of(0), &Verdict::Drop);
+    /// ```
     #[must_use]
     pub fn of(&self, event: usize) -> &Verdict {
         let set = self.set.iter().rev().find(|(number, _)| *number == event);

@@ -11,8 +11,73 @@ use std::time::Duration;
 use crate::Fault;
 
 pub use crate::bindings::exports::hookwire::rule::actions::{
-    Allowance, Denial, Replacement, Restoration, RestoredSubscription, Verdict,
+    Replacement, Restoration, RestoredSubscription,
 };
+
+/// Leave for a client, on `client.authenticate` and `client.authorize`.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// Asks again every minute whether a client may use a topic.
+/// #[action(hook = "client.authorize")]
+/// fn for_a_minute(_: &Context, _: &Access) -> Verdict {
+///     Verdict::allow_with(Allowance::default().keep(std::time::Duration::from_secs(60)))
+/// }
+///
+/// let rule = Rule::new(&for_a_minute::ACTION);
+/// let Verdict::Allow(leave) = rule.run(testing::access("c1", "publish", "a")) else {
+///     panic!("the client was not allowed to publish");
+/// };
+/// assert_eq!(leave.keep_ms, Some(60_000));
+/// ```
+pub use crate::bindings::exports::hookwire::rule::actions::Allowance;
+
+/// What a client is told that is refused or disconnected.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// #[action(hook = "client.connect")]
+/// fn closed(_: &Context, _: &Client) -> Verdict {
+///     Verdict::deny(reason_code::SERVER_BUSY, "come back at eight")
+/// }
+///
+/// let Verdict::Deny(denial) = Rule::new(&closed::ACTION).run(testing::client("c1")) else {
+///     panic!("the client was let in");
+/// };
+/// assert_eq!((denial.reason_code, denial.reason.as_str()), (0x89, "come back at eight"));
+/// ```
+pub use crate::bindings::exports::hookwire::rule::actions::Denial;
+
+/// What an action answers about one event.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// Whole messages, commands from the panel alone, and no guesses.
+/// #[action(hook = "message.publish", interest("payload"))]
+/// fn gate(_: &Context, message: &Message) -> Verdict {
+///     match message.text() {
+///         Err(fault) => Verdict::Failed(fault),
+///         Ok("") => Verdict::Drop,
+///         Ok("off") if message.sender != "panel" => {
+///             Verdict::deny(reason_code::NOT_AUTHORIZED, "only the panel turns things off")
+///         }
+///         Ok(_) => Verdict::Proceed,
+///     }
+/// }
+///
+/// let rule = Rule::new(&gate::ACTION);
+/// assert_eq!(rule.run(testing::message("ovens/1", "")), Verdict::Drop);
+/// assert!(matches!(rule.run(testing::message("ovens/1", "off")), Verdict::Deny(_)));
+/// assert!(matches!(rule.run(testing::message("ovens/1", [0xFF])), Verdict::Failed(_)));
+/// ```
+pub use crate::bindings::exports::hookwire::rule::actions::Verdict;
+
 pub use answer::{IntoVerdict, IntoVerdicts};
 pub use authentication::Authentication;
 pub use authorization::Authorization;
@@ -44,6 +109,21 @@ impl Verdict {
 
     /// Gives leave; later rules of the hook are not asked. For
     /// `client.authenticate` and `client.authorize`.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::{self, Rule};
+    /// #[action(hook = "client.authenticate")]
+    /// fn guests(_: &Context, who: &Credentials) -> Verdict {
+    ///     match who.client.username.as_deref() {
+    ///         Some("guest") => Verdict::allow(),
+    ///         _ => Verdict::defer(),
+    ///     }
+    /// }
+    ///
+    /// let rule = Rule::new(&guests::ACTION);
+    /// assert_eq!(rule.run(testing::credentials("c1", "guest", "")), Verdict::allow());
+    /// ```
     #[must_use]
     pub fn allow() -> Self {
         Self::allow_with(Allowance::default())
@@ -76,11 +156,32 @@ impl Verdict {
     }
 
     /// Has the client answer `data` in AUTH, in an enhanced authentication.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::{self, Rule};
+    /// #[action(hook = "client.authenticate")]
+    /// fn twice(_: &Context, who: &Credentials) -> Verdict {
+    ///     match who.step.as_str() {
+    ///         "continue" => Verdict::allow(),
+    ///         _ => Verdict::challenge("say it again"),
+    ///     }
+    /// }
+    ///
+    /// let verdict = Rule::new(&twice::ACTION).run(testing::credentials("c1", "user", "secret"));
+    /// assert_eq!(verdict, Verdict::Challenge(b"say it again".to_vec()));
+    /// ```
     pub fn challenge(data: impl Into<Vec<u8>>) -> Self {
         Self::Challenge(data.into())
     }
 
     /// Begins the session with this. For `session.created`.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// let verdict = Verdict::restore(Restoration::new().subscribe("news/#", 0));
+    /// assert!(matches!(verdict, Verdict::Restore(begin) if begin.subscriptions[0].qos == 0));
+    /// ```
     #[must_use]
     pub fn restore(restoration: Restoration) -> Self {
         Self::Restore(restoration)
@@ -88,6 +189,12 @@ impl Verdict {
 
     /// Goes on with the message, or on `client.subscribe` the subscription,
     /// changed.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// let verdict = Verdict::replace(Replacement::new().retain(false));
+    /// assert_eq!(verdict, Replacement::new().retain(false).into());
+    /// ```
     #[must_use]
     pub fn replace(replacement: Replacement) -> Self {
         Self::Replace(replacement)
@@ -97,6 +204,14 @@ impl Verdict {
 impl Denial {
     /// A refusal with an MQTT 5 reason code (0x80 or above) and a text for a
     /// person, which is sent to clients that want it.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// use hookwire_sdk::Denial;
+    ///
+    /// let denial = Denial::new(reason_code::BANNED, "until noon");
+    /// assert_eq!(Verdict::Deny(denial), Verdict::deny(0x8A, "until noon"));
+    /// ```
     pub fn new(reason_code: u8, reason: impl Into<String>) -> Self {
         Self {
             reason_code,
@@ -119,6 +234,12 @@ impl Default for Allowance {
 
 impl Allowance {
     /// Sends `data` to the client at the end of an enhanced authentication.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// let leave = Allowance::default().data("server proof");
+    /// assert_eq!(leave.data.as_deref(), Some(&b"server proof"[..]));
+    /// ```
     #[must_use]
     pub fn data(mut self, data: impl Into<Vec<u8>>) -> Self {
         self.data = Some(data.into());
@@ -127,6 +248,13 @@ impl Allowance {
 
     /// The broker may keep an answer of `client.authorize` for that long;
     /// [`Duration::ZERO`]: it asks each time.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use hookwire_sdk::prelude::*;
+    /// assert_eq!(Allowance::default().keep_ms, None);
+    /// assert_eq!(Allowance::default().keep(Duration::ZERO).keep_ms, Some(0));
+    /// ```
     #[must_use]
     pub fn keep(mut self, time: Duration) -> Self {
         self.keep_ms = Some(crate::milliseconds(time));
@@ -169,12 +297,30 @@ impl Default for Replacement {
 /// ```
 impl Replacement {
     /// Changes nothing yet.
+    ///
+    /// ```
+    /// # use hookwire_sdk::Replacement;
+    /// assert_eq!(Replacement::new().topic, None);
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Another topic name; on `client.subscribe` another filter.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::{self, Rule};
+    /// /// Every tenant has a room of its own.
+    /// #[action(hook = "message.publish")]
+    /// fn rooms(_: &Context, message: &Message) -> Replacement {
+    ///     Replacement::new().topic(format!("tenants/{}/{}", message.sender, message.topic))
+    /// }
+    ///
+    /// let verdict = Rule::new(&rooms::ACTION).run(testing::message("state", ""));
+    /// assert_eq!(verdict, Replacement::new().topic("tenants/publisher/state").into());
+    /// ```
     #[must_use]
     pub fn topic(mut self, topic: impl Into<String>) -> Self {
         self.topic = Some(topic.into());
@@ -182,6 +328,12 @@ impl Replacement {
     }
 
     /// Another payload.
+    ///
+    /// ```
+    /// # use hookwire_sdk::Replacement;
+    /// let change = Replacement::new().payload("21.5");
+    /// assert_eq!(change.payload.as_deref(), Some(&b"21.5"[..]));
+    /// ```
     #[must_use]
     pub fn payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
         self.payload = Some(payload.into());
@@ -189,6 +341,11 @@ impl Replacement {
     }
 
     /// Another QoS.
+    ///
+    /// ```
+    /// # use hookwire_sdk::Replacement;
+    /// assert_eq!(Replacement::new().qos(0).qos, Some(0));
+    /// ```
     #[must_use]
     pub fn qos(mut self, qos: u8) -> Self {
         self.qos = Some(qos);
@@ -196,6 +353,11 @@ impl Replacement {
     }
 
     /// Another retain flag.
+    ///
+    /// ```
+    /// # use hookwire_sdk::Replacement;
+    /// assert_eq!(Replacement::new().retain(true).retain, Some(true));
+    /// ```
     #[must_use]
     pub fn retain(mut self, retain: bool) -> Self {
         self.retain = Some(retain);
@@ -203,6 +365,12 @@ impl Replacement {
     }
 
     /// Other user properties, in place of all that the message has.
+    ///
+    /// ```
+    /// # use hookwire_sdk::Replacement;
+    /// let change = Replacement::new().user_properties([("unit", "C"), ("site", "north")]);
+    /// assert_eq!(change.user_properties.unwrap().len(), 2);
+    /// ```
     #[must_use]
     pub fn user_properties<N, V>(mut self, properties: impl IntoIterator<Item = (N, V)>) -> Self
     where

@@ -23,18 +23,35 @@ use super::{IntoVerdict, Restoration, RestoredSubscription, Verdict};
 /// ```
 impl Restoration {
     /// Nothing yet.
+    ///
+    /// ```
+    /// # use hookwire_sdk::Restoration;
+    /// assert!(Restoration::new().subscriptions.is_empty());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds a subscription by its filter and maximum QoS.
+    ///
+    /// ```
+    /// # use hookwire_sdk::Restoration;
+    /// let begin = Restoration::new().subscribe("commands/c1", 1).subscribe("news/#", 0);
+    /// assert_eq!(begin.subscriptions.len(), 2);
+    /// ```
     #[must_use]
     pub fn subscribe(self, filter: impl Into<String>, qos: u8) -> Self {
         self.with(RestoredSubscription::new(filter, qos))
     }
 
     /// Adds a subscription with options of its own.
+    ///
+    /// ```
+    /// # use hookwire_sdk::{Restoration, RestoredSubscription};
+    /// let own = RestoredSubscription { no_local: true, ..RestoredSubscription::new("room/#", 1) };
+    /// assert!(Restoration::new().with(own).subscriptions[0].no_local);
+    /// ```
     #[must_use]
     pub fn with(mut self, subscription: RestoredSubscription) -> Self {
         self.subscriptions.push(subscription);
@@ -42,6 +59,11 @@ impl Restoration {
     }
 
     /// All of the session's state is here: the client is told Session Present.
+    ///
+    /// ```
+    /// # use hookwire_sdk::Restoration;
+    /// assert!(Restoration::new().subscribe("news/#", 0).present().is_present);
+    /// ```
     #[must_use]
     pub fn present(mut self) -> Self {
         self.is_present = true;

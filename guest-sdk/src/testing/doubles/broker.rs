@@ -8,6 +8,18 @@ use crate::broker::{ClientState, Publish};
 use crate::{Fault, RestoredSubscription};
 
 /// Something that a module asked of the broker.
+///
+/// ```
+/// use hookwire_sdk::testing::{self, BrokerCall};
+/// use hookwire_sdk::{broker, reason_code};
+///
+/// broker::disconnect("c1", reason_code::BANNED, "too loud").unwrap();
+/// let calls = testing::take_broker_calls();
+/// let BrokerCall::Disconnect { clientid, reason_code, .. } = &calls[0] else {
+///     panic!("{calls:?}");
+/// };
+/// assert_eq!((clientid.as_str(), *reason_code), ("c1", 0x8A));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum BrokerCall {
     /// [`broker::publish`](crate::broker::publish).
@@ -57,6 +69,15 @@ thread_local! {
 
 /// What was asked of the broker on this thread since the last call, in order.
 /// Calls that failed are not in it.
+///
+/// ```
+/// use hookwire_sdk::broker::{self, Publish};
+/// use hookwire_sdk::testing;
+///
+/// broker::publish(&Publish::new("a", "")).unwrap();
+/// assert_eq!(testing::take_broker_calls().len(), 1);
+/// assert!(testing::take_broker_calls().is_empty());
+/// ```
 #[must_use]
 pub fn take_broker_calls() -> Vec<BrokerCall> {
     STATE.with_borrow_mut(|state| std::mem::take(&mut state.calls))
@@ -76,6 +97,14 @@ pub fn fail_next_broker_call(fault: Fault) {
 }
 
 /// A client that [`broker::lookup`](crate::broker::lookup) finds on this thread.
+///
+/// ```
+/// use hookwire_sdk::{broker, testing};
+///
+/// testing::set_client(testing::client_state("c1"));
+/// assert_eq!(broker::lookup("c1").unwrap().unwrap().clientid, "c1");
+/// assert_eq!(broker::lookup("c2").unwrap(), None);
+/// ```
 pub fn set_client(client: ClientState) {
     STATE.with_borrow_mut(|state| state.clients.insert(client.clientid.clone(), client));
 }

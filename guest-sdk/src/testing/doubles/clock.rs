@@ -11,11 +11,30 @@ thread_local! {
 
 /// Puts the clock of this thread to `now_ms`, milliseconds since the Unix epoch.
 /// It begins at 0.
+///
+/// ```
+/// use hookwire_sdk::{clock, testing};
+///
+/// testing::set_clock(1_479_202_840_000);
+/// assert_eq!(clock::now_ms(), 1_479_202_840_000);
+/// ```
 pub fn set_clock(now_ms: u64) {
     NOW_MS.set(now_ms);
 }
 
 /// Lets time pass on this thread: keys of [`kv`](crate::kv) end meanwhile.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use hookwire_sdk::{kv, testing};
+///
+/// kv::set("seen", b"", Some(Duration::from_secs(60))).unwrap();
+/// testing::advance_clock(Duration::from_secs(59));
+/// assert!(kv::get("seen").is_some());
+/// testing::advance_clock(Duration::from_secs(1));
+/// assert!(kv::get("seen").is_none());
+/// ```
 pub fn advance_clock(time: Duration) {
     NOW_MS.set(NOW_MS.get().saturating_add(crate::milliseconds(time)));
     MONOTONIC.set(MONOTONIC.get().saturating_add(time));

@@ -33,6 +33,15 @@ pub fn answer_http(answer: impl Fn(&Request) -> Result<Response, Fault> + 'stati
 }
 
 /// The requests sent on this thread since the last call.
+///
+/// ```
+/// use hookwire_sdk::http::{Request, Response};
+/// use hookwire_sdk::testing;
+///
+/// testing::answer_http(|_| Ok(Response::new(204)));
+/// Request::get("https://a.example.net/").send().unwrap();
+/// assert_eq!(testing::take_http_requests(), [Request::get("https://a.example.net/")]);
+/// ```
 #[must_use]
 pub fn take_http_requests() -> Vec<Request> {
     REQUESTS.take()

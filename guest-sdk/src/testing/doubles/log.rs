@@ -9,6 +9,15 @@ thread_local! {
 }
 
 /// The lines logged on this thread since the last call.
+///
+/// ```
+/// use hookwire_sdk::log::Level;
+/// use hookwire_sdk::{log_info, testing};
+///
+/// log_info!("12 bans are known");
+/// assert_eq!(testing::take_log(), [(Level::Info, "12 bans are known".to_owned())]);
+/// assert!(testing::take_log().is_empty());
+/// ```
 #[must_use]
 pub fn take_log() -> Vec<(Level, String)> {
     LINES.take()

@@ -14,6 +14,14 @@ thread_local! {
 
 /// Tells the double on this thread which password is behind a hash, so that
 /// hashes of a real store can stand in a test.
+///
+/// ```
+/// use hookwire_sdk::{passwords, testing};
+///
+/// let hash = "$2b$12$abcdefghijklmnopqrstuv";
+/// testing::set_password(hash, "tiger");
+/// assert!(passwords::verify(b"tiger", hash).unwrap());
+/// ```
 pub fn set_password(hash: &str, password: impl Into<Vec<u8>>) {
     KNOWN.with_borrow_mut(|known| known.insert(hash.to_owned(), password.into()));
 }

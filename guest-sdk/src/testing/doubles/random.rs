@@ -10,6 +10,15 @@ thread_local! {
 
 /// Begins the random numbers of this thread anew: the same seed, the same
 /// numbers.
+///
+/// ```
+/// use hookwire_sdk::{random, testing};
+///
+/// testing::seed_random(7);
+/// let first = random::number();
+/// testing::seed_random(7);
+/// assert_eq!(random::number(), first);
+/// ```
 pub fn seed_random(seed: u64) {
     STATE.set(seed);
 }
