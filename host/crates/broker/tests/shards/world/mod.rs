@@ -1,22 +1,22 @@
 //! Several shards, stepped by hand: clients that speak packets, hooks that
 //! answer when the test says so, and mail that travels when the test says so.
 
+mod answers;
+mod carry;
 mod got;
 mod hooks;
 mod send;
 mod words;
 
 use std::cell::RefCell;
-use std::io::IoSlice;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use hookwire_broker::{
-    Answer, Answered, AuthenticationOutcome, BrokerCall, ConnectionKey, Counters, Decided, Flow,
-    Holdings, Hook, IdGenerator, Limits, ListenerInfo, Node, Now, Origin, RetainedMessages,
-    RouteTable, Shard, ShardSetup, SharedStrategy, Ticket, Verdict, WorkerId, worker_of,
+    ConnectionKey, Counters, Flow, Holdings, IdGenerator, Limits, ListenerInfo, Node, Now, Origin,
+    RetainedMessages, RouteTable, Shard, ShardSetup, SharedStrategy, worker_of,
 };
-use hookwire_mqtt::{ConnAckProperties, Connect, Packet, ProtocolVersion, TopicFilter, decode};
+use hookwire_mqtt::{ConnAckProperties, Connect, Packet, ProtocolVersion, decode};
 
 pub(crate) use got::Got;
 use got::describe;
@@ -187,73 +187,6 @@ impl World {
         sum
     }
 
-    /// Answers the n-th waiting submission.
-    pub(crate) fn decide(&mut self, index: usize, verdict: Verdict) {
-        let (worker, ticket, _) = self.script.borrow_mut().submitted.remove(index).unwrap();
-        self.answers[usize::from(worker)]
-            .borrow_mut()
-            .decided
-            .push(Decided { ticket, verdict });
-        self.shards[usize::from(worker)].take_verdicts(self.now);
-        self.settle();
-    }
-
-    /// Answers the oldest step of authentication.
-    pub(crate) fn authenticate(&mut self, outcome: AuthenticationOutcome) {
-        let oldest = self.script.borrow_mut().authentications.pop_front();
-        let (worker, ticket, _) = oldest.unwrap();
-        self.answers[usize::from(worker)]
-            .borrow_mut()
-            .answered
-            .push(Answered {
-                ticket,
-                answer: Answer::Authenticate(outcome),
-            });
-        self.shards[usize::from(worker)].take_verdicts(self.now);
-        self.settle();
-    }
-
-    /// Rules listen to this hook, to topics and filters that match.
-    pub(crate) fn listen(&self, hook: Hook, filter: &str) {
-        let filter = TopicFilter::new(filter).unwrap();
-        self.script.borrow_mut().rules.insert(hook, filter);
-    }
-
-    /// Answers the n-th question that waits; it is handed back to be given once more.
-    pub(crate) fn answer(&mut self, index: usize, answer: Answer) -> (usize, Ticket) {
-        let question = self.script.borrow_mut().questions.remove(index);
-        let (worker, ticket, _) = question.unwrap();
-        self.answer_ticket(usize::from(worker), ticket, answer);
-        (usize::from(worker), ticket)
-    }
-
-    pub(crate) fn answer_ticket(&mut self, worker: usize, ticket: Ticket, answer: Answer) {
-        let answered = Answered { ticket, answer };
-        self.answers[worker].borrow_mut().answered.push(answered);
-        self.shards[worker].take_verdicts(self.now);
-        self.settle();
-    }
-
-    /// A rule on a worker wants something of the broker.
-    pub(crate) fn call(&mut self, worker: usize, call: BrokerCall) {
-        self.answers[worker].borrow_mut().calls.push(call);
-        self.shards[worker].take_verdicts(self.now);
-        self.settle();
-    }
-
-    /// What hooks were told since the last call, in words.
-    pub(crate) fn told(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.script.borrow_mut().log)
-    }
-
-    /// Lets the worker notice that hooks have room again.
-    pub(crate) fn wake(&mut self) {
-        for shard in &mut self.shards {
-            shard.take_verdicts(self.now);
-        }
-        self.settle();
-    }
-
     pub(crate) fn drop_socket(&mut self, client: usize) {
         let Client { worker, key, .. } = self.clients[client];
         self.clients[client].closed = true;
@@ -268,91 +201,6 @@ impl World {
             shard.tick(self.now);
         }
         self.settle();
-    }
-
-    /// Carries bytes and mail until nothing moves.
-    pub(crate) fn settle(&mut self) {
-        loop {
-            let mut moved = false;
-            for worker in 0..self.shards.len() {
-                moved |= self.flush(worker);
-            }
-            if !moved {
-                return;
-            }
-        }
-    }
-
-    fn flush(&mut self, worker: usize) -> bool {
-        let mut keys = Vec::new();
-        self.shards[worker].take_resumed(&mut keys);
-        for client in &mut self.clients {
-            if client.worker == worker && keys.contains(&client.key) {
-                client.paused = false;
-            }
-        }
-        let mut moved = !keys.is_empty();
-        keys.clear();
-        self.shards[worker].take_dirty(&mut keys);
-        moved |= !keys.is_empty() && !self.stop_writing;
-        if self.stop_writing {
-            self.unwritten
-                .extend(keys.drain(..).map(|key| (worker, key)));
-        } else {
-            let before = self.unwritten.extract_if(.., |(of, _)| *of == worker);
-            keys.extend(before.map(|(_, key)| key));
-            moved |= !keys.is_empty();
-        }
-        for key in keys {
-            self.write(worker, key);
-        }
-        if self.carry_mail {
-            for to in 0..self.shards.len() {
-                let mail = self.shards[worker].take_mail(WorkerId::try_from(to).unwrap());
-                if !mail.is_empty() {
-                    moved = true;
-                    let from = WorkerId::try_from(worker).unwrap();
-                    self.shards[to].receive(self.now, from, mail);
-                }
-            }
-        }
-        moved
-    }
-
-    fn write(&mut self, worker: usize, key: ConnectionKey) {
-        let shard = &mut self.shards[worker];
-        let client = self
-            .clients
-            .iter_mut()
-            .find(|client| client.worker == worker && client.key == key);
-        let mut scratch = Vec::new();
-        let received = match client {
-            Some(client) => &mut client.received,
-            // The answer to a connect call that has not returned yet.
-            None => &mut scratch,
-        };
-        if let Some(output) = shard.output(key) {
-            while !output.is_empty() {
-                let mut slices = [IoSlice::new(&[]); 8];
-                let used = output.slices(&mut slices);
-                let written = slices[..used].iter().map(|slice| slice.len()).sum();
-                slices[..used]
-                    .iter()
-                    .for_each(|slice| received.extend_from_slice(slice));
-                output.advance(written);
-            }
-        }
-        shard.written(self.now, key);
-        if shard.is_closing(key) {
-            shard.socket_closed(self.now, key);
-            if let Some(client) = self
-                .clients
-                .iter_mut()
-                .find(|client| client.worker == worker && client.key == key)
-            {
-                client.closed = true;
-            }
-        }
     }
 
     /// Bytes that the client got since the last call of `got`.
