@@ -16,6 +16,7 @@ mod explain;
 mod message;
 mod owed;
 mod publish;
+mod queue;
 mod rest;
 mod retained;
 mod rule;

@@ -6,6 +6,8 @@
 //! what the bytes mean.
 
 mod hooks;
+mod rules;
+mod setup;
 mod socket;
 
 use std::cell::RefCell;
@@ -14,17 +16,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hookwire_broker::{
-    Answered, ConnectionKey, Counters, Decided, Flow, Holdings, IdGenerator, Limits, Mail, Now,
-    Origin, QueueOverflow, RetainedMessages, RouteTable, Shard, ShardSetup, SharedStrategy,
-    Verdict, WorkerId, worker_of,
+    ConnectionKey, Counters, Flow, Holdings, Mail, Now, Origin, RetainedMessages, RouteTable,
+    Shard, WorkerId, worker_of,
 };
-use hookwire_mqtt::{Connect, TopicFilter, decode, decode_connect};
+use hookwire_mqtt::{Connect, decode, decode_connect};
 
 pub use hookwire_broker::Fault;
 
-use crate::history::{ConnectionNo, Outcome};
-use crate::plan::{Overflow, Setup, Strategy};
-use hooks::{Answers, Desk, ScriptedHooks, answer};
+use crate::history::ConnectionNo;
+use hooks::{Answers, Desk, ScriptedHooks};
+pub use rules::Told;
 pub use socket::Socket;
 
 /// A broker without a network.
@@ -53,88 +54,10 @@ pub struct World {
     assigned: u32,
 }
 
-/// What the rules said, before it takes effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
-    /// Number of the message, if it has a stamp.
-    pub message: Option<u32>,
-    /// What they said.
-    pub outcome: Outcome,
-    /// Whether another message goes on in its place.
-    pub replaces: bool,
-}
-
 /// How long a closing connection waits for a client that does not read.
 const LINGER_MS: u64 = 1_000;
 
 impl World {
-    /// Shards without clients.
-    #[must_use]
-    pub fn new(setup: &Setup, fault: Option<Fault>) -> Self {
-        let workers = setup.workers;
-        let count = usize::from(workers);
-        let routes = Arc::new(RouteTable::new(strategy(setup.strategy)));
-        let bounds = &setup.bounds;
-        let retained = Arc::new(RetainedMessages::new(
-            bounds.max_retained_messages,
-            bounds.max_retained_bytes,
-        ));
-        let mut desk = Desk::new(count, filter(&setup.rules_filter));
-        desk.acked_filter = setup.acked_filter.as_deref().map(filter);
-        desk.method = setup.authentication_method.as_deref().map(str::to_owned);
-        desk.checks_passwords = setup.checks_passwords;
-        desk.asks = setup.asks;
-        let desk = Rc::new(RefCell::new(desk));
-        let answers: Vec<Rc<RefCell<Answers>>> = (0..count).map(|_| Rc::default()).collect();
-        let now = Now {
-            mono_ms: 1_000,
-            wall_ms: 1_700_000_000_000,
-        };
-        let shards = (0..workers)
-            .map(|worker| {
-                let hooks = ScriptedHooks {
-                    worker,
-                    desk: Rc::clone(&desk),
-                    answers: Rc::clone(&answers[usize::from(worker)]),
-                };
-                let setup = ShardSetup {
-                    worker,
-                    workers,
-                    limits: limits(setup),
-                    routes: Arc::clone(&routes),
-                    retained: Arc::clone(&retained),
-                    ids: IdGenerator::new(0, worker, 0),
-                    node: None,
-                };
-                let mut shard = Shard::new(setup, hooks, now);
-                if let Some(fault) = fault {
-                    shard.plant(fault);
-                }
-                shard
-            })
-            .collect();
-        Self {
-            shards,
-            desk,
-            answers,
-            routes,
-            retained,
-            sockets: Vec::new(),
-            by_key: vec![Vec::new(); count],
-            dirty: BTreeSet::new(),
-            active: BTreeSet::new(),
-            waiting: BTreeSet::new(),
-            links: (0..count)
-                .map(|_| (0..count).map(|_| VecDeque::new()).collect())
-                .collect(),
-            max_packet_bytes: bounds.max_packet_bytes as usize,
-            tick_ms: setup.tick_ms,
-            ticked_ms: now.mono_ms,
-            now,
-            assigned: 0,
-        }
-    }
-
     /// Virtual time, in milliseconds.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
@@ -331,71 +254,6 @@ impl World {
         true
     }
 
-    /// Publishes that wait for the rules, and questions that do.
-    #[must_use]
-    pub fn unanswered(&self) -> (usize, usize) {
-        let desk = self.desk.borrow();
-        (desk.publishes.len(), desk.questions.len())
-    }
-
-    /// The rules decide about one of the publishes that wait. What they decided
-    /// is told before it takes effect.
-    pub fn answer(&mut self, index: usize, told: impl FnOnce(Told)) -> bool {
-        let mut desk = self.desk.borrow_mut();
-        let Some((worker, ticket, message)) = desk.publishes.remove(index) else {
-            return false;
-        };
-        let (number, outcome, verdict) = desk.decide(&message);
-        drop(desk);
-        told(Told {
-            message: number,
-            outcome,
-            replaces: matches!(verdict, Verdict::Replace(_)),
-        });
-        let worker = usize::from(worker);
-        let decided = Decided { ticket, verdict };
-        self.answers[worker].borrow_mut().decided.push(decided);
-        self.shards[worker].take_verdicts(self.now);
-        self.pump(worker);
-        true
-    }
-
-    /// The rules answer one of the questions that wait.
-    pub fn answer_question(&mut self, index: usize) -> bool {
-        let mut desk = self.desk.borrow_mut();
-        let asks = desk.asks;
-        let Some((worker, ticket, question)) = desk.questions.remove(index) else {
-            return false;
-        };
-        drop(desk);
-        let worker = usize::from(worker);
-        let answer = answer(asks, &question);
-        let answered = Answered { ticket, answer };
-        self.answers[worker].borrow_mut().answered.push(answered);
-        self.shards[worker].take_verdicts(self.now);
-        self.pump(worker);
-        true
-    }
-
-    /// The lanes of a worker have room, or have none.
-    pub fn set_room(&mut self, worker: usize, has_room: bool) {
-        self.desk.borrow_mut().full[worker] = !has_room;
-        self.shards[worker].take_verdicts(self.now);
-        self.pump(worker);
-        for no in self.waiting.clone() {
-            if self.sockets[no].place().is_none() {
-                self.waiting.remove(&no);
-                self.read(no);
-            }
-        }
-    }
-
-    /// Whether some worker's lanes have no room.
-    #[must_use]
-    pub fn lacks_room(&self) -> bool {
-        self.desk.borrow().full.contains(&true)
-    }
-
     /// Time passes; shards are told at least as often as they ask for.
     pub fn advance(&mut self, ms: u64) {
         self.now.mono_ms += ms;
@@ -501,43 +359,4 @@ fn assign(connect: &mut Connect, assigned: u32) -> bool {
         return true;
     }
     false
-}
-
-fn filter(text: &str) -> TopicFilter {
-    TopicFilter::new(text).expect("the simulation's own filters are filters")
-}
-
-fn strategy(strategy: Strategy) -> SharedStrategy {
-    match strategy {
-        Strategy::RoundRobin => SharedStrategy::RoundRobin,
-        Strategy::Random => SharedStrategy::Random,
-        Strategy::Sticky => SharedStrategy::Sticky,
-        Strategy::HashClient => SharedStrategy::HashClient,
-        Strategy::HashTopic => SharedStrategy::HashTopic,
-        Strategy::LeastInflight => SharedStrategy::LeastInflight,
-    }
-}
-
-fn limits(setup: &Setup) -> Limits {
-    let bounds = &setup.bounds;
-    Limits {
-        max_packet_bytes: bounds.max_packet_bytes,
-        receive_maximum: bounds.receive_maximum,
-        max_inflight: bounds.max_inflight,
-        max_queued_messages: bounds.max_queued_messages,
-        max_queued_bytes: bounds.max_queued_bytes,
-        queue_overflow: match bounds.overflow {
-            Overflow::DropNewest => QueueOverflow::DropNewest,
-            Overflow::DropOldest => QueueOverflow::DropOldest,
-            Overflow::Disconnect => QueueOverflow::Disconnect,
-        },
-        queue_qos0: bounds.queues_qos0,
-        max_output_bytes: bounds.max_output_bytes,
-        max_keep_alive_s: bounds.max_keep_alive_s,
-        max_session_expiry_s: bounds.max_session_expiry_s,
-        max_topic_aliases: bounds.max_topic_aliases,
-        authentication_ms: bounds.authentication_ms,
-        max_kept_access: setup.asks.max_kept,
-        ..Limits::default()
-    }
 }

@@ -1,16 +1,20 @@
 //! For which subscription a message was delivered. Of every way in which it can
 //! have come about, one has to hold.
 
-use hookwire_mqtt::{QoS, RetainHandling};
+mod fit;
+mod retained;
 
-use super::message::{Copy, Message, Origin, is_feasible};
+use hookwire_mqtt::QoS;
+
+use super::Model;
+use super::message::{Copy, Origin, is_feasible};
 use super::rule::Rule;
-use super::state::{ClientNo, MessageNo, Version};
+use super::state::{ClientNo, MessageNo};
 use super::topics::FilterNo;
-use super::{Model, lower};
 use crate::history::ConnectionNo;
 use crate::packet::Publish;
 use crate::tally::Count;
+use fit::{Own, fits_alone};
 
 /// By which subscriptions a message that is published now can have come.
 #[derive(Debug)]
@@ -230,212 +234,4 @@ impl Model {
             *last = message.sent.seq;
         }
     }
-
-    /// The subscriptions for which it can have come as a retained message.
-    fn retained_versions(
-        &mut self,
-        client: ClientNo,
-        publish: &Publish,
-        number: MessageNo,
-    ) -> Result<Vec<u64>, Rule> {
-        let Some(message) = self.messages.get(&number) else {
-            return Err(Rule::Invented);
-        };
-        if !publish.retain || !message.retain {
-            return Err(Rule::RetainFlag);
-        }
-        let mut wrong = Rule::NoSubscription;
-        let mut found = Vec::new();
-        for index in 0..self.clients[client].session.versions.len() {
-            let version = &self.clients[client].session.versions[index];
-            if version.is_shared || !self.topics.matches(version.filter, message.topic) {
-                continue;
-            }
-            match self.fits_retained(client, index, publish, message) {
-                Ok(()) => found.push(version.number),
-                Err(rule) => wrong = rule,
-            }
-        }
-        if found.is_empty() {
-            Err(wrong)
-        } else {
-            Ok(found)
-        }
-    }
-
-    /// Whether a version of a subscription can have been sent the message as a
-    /// retained one.
-    fn fits_retained(
-        &self,
-        client: ClientNo,
-        index: usize,
-        publish: &Publish,
-        message: &Message,
-    ) -> Result<(), Rule> {
-        let version = &self.clients[client].session.versions[index];
-        let is_unasked = version.retain_handling == RetainHandling::DoNotSend
-            || (version.retain_handling == RetainHandling::SendIfNew && version.is_surely_known);
-        let is_own = version.no_local
-            && message.publisher == Some(client)
-            && !matches!(message.origin, Origin::Will(_));
-        let wrong = if is_unasked {
-            Rule::RetainedUnasked
-        } else if is_own {
-            Rule::NoLocal
-        } else if !self.was_retained(client, index, message.number) {
-            Rule::RetainedStale
-        } else if publish.qos != lower(message.qos, version.qos) {
-            Rule::QosGranted
-        } else if publish.identifiers != Vec::from_iter(version.identifier) {
-            Rule::Identifiers
-        } else {
-            return Ok(());
-        };
-        Err(wrong)
-    }
-
-    /// Gives a retained message a place among those that the session received:
-    /// each subscription was sent one of a topic.
-    fn took_retained(
-        &mut self,
-        client: ClientNo,
-        number: MessageNo,
-        versions: Vec<u64>,
-    ) -> Result<(), Rule> {
-        self.count(Count::DeliveryRetained);
-        let Some(message) = self.messages.get(&number) else {
-            return Ok(());
-        };
-        let session = &mut self.clients[client].session;
-        session.owed.remove(&number);
-        session.seen.entry(number).or_default().retained += 1;
-        session.retained_copies.push((message.topic, versions));
-        let of_topic = session
-            .retained_copies
-            .iter()
-            .filter(|(topic, _)| *topic == message.topic);
-        let copies: Vec<Copy> = of_topic
-            .map(|(_, versions)| Copy {
-                client,
-                generation: session.generation,
-                at: 0,
-                qos: QoS::AtMostOnce,
-                is_own: false,
-                shared: Vec::new(),
-                retained: versions.clone(),
-            })
-            .collect();
-        if is_feasible(&copies, 0, |_| 0) {
-            Ok(())
-        } else {
-            Err(Rule::RetainedTwice)
-        }
-    }
-}
-
-/// The session's own subscriptions that match a message, taken together: one
-/// delivery is for all of them.
-#[derive(Debug)]
-struct Own {
-    may_exist: bool,
-    is_of_itself: bool,
-    /// The QoS granted is between these.
-    least: QoS,
-    most: QoS,
-    may_keep_flag: bool,
-    may_clear_flag: bool,
-    certain: Vec<u32>,
-    possible: Vec<u32>,
-}
-
-impl Default for Own {
-    fn default() -> Self {
-        Self {
-            may_exist: false,
-            is_of_itself: false,
-            least: QoS::AtMostOnce,
-            most: QoS::AtMostOnce,
-            may_keep_flag: false,
-            may_clear_flag: false,
-            certain: Vec::new(),
-            possible: Vec::new(),
-        }
-    }
-}
-
-impl Own {
-    fn add(&mut self, version: &Version, client: ClientNo, message: &Message, is_certain: bool) {
-        if version.no_local && message.publisher == Some(client) {
-            self.is_of_itself = true;
-            // Whose message a will is, the standard does not say.
-            if !matches!(message.origin, Origin::Will(_)) {
-                return;
-            }
-        }
-        self.may_exist = true;
-        self.most = self.most.max(version.qos);
-        self.may_keep_flag |= version.retain_as_published;
-        self.may_clear_flag |= !version.retain_as_published;
-        self.possible.extend(version.identifier);
-        if is_certain && !(version.no_local && self.is_of_itself) {
-            self.least = self.least.max(version.qos);
-            self.certain.extend(version.identifier);
-        }
-    }
-
-    fn fits(&self, publish: &Publish, message: &Message) -> Result<(), Rule> {
-        if !self.may_exist {
-            return Err(if self.is_of_itself {
-                Rule::NoLocal
-            } else {
-                Rule::NoSubscription
-            });
-        }
-        let (least, most) = (
-            lower(message.qos, self.least),
-            lower(message.qos, self.most),
-        );
-        if !(least..=most).contains(&publish.qos) {
-            return Err(Rule::QosGranted);
-        }
-        let flag_is_right = if publish.retain {
-            message.retain && self.may_keep_flag
-        } else {
-            !message.retain || self.may_clear_flag
-        };
-        if !flag_is_right {
-            return Err(Rule::RetainFlag);
-        }
-        let count = |list: &[u32], wanted: u32| list.iter().filter(|id| **id == wanted).count();
-        let got = &publish.identifiers;
-        let none_is_missing = self
-            .certain
-            .iter()
-            .all(|id| count(got, *id) >= count(&self.certain, *id));
-        let none_is_extra = got
-            .iter()
-            .all(|id| count(got, *id) <= count(&self.possible, *id));
-        if none_is_missing && none_is_extra {
-            Ok(())
-        } else {
-            Err(Rule::Identifiers)
-        }
-    }
-}
-
-/// Whether a delivery is as one for this shared subscription alone has to be.
-fn fits_alone(version: &Version, publish: &Publish, message: &Message) -> Result<(), Rule> {
-    if message.is_empty() {
-        return Ok(());
-    }
-    if publish.qos != lower(message.qos, version.qos) {
-        return Err(Rule::QosGranted);
-    }
-    if publish.retain != (message.retain && version.retain_as_published) {
-        return Err(Rule::RetainFlag);
-    }
-    if publish.identifiers != Vec::from_iter(version.identifier) {
-        return Err(Rule::Identifiers);
-    }
-    Ok(())
 }
