@@ -44,6 +44,26 @@ use serde::de::DeserializeOwned;
 use crate::Fault;
 #[cfg(target_arch = "wasm32")]
 use crate::bindings::hookwire::host::http as host;
+/// What a host answered. A body is cut at 1 MiB, and `truncated` says so.
+///
+/// ```
+/// use hookwire_sdk::Fault;
+/// use hookwire_sdk::http::{Request, Response};
+/// # use hookwire_sdk::testing;
+///
+/// fn tariff() -> Result<Option<f64>, Fault> {
+///     let answer: Response = Request::get("https://tariff.example.net/now").send()?;
+///     match answer.status {
+///         404 => Ok(None),
+///         _ => answer.json().map(Some),
+///     }
+/// }
+///
+/// testing::answer_http(|_| Ok(Response { body: b"0.31".to_vec(), ..Response::new(200) }));
+/// assert_eq!(tariff().unwrap(), Some(0.31));
+/// testing::answer_http(|_| Ok(Response::new(404)));
+/// assert_eq!(tariff().unwrap(), None);
+/// ```
 pub use crate::bindings::hookwire::host::http::Response;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::testing::doubles::http as host;

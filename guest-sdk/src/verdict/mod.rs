@@ -4,15 +4,12 @@ mod answer;
 mod authentication;
 mod authorization;
 mod batch;
+mod replacement;
 mod restoration;
 
 use std::time::Duration;
 
 use crate::Fault;
-
-pub use crate::bindings::exports::hookwire::rule::actions::{
-    Replacement, Restoration, RestoredSubscription,
-};
 
 /// Leave for a client, on `client.authenticate` and `client.authorize`.
 ///
@@ -82,6 +79,8 @@ pub use answer::{IntoVerdict, IntoVerdicts};
 pub use authentication::Authentication;
 pub use authorization::Authorization;
 pub use batch::Verdicts;
+pub use replacement::Replacement;
+pub use restoration::{Restoration, RestoredSubscription};
 
 /// Constructors. Which verdicts fit depends on the hook: the README has a table.
 impl Verdict {
@@ -273,120 +272,6 @@ impl Default for Replacement {
             user_properties: None,
             extras: Vec::new(),
         }
-    }
-}
-
-/// What to change; what is not named stays.
-///
-/// ```
-/// # use hookwire_sdk::prelude::*;
-/// #[action(hook = "message.publish", interest("payload"))]
-/// fn upper_case(_: &Context, message: &Message) -> Replacement {
-///     Replacement::new()
-///         .payload(message.payload.to_ascii_uppercase())
-///         .user_properties([("seen", "yes")])
-/// }
-///
-/// let rule = testing::Rule::new(&upper_case::ACTION);
-/// let Verdict::Replace(change) = rule.run(testing::message("a", "hot")) else {
-///     panic!("the message was not replaced");
-/// };
-/// assert_eq!(change.payload.as_deref(), Some(&b"HOT"[..]));
-/// assert_eq!(change.topic, None);
-/// # use hookwire_sdk::testing;
-/// ```
-impl Replacement {
-    /// Changes nothing yet.
-    ///
-    /// ```
-    /// # use hookwire_sdk::Replacement;
-    /// assert_eq!(Replacement::new().topic, None);
-    /// ```
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Another topic name; on `client.subscribe` another filter.
-    ///
-    /// ```
-    /// # use hookwire_sdk::prelude::*;
-    /// # use hookwire_sdk::testing::{self, Rule};
-    /// /// Every tenant has a room of its own.
-    /// #[action(hook = "message.publish")]
-    /// fn rooms(_: &Context, message: &Message) -> Replacement {
-    ///     Replacement::new().topic(format!("tenants/{}/{}", message.sender, message.topic))
-    /// }
-    ///
-    /// let verdict = Rule::new(&rooms::ACTION).run(testing::message("state", ""));
-    /// assert_eq!(verdict, Replacement::new().topic("tenants/publisher/state").into());
-    /// ```
-    #[must_use]
-    pub fn topic(mut self, topic: impl Into<String>) -> Self {
-        self.topic = Some(topic.into());
-        self
-    }
-
-    /// Another payload.
-    ///
-    /// ```
-    /// # use hookwire_sdk::Replacement;
-    /// let change = Replacement::new().payload("21.5");
-    /// assert_eq!(change.payload.as_deref(), Some(&b"21.5"[..]));
-    /// ```
-    #[must_use]
-    pub fn payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
-        self.payload = Some(payload.into());
-        self
-    }
-
-    /// Another QoS.
-    ///
-    /// ```
-    /// # use hookwire_sdk::Replacement;
-    /// assert_eq!(Replacement::new().qos(0).qos, Some(0));
-    /// ```
-    #[must_use]
-    pub fn qos(mut self, qos: u8) -> Self {
-        self.qos = Some(qos);
-        self
-    }
-
-    /// Another retain flag.
-    ///
-    /// ```
-    /// # use hookwire_sdk::Replacement;
-    /// assert_eq!(Replacement::new().retain(true).retain, Some(true));
-    /// ```
-    #[must_use]
-    pub fn retain(mut self, retain: bool) -> Self {
-        self.retain = Some(retain);
-        self
-    }
-
-    /// Other user properties, in place of all that the message has.
-    ///
-    /// ```
-    /// # use hookwire_sdk::Replacement;
-    /// let change = Replacement::new().user_properties([("unit", "C"), ("site", "north")]);
-    /// assert_eq!(change.user_properties.unwrap().len(), 2);
-    /// ```
-    #[must_use]
-    pub fn user_properties<N, V>(mut self, properties: impl IntoIterator<Item = (N, V)>) -> Self
-    where
-        N: Into<String>,
-        V: Into<String>,
-    {
-        let properties = properties.into_iter();
-        let owned = properties.map(|(name, value)| (name.into(), value.into()));
-        self.user_properties = Some(owned.collect());
-        self
-    }
-}
-
-impl From<Replacement> for Verdict {
-    fn from(replacement: Replacement) -> Self {
-        Self::Replace(replacement)
     }
 }
 

@@ -1,12 +1,12 @@
 //! Typed answers of `session.created`.
 
-use super::{IntoVerdict, Restoration, RestoredSubscription, Verdict};
+use super::{IntoVerdict, Verdict};
 
-/// What a new session begins with.
+/// What a new session begins with, on `session.created`.
 ///
 /// ```
 /// use hookwire_sdk::prelude::*;
-/// use hookwire_sdk::testing;
+/// use hookwire_sdk::testing::{self, Rule};
 ///
 /// /// Subscribes every client to its own commands.
 /// #[action(hook = "session.created")]
@@ -14,13 +14,35 @@ use super::{IntoVerdict, Restoration, RestoredSubscription, Verdict};
 ///     Restoration::new().subscribe(format!("commands/{}", client.clientid), 1)
 /// }
 ///
-/// let rule = testing::Rule::new(&commands::ACTION);
+/// let rule = Rule::new(&commands::ACTION);
 /// let Verdict::Restore(begin) = rule.run(testing::client("c1")) else {
 ///     panic!("nothing was restored");
 /// };
 /// assert_eq!(begin.subscriptions[0].filter, "commands/c1");
 /// assert!(!begin.is_present);
 /// ```
+pub use crate::bindings::exports::hookwire::rule::actions::Restoration;
+
+/// One subscription of a [`Restoration`], with its options.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// A member of a chat does not hear itself.
+/// #[action(hook = "session.created")]
+/// fn chat(_: &Context, _: &Client) -> Vec<RestoredSubscription> {
+///     vec![RestoredSubscription { no_local: true, ..RestoredSubscription::new("chat/#", 1) }]
+/// }
+///
+/// let Verdict::Restore(begin) = Rule::new(&chat::ACTION).run(testing::client("c1")) else {
+///     panic!("nothing was restored");
+/// };
+/// assert!(begin.subscriptions[0].no_local);
+/// assert_eq!(begin.subscriptions[0].qos, 1);
+/// ```
+pub use crate::bindings::exports::hookwire::rule::actions::RestoredSubscription;
+
 impl Restoration {
     /// Nothing yet.
     ///
