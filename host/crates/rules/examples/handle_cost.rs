@@ -30,7 +30,7 @@ const SETTINGS: &str = r#"
 listener "tcp" "default" { address = "127.0.0.1:0" }
 pool "sqlite" "memory" { file = "memory.db" }
 module "testguest" {
-  grants    = ["clock"]
+  grants    = ["clock", "broker.publish"]
   max_batch = 256
 }
 rule "noop" {

@@ -28,6 +28,10 @@ const LOST_LINES_PER_SECOND: u32 = 2;
 /// done, or that what stands before an event that is due has run.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
+/// How long a lane goes on from batch to batch before it gives way: what several
+/// batches let pass is written to a socket in one go.
+const TURN: Duration = Duration::from_micros(500);
+
 /// Runs a lane until nothing can come to it any more.
 pub(crate) async fn run_lane(worker: Rc<Worker>, lane: Rc<Lane>) {
     while lane.after.borrow().iter().any(|before| {
@@ -48,6 +52,7 @@ pub(crate) async fn run_lane(worker: Rc<Worker>, lane: Rc<Lane>) {
         away: None,
     };
     let mut batch = Batch::default();
+    let mut turn_began = Instant::now();
     loop {
         worker.take(&lane, &mut batch.items);
         if batch.items.is_empty() {
@@ -58,6 +63,7 @@ pub(crate) async fn run_lane(worker: Rc<Worker>, lane: Rc<Lane>) {
                 return;
             }
             runner.wait().await;
+            turn_began = Instant::now();
             continue;
         }
         lane.is_running.set(true);
@@ -66,9 +72,10 @@ pub(crate) async fn run_lane(worker: Rc<Worker>, lane: Rc<Lane>) {
         if worker.has_results() {
             worker.wake_core();
         }
-        if !lane.is_empty() {
-            // Lets the worker's sockets and other lanes in between two batches.
+        if !lane.is_empty() && turn_began.elapsed() >= TURN {
+            // Lets the worker's sockets and other lanes in.
             tokio::task::yield_now().await;
+            turn_began = Instant::now();
         }
     }
 }
