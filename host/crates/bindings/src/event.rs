@@ -12,10 +12,11 @@ use hookwire_broker::{
 use hookwire_mqtt::ProtocolVersion;
 use wasmtime::component::{ComponentType, Lower, TypedFunc};
 
-use crate::wit::exports::hookwire::rule::actions::{Call, Settled};
+use crate::lower::Calls;
+use crate::wit::exports::hookwire::rule::actions::Settled;
 
 /// `handle`, typed over borrowed events. A call may pass any shorter lifetime.
-pub type Handle = TypedFunc<(&'static [Event<'static>], &'static [Call]), (Vec<Settled>,)>;
+pub type Handle = TypedFunc<(&'static [Event<'static>], Calls<'static>), (Vec<Settled>,)>;
 
 /// A name and a value.
 pub type Attribute<'a> = (&'a str, &'a str);
@@ -253,8 +254,7 @@ impl<'a> Subscription<'a> {
 }
 
 /// A message.
-#[derive(Debug, Clone, Copy, ComponentType, Lower)]
-#[component(record)]
+#[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
     /// The message id's 20 characters.
     pub id: &'a str,
@@ -269,10 +269,8 @@ pub struct Message<'a> {
     /// Retain flag.
     pub retain: bool,
     /// When it entered the broker, milliseconds since the Unix epoch.
-    #[component(name = "at-ms")]
     pub at_ms: u64,
     /// In the order sent.
-    #[component(name = "user-properties")]
     pub user_properties: &'a [Attribute<'a>],
     /// What this version has no field for.
     pub extras: &'a [Attribute<'a>],

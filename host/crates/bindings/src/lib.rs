@@ -6,6 +6,7 @@
 
 pub mod event;
 pub mod fault;
+pub mod lower;
 pub mod sql;
 pub mod state;
 pub mod text;

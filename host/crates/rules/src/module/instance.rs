@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookwire_bindings::event::{Event, Handle};
+use hookwire_bindings::lower::Calls;
 use hookwire_bindings::wit::exports::hookwire::rule::actions::{
     Call, ConfigError, Manifest, Setting, Settled,
 };
@@ -313,7 +314,9 @@ impl Instance {
     ) -> Result<Vec<Settled>, GuestError> {
         set_deadline(&mut self.store, deadline);
         let time = self.store.data_mut().hold.begin(place);
-        let call = self.handle.call_async(&mut self.store, (events, calls));
+        let call = self
+            .handle
+            .call_async(&mut self.store, (events, Calls(calls)));
         let call = time.of(self.runtime.in_guest(call));
         // A guest that computes ends at its deadline by itself; this ends one that
         // waits for the host.
