@@ -49,6 +49,35 @@ fn a_store_that_comes_back_gets_everything_in_order() {
 }
 
 #[test]
+fn a_store_that_goes_away_within_a_call_gets_everything_in_order() {
+    with_rules(&store(""), async |mut rig: Rig| {
+        rig.store.fail_from(Some("2"));
+        let clients = ["c", "d", "c", "c", "d"];
+        for (number, client) in clients.iter().enumerate() {
+            rig.publish(client, "t", &number.to_string());
+        }
+        rig.wait_for("a row failed", |rig| rig.rule_stats("r").errors > 0)
+            .await;
+        assert_eq!(rig.store.stored(5), ["0", "1"], "the call stopped there");
+        for (number, client) in clients.iter().enumerate() {
+            rig.publish(client, "t", &(number + 5).to_string());
+        }
+        rig.wait_for("calls are made again", |rig| rig.rule_stats("r").calls > 3)
+            .await;
+        rig.store.fail_from(None);
+        let mut decided = Vec::new();
+        rig.wait_for("all are decided", |rig| {
+            decided = rig.decided_so_far();
+            decided.len() == 10
+        })
+        .await;
+        assert!(decided.is_sorted(), "{decided:?}");
+        let expected: Vec<String> = (0..10).map(|number| number.to_string()).collect();
+        assert_eq!(rig.store.stored(5), expected);
+    });
+}
+
+#[test]
 fn others_do_not_wait_for_a_client_whose_call_is_made_again() {
     let broken = "pool = \"other\"\n  topic = \"broken\"";
     let sound = format!("{STORE}\n  topic = \"sound\"");
