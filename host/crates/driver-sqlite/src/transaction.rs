@@ -274,7 +274,10 @@ mod tests {
         let schema = "CREATE TABLE t (a TEXT); CREATE TRIGGER unlucky BEFORE INSERT ON t \
             WHEN NEW.a = 'unlucky' BEGIN SELECT RAISE(ROLLBACK, 'unlucky'); END; \
             PRAGMA max_page_count = 8";
-        sqlx::raw_sql(schema).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(schema)
+            .execute(&mut connection)
+            .await
+            .unwrap();
         let insert = "INSERT INTO t VALUES (?)".into();
         let plan = Plans::default().get(&insert).unwrap();
         let large = "x".repeat(100_000);

@@ -120,8 +120,13 @@ impl MemoryStore {
             })
         };
         let rows = rows.iter().enumerate();
-        rows.filter_map(|(row, values)| Some(FailedRow { row, fault: fault(values)? }))
-            .collect()
+        rows.filter_map(|(row, values)| {
+            Some(FailedRow {
+                row,
+                fault: fault(values)?,
+            })
+        })
+        .collect()
     }
 }
 
