@@ -63,6 +63,11 @@ impl Control {
             text.counter("hookwire_rule_events_total", &labels, rule.events);
             text.counter("hookwire_rule_errors_total", &labels, rule.errors);
             text.counter("hookwire_rule_lost_total", &labels, rule.lost);
+            text.counter(
+                "hookwire_rule_events_lost_total",
+                &labels,
+                rule.events_lost,
+            );
             let is_open = f64::from(u8::from(rule.breaker_is_open));
             text.gauge("hookwire_rule_breaker_open", &labels, is_open);
             text.histogram("hookwire_rule_call_seconds", &labels, &rule.latency, 1e-6);

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use hookwire_driver::{Fault, Value};
 
+use crate::house::House;
 use crate::house::letters::run_again;
 use crate::house::record::EventRecord;
-use crate::house::{House, letter};
+use crate::house::write::letter;
 use crate::worker::inbox::RulesHandle;
 
 /// Pause between two attempts to empty the spool.
@@ -66,7 +67,9 @@ impl House {
                     Err(fault) if fault.retryable => return Err(fault),
                     Err(fault) => {
                         let row = letter(rule, ("", 0), clientid.to_owned(), event.clone(), &fault);
-                        self.bury(vec![row]).await?;
+                        if let Some((_, fault)) = self.bury(vec![row]).await.into_iter().next() {
+                            return Err(fault);
+                        }
                     }
                 }
                 self.exec(DONE, vec![vec![Value::Integer(*id)]]).await?;

@@ -339,13 +339,18 @@ impl Runner<'_> {
 
     /// Writes down what was spooled and what died, before anybody is told.
     async fn write_down(&mut self, batch: &Batch) {
-        if let Err(fault) = self.worker.house.write(batch, self.settler.written()).await {
-            tracing::error!(
-                code = fault.code,
-                "cannot write down events: {}",
-                fault.message
-            );
-            self.settler.not_written(batch, &fault);
+        let unwritten = self.worker.house.write(batch, self.settler.written()).await;
+        if let Some((_, fault)) = unwritten.first() {
+            if let Some(pass) = self.log.pass(Instant::now()) {
+                tracing::error!(
+                    code = fault.code,
+                    events = unwritten.len(),
+                    lines_not_shown = pass.held_back,
+                    "cannot write down events: {}",
+                    fault.message
+                );
+            }
+            self.settler.not_written(batch, &unwritten);
         }
     }
 }

@@ -22,6 +22,7 @@ pub(crate) struct MemoryStore {
     executed: Mutex<Vec<Executed>>,
     fails_with: Mutex<Option<Fault>>,
     fails_from: Mutex<Option<Vec<u8>>>,
+    fails_on: Mutex<Option<&'static str>>,
     stored: Mutex<Vec<Row>>,
     is_open: watch::Sender<bool>,
 }
@@ -32,6 +33,7 @@ impl MemoryStore {
             executed: Mutex::default(),
             fails_with: Mutex::default(),
             fails_from: Mutex::default(),
+            fails_on: Mutex::default(),
             stored: Mutex::default(),
             is_open: watch::Sender::new(true),
         })
@@ -55,6 +57,11 @@ impl MemoryStore {
     /// store that goes away in the middle of it.
     pub(crate) fn fail_from(&self, payload: Option<&str>) {
         *self.fails_from.lock().unwrap() = payload.map(|payload| payload.as_bytes().to_vec());
+    }
+
+    /// Lets statements fail that have this in them.
+    pub(crate) fn fail_on(&self, part: Option<&'static str>) {
+        *self.fails_on.lock().unwrap() = part;
     }
 
     /// One column of every row that was stored, as text.
@@ -143,7 +150,11 @@ impl SqlPool for MemoryStore {
             let mut failed = failed.iter();
             failed.all(|failed| failed.row != *number)
         });
-        let fails_with = self.fails_with.lock().unwrap().clone();
+        let fails_on = *self.fails_on.lock().unwrap();
+        let fails_with = match fails_on {
+            Some(part) if statement.contains(part) => Some(unavailable()),
+            _ => self.fails_with.lock().unwrap().clone(),
+        };
         if fails_with.is_none() {
             let stored = stored.map(|(_, row)| row.clone());
             self.stored.lock().unwrap().extend(stored);
