@@ -61,6 +61,6 @@ impl Control {
     }
 }
 
-fn refused(fault: &Fault) -> Refusal {
+pub(super) fn refused(fault: &Fault) -> Refusal {
     Refusal::new(format!("{} ({})", fault.message, fault.code))
 }

@@ -20,6 +20,7 @@ pub use house::letters::DeadLetter;
 pub use house::record::{
     ClientRecord, EventRecord, MessageRecord, REASON_WORDS, SubscriptionRecord,
 };
+pub use house::spool::Spooled;
 pub use house::{House, HouseBounds, HouseStats};
 pub use module::cache::Cache;
 pub use module::engine::{ModuleFigures, Runtime, RuntimeError};

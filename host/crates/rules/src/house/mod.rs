@@ -10,17 +10,19 @@ pub(crate) mod record;
 pub(crate) mod spool;
 mod write;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hookwire_driver::{BatchResult, Fault, FaultKind, Row, SqlPool, Value};
+use tokio::sync::RwLock;
 
 use crate::host::fault;
 
 /// How long a write or a read may take.
 const DEADLINE: Duration = Duration::from_secs(10);
+
 /// Bounds of what is written down.
 #[derive(Debug, Clone, Copy)]
 pub struct HouseBounds {
@@ -46,12 +48,16 @@ pub struct House {
     state: Mutex<State>,
     /// Whether anything is spooled: asked for each event of a rule that spools.
     pub(super) has_spooled: AtomicBool,
+    /// Held for reading by those who take single events out of the spool.
+    pub(super) purging: RwLock<()>,
 }
 
 #[derive(Default)]
 pub(super) struct State {
     /// By rule, then by client: spooled events.
-    pub(super) spooled: HashMap<Arc<str>, HashMap<String, u64>>,
+    pub(super) spooled: HashMap<Arc<str>, BTreeMap<String, u64>>,
+    /// Rules of those that are not there.
+    gone: HashSet<Arc<str>>,
     pub(super) spool_bytes: u64,
     pub(super) letters: u64,
     last_letter: i64,
@@ -64,8 +70,17 @@ pub struct HouseStats {
     pub spooled: u64,
     /// Bytes of them.
     pub spool_bytes: u64,
+    /// Those of rules that are not there.
+    pub spooled_without_rule: u64,
     /// Dead letters.
     pub dead_letters: u64,
+}
+
+impl State {
+    fn events(&self, rule: &str) -> u64 {
+        let clients = self.spooled.get(rule);
+        clients.map_or(0, |clients| clients.values().sum())
+    }
 }
 
 impl House {
@@ -83,8 +98,8 @@ impl House {
     /// # Errors
     /// What the pool answers.
     pub async fn open(pool: Arc<dyn SqlPool>, bounds: HouseBounds) -> Result<Arc<Self>, Fault> {
-        const WAITING: &str = "SELECT rule, clientid, count(*), sum(length(event)) FROM spool \
-             GROUP BY rule, clientid";
+        const WAITING: &str = "SELECT rule, clientid, count(*), sum(length(CAST(event AS BLOB))) \
+             FROM spool GROUP BY rule, clientid";
         const LETTERS: &str = "SELECT count(*), coalesce(max(id), 0) FROM dead_letters";
         let mut state = State::default();
         for row in query(&pool, WAITING, Vec::new(), usize::MAX).await? {
@@ -114,6 +129,7 @@ impl House {
             bounds,
             has_spooled: AtomicBool::new(!state.spooled.is_empty()),
             state: Mutex::new(state),
+            purging: RwLock::default(),
         }
     }
 
@@ -122,7 +138,8 @@ impl House {
     pub fn stats(&self) -> HouseStats {
         let state = self.state();
         HouseStats {
-            spooled: state.spooled.values().flat_map(HashMap::values).sum(),
+            spooled: state.spooled.values().flat_map(BTreeMap::values).sum(),
+            spooled_without_rule: state.gone.iter().map(|rule| state.events(rule)).sum(),
             spool_bytes: state.spool_bytes,
             dead_letters: state.letters,
         }
@@ -138,13 +155,13 @@ impl House {
                 .is_some_and(|clients| clients.contains_key(clientid))
     }
 
-    /// One spooled event less.
-    pub(crate) fn unmark(&self, rule: &str, clientid: &str, bytes: u64) {
+    /// So many spooled events less.
+    pub(crate) fn unmark(&self, rule: &str, clientid: &str, events: u64, bytes: u64) {
         let mut state = self.state();
         state.spool_bytes = state.spool_bytes.saturating_sub(bytes);
         if let Some(of_rule) = state.spooled.get_mut(rule) {
             if let Some(count) = of_rule.get_mut(clientid) {
-                *count = count.saturating_sub(1);
+                *count = count.saturating_sub(events);
                 if *count == 0 {
                     of_rule.remove(clientid);
                 }
@@ -158,18 +175,42 @@ impl House {
         }
     }
 
-    /// Rules and clients with spooled events.
-    pub(crate) fn waiting(&self) -> Vec<(Arc<str>, String)> {
+    /// Rules with spooled events.
+    fn spooled_rules(&self) -> HashSet<Arc<str>> {
+        self.state().spooled.keys().map(Arc::clone).collect()
+    }
+
+    /// How many events are spooled for a rule.
+    fn spooled_of(&self, rule: &str) -> u64 {
+        self.state().events(rule)
+    }
+
+    /// Clients with events that are spooled for a rule: those behind one, then
+    /// the others.
+    fn spooled_clients(&self, rule: &str, behind: Option<&str>) -> Vec<String> {
         let state = self.state();
-        let mut waiting = Vec::new();
-        for (rule, clients) in &state.spooled {
-            waiting.extend(
-                clients
-                    .keys()
-                    .map(|client| (Arc::clone(rule), client.clone())),
-            );
+        let Some(clients) = state.spooled.get(rule) else {
+            return Vec::new();
+        };
+        let is_first = |client: &&String| behind.is_none_or(|behind| client.as_str() > behind);
+        let first = clients.keys().filter(is_first);
+        let then = clients.keys().filter(|client| !is_first(client));
+        first.chain(then).cloned().collect()
+    }
+
+    /// Notes whether a rule with spooled events is not there.
+    fn note_gone(&self, rule: &Arc<str>, is_gone: bool) {
+        let mut state = self.state();
+        if is_gone {
+            state.gone.insert(Arc::clone(rule));
+        } else {
+            state.gone.remove(rule);
         }
-        waiting
+    }
+
+    /// Only rules with spooled events are missed.
+    fn forget_gone(&self, spooled: &HashSet<Arc<str>>) {
+        self.state().gone.retain(|rule| spooled.contains(rule));
     }
 
     pub(crate) fn forgot_letters(&self, count: u64) {

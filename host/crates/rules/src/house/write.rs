@@ -87,7 +87,7 @@ impl House {
         let mut failed = self.exec_each(SPOOL, rows).await.into_iter().peekable();
         for (row, note) in notes.into_iter().enumerate() {
             if let Some((_, fault)) = failed.next_if(|(failed, _)| *failed == row) {
-                self.unmark(&note.rule, &note.clientid, note.bytes());
+                self.unmark(&note.rule, &note.clientid, 1, note.bytes());
                 unwritten.push((note, fault));
             }
         }

@@ -43,7 +43,9 @@ impl Settler {
         rule.counters.failed();
         let now = Instant::now();
         let since = item.rest.as_ref().map_or(now, |rest| rest.since);
-        let is_in_time = now.saturating_duration_since(since) < rule.retry_for;
+        // What is run again from disk is there all the while, and holds up nobody.
+        let is_in_time =
+            item.replay.is_none() && now.saturating_duration_since(since) < rule.retry_for;
         if failure.fault.retryable && failure.may_run_again && is_in_time {
             return self.run_again(item, event, id, since);
         }

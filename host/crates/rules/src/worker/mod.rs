@@ -82,6 +82,9 @@ impl Waiting {
     }
 }
 
+/// Code of the fault that says that a rule is not there.
+pub(crate) const NO_RULE: &str = "host:rule";
+
 /// What became of a subject in one step.
 pub(crate) enum StepEnd {
     /// It goes on, as it is in the item.
@@ -226,7 +229,10 @@ impl Worker {
     /// Runs one rule of the current plan over an event from disk.
     pub(crate) fn run_again(&self, rule: &str, subject: Subject, replay: Replay) {
         let gone = |replay: Replay, message: String| {
-            let fault = fault(FaultKind::Unavailable, "rule", message);
+            let fault = Fault {
+                code: NO_RULE.to_owned(),
+                ..fault(FaultKind::Unavailable, "rule", message)
+            };
             tell(replay, Err(fault));
         };
         let mut current = self.current.borrow_mut();

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use hookwire_broker::{Hook, Verdict};
 use hookwire_driver::FaultKind;
 use hookwire_driver_sqlite::{SqliteOptions, SqlitePool};
-use hookwire_rules::{House, HouseBounds};
+use hookwire_rules::{House, HouseBounds, HouseStats};
 
+use crate::message_log::logged;
 use crate::rig::{MODULE, ONCE, Rig, rule, with_house};
 use crate::store::{MemoryStore, unavailable};
 
@@ -81,6 +82,111 @@ fn the_spool_empties_in_order_when_the_store_is_back() {
         assert_eq!(replayed, ["0", "1", "2", "4"]);
         assert_eq!(house.stats().spool_bytes, 0);
         assert_eq!(rig.verdict("c", "t", "5").await, Verdict::Proceed);
+    });
+}
+
+/// Has the spool emptied, until something holds.
+async fn while_replaying(
+    rig: &mut Rig,
+    house: &Arc<House>,
+    what: &str,
+    mut holds: impl FnMut(&mut Rig) -> bool,
+) {
+    let replay = Arc::clone(house).replay_spool(vec![rig.rules.handle()]);
+    let replay = tokio::task::spawn_local(replay);
+    rig.wait_for(what, |rig| {
+        rig.decided_so_far();
+        holds(rig)
+    })
+    .await;
+    replay.abort();
+}
+
+#[test]
+fn a_client_whose_events_wait_holds_up_no_other() {
+    on_disk("spool", HouseBounds::default(), async |mut rig, house| {
+        rig.store.fail_with(Some(unavailable()));
+        for client in ["z", "a", "b"] {
+            for number in 0..2 {
+                let payload = format!("{client}{number}");
+                rig.verdict(client, "t", &payload).await;
+            }
+        }
+        rig.store.fail_with(None);
+        rig.store.fail_from(Some("z0"));
+        // Nor is a call made again for long while others wait.
+        rig.go_over(&rules("spool").replace(ONCE, "retry_for = \"60s\""))
+            .await;
+        while_replaying(&mut rig, &house, "others are through", |_| {
+            house.stats().spooled == 2
+        })
+        .await;
+        let mut stored = rig.store.stored(5);
+        stored.sort();
+        assert_eq!(stored, ["a0", "a1", "b0", "b1"]);
+        rig.store.fail_from(None);
+        while_replaying(&mut rig, &house, "all are through", |_| {
+            house.stats().spooled == 0
+        })
+        .await;
+        assert_eq!(rig.store.stored(5)[4..], ["z0", "z1"]);
+    });
+}
+
+#[test]
+fn what_is_spooled_for_a_rule_that_is_gone_stays() {
+    let log = logged(|| {
+        on_disk("spool", HouseBounds::default(), async |mut rig, house| {
+            rig.store.fail_with(Some(unavailable()));
+            for client in ["c", "d"] {
+                // Its characters have more than one byte.
+                rig.verdict(client, "t", "café").await;
+            }
+            let before = house.stats();
+            rig.store.fail_with(None);
+            rig.go_over("").await;
+            while_replaying(&mut rig, &house, "it is noticed", |_| {
+                house.stats().spooled_without_rule == 2
+            })
+            .await;
+            let spooled = house.spooled().await.unwrap();
+            let [spooled] = spooled.as_slice() else {
+                panic!("{spooled:?}");
+            };
+            assert_eq!((&*spooled.rule, spooled.events), ("r", 2));
+            assert_eq!((spooled.clients, spooled.bytes), (2, before.spool_bytes));
+            assert!(spooled.oldest_ms > 0);
+            rig.go_over(&rules("spool")).await;
+            while_replaying(&mut rig, &house, "it is back", |_| {
+                house.stats().spooled == 0
+            })
+            .await;
+            assert_eq!(rig.store.stored(5), ["café", "café"]);
+            assert_eq!(house.stats(), HouseStats::default());
+        });
+    });
+    let line = "spooled events wait for a rule that is not there";
+    assert_eq!(log.matches(line).count(), 1, "{log}");
+    assert!(
+        log.contains("events=2") && log.contains("ctl spool purge r"),
+        "{log}"
+    );
+}
+
+#[test]
+fn what_is_spooled_for_a_rule_is_purged() {
+    on_disk("spool", HouseBounds::default(), async |mut rig, house| {
+        rig.store.fail_with(Some(unavailable()));
+        for client in ["c", "c", "d"] {
+            rig.verdict(client, "t", "x").await;
+        }
+        rig.store.fail_with(None);
+        assert_eq!(house.purge_spool("another").await.unwrap(), 0);
+        assert_eq!(house.purge_spool("r").await.unwrap(), 3);
+        assert_eq!(house.stats(), HouseStats::default());
+        assert!(house.spooled().await.unwrap().is_empty());
+        assert_eq!(rig.verdict("c", "t", "y").await, Verdict::Proceed);
+        assert_eq!(rig.store.stored(5), ["y"], "nothing is before it");
     });
 }
 
