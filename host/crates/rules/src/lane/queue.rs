@@ -70,6 +70,8 @@ pub(crate) struct Lane {
     pressure: Rc<Pressure>,
     scan: RefCell<Scan>,
     signal: Signal,
+    /// Whether it runs what comes here: the lanes before it are done.
+    pub(crate) has_begun: Cell<bool>,
     /// Whether a batch is being run.
     pub(crate) is_running: Cell<bool>,
     pub(crate) prepared: RefCell<Option<Prepared>>,
@@ -103,6 +105,7 @@ impl Lane {
             pressure,
             scan: RefCell::default(),
             signal: Signal::default(),
+            has_begun: Cell::default(),
             is_running: Cell::default(),
             prepared: RefCell::default(),
             after: RefCell::default(),
@@ -156,9 +159,10 @@ impl Lane {
         self.queue.borrow().is_empty()
     }
 
-    /// Whether everything that came here has run.
+    /// Whether everything that came here has run, and what came to the lanes
+    /// before it.
     pub(crate) fn is_done(&self) -> bool {
-        self.is_empty() && !self.is_running.get()
+        self.has_begun.get() && self.is_empty() && !self.is_running.get()
     }
 
     pub(crate) fn has_room(&self) -> bool {

@@ -38,6 +38,7 @@ pub(crate) async fn run_lane(worker: Rc<Worker>, lane: Rc<Lane>) {
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     lane.after.take();
+    lane.has_begun.set(true);
     let mut runner = Runner {
         worker: &worker,
         lane: &lane,

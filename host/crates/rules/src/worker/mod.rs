@@ -13,7 +13,7 @@ mod questions;
 
 use std::cell::{Cell, RefCell};
 use std::collections::hash_map::Entry;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -24,7 +24,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::host::fault;
 use crate::house::House;
 use crate::lane::class::Class;
-use crate::lane::group::Lanes;
+use crate::lane::group::{LaneGroup, Lanes};
 use crate::lane::item::{Item, Replay};
 use crate::lane::queue::{Lane, Pressure};
 use crate::plan::sets::{Set, Sets};
@@ -36,6 +36,8 @@ use crate::worker::subject::{ClientHash, Subject, client_hash};
 pub(crate) struct Worker {
     pub(crate) house: Arc<House>,
     current: RefCell<Current>,
+    /// Lanes of this plan and of earlier ones that something may be left in.
+    groups: RefCell<Vec<Weak<LaneGroup>>>,
     chains: RefCell<Chains>,
     pub(crate) pressure: Rc<Pressure>,
     decided: RefCell<Vec<Decided>>,
@@ -109,6 +111,7 @@ impl Worker {
                 plan,
                 lanes,
             }),
+            groups: RefCell::default(),
             chains: RefCell::default(),
             pressure: Rc::default(),
             decided: RefCell::default(),
@@ -141,13 +144,30 @@ impl Worker {
         self.current.borrow().sets.get(set).map(Rc::clone)
     }
 
-    /// Every lane that new events go to.
+    /// Every lane, also those that no new events go to.
     fn lanes(&self) -> Vec<Rc<Lane>> {
-        let lanes = self.current_lanes();
-        let groups = lanes.iter().flatten().flatten();
+        self.lanes_of(|_| true)
+    }
+
+    /// The lanes of a module and class, of this plan and of earlier ones.
+    pub(crate) fn earlier_lanes(&self, module: &str, class: Class) -> Vec<Rc<Lane>> {
+        self.lanes_of(|group| &*group.module == module && group.class == class)
+    }
+
+    fn lanes_of(&self, is_meant: impl Fn(&LaneGroup) -> bool) -> Vec<Rc<Lane>> {
+        let groups = self.groups.borrow();
+        let groups = groups.iter().filter_map(Weak::upgrade);
+        let groups = groups.filter(|group| is_meant(group));
         groups
-            .flat_map(|group| group.lanes.iter().map(Rc::clone))
+            .flat_map(|group| group.lanes.iter().map(Rc::clone).collect::<Vec<_>>())
             .collect()
+    }
+
+    /// There are new lanes.
+    pub(crate) fn note_lanes(&self, group: &Rc<LaneGroup>) {
+        let mut groups = self.groups.borrow_mut();
+        groups.retain(|group| group.strong_count() > 0);
+        groups.push(Rc::downgrade(group));
     }
 
     fn lane_of(set: &Set, step: usize, client: ClientHash) -> Option<&Rc<Lane>> {
