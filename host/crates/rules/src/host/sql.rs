@@ -68,7 +68,10 @@ impl HostPool for Host {
             let call = pool.exec_many(statement.into(), rows, deadline);
             match answer(call, deadline).await {
                 Ok(result) => result,
-                Err(fault) => return Ok(Err(fault)),
+                Err(fault) => {
+                    self.journal.call_failed(split);
+                    return Ok(Err(fault));
+                }
             }
         };
         Ok(Ok(batch_to_guest(self.journal.join(split, result))))

@@ -52,6 +52,18 @@ impl Settler {
         self.give_up(item, event, id, rule, failure.fault);
     }
 
+    /// Nothing is said against a rule that was to run on an event, and was not
+    /// called: it runs in another batch.
+    pub(super) fn run_again_as_left(&mut self, batch: &Batch, event: u32, id: RuleId) {
+        if let Some(item) = item(batch, event) {
+            let since = item
+                .rest
+                .as_ref()
+                .map_or_else(Instant::now, |rest| rest.since);
+            self.run_again(item, event, id, since);
+        }
+    }
+
     fn run_again(&mut self, item: &Item, event: u32, id: RuleId, since: Instant) {
         let attempts = item.rest.as_ref().map_or(0, |rest| rest.attempts);
         let pause = FIRST_PAUSE

@@ -8,6 +8,7 @@ use hookwire_broker::MAX_HOPS;
 use hookwire_driver::Fault;
 use tokio::sync::oneshot;
 
+use crate::lane::journal::Known;
 use crate::plan::sets::{Set, Step};
 use crate::plan::{PlannedModule, RuleId};
 use crate::worker::chain::ChainEntry;
@@ -41,6 +42,8 @@ pub(crate) struct Rest {
     pub(crate) since: Instant,
     /// When they run.
     pub(crate) due: Instant,
+    /// What stores answered about its rows, unless there is nothing.
+    pub(crate) known: Option<Known>,
 }
 
 impl Item {
@@ -54,6 +57,11 @@ impl Item {
             Some(rest) => &rest.rules,
             None => self.step().map_or(&[], |step| &step.rules),
         }
+    }
+
+    /// What stores answered about its rows in batches before.
+    pub(crate) fn known(&self) -> Option<&Known> {
+        self.rest.as_ref()?.known.as_ref()
     }
 
     /// The module that they are in.
@@ -79,6 +87,8 @@ pub(crate) struct Common {
     /// Whether publishes of rules led to them as often as is allowed: what such
     /// a batch publishes is dropped, and nothing else may be in it.
     is_last_hop: bool,
+    /// It answers for rows of its own events alone.
+    known: Option<Known>,
 }
 
 impl Common {
@@ -88,6 +98,7 @@ impl Common {
             module: Arc::as_ptr(module),
             bounds: module.batch,
             is_last_hop: is_last_hop(item),
+            known: item.known().cloned(),
         })
     }
 
@@ -95,6 +106,7 @@ impl Common {
         item.module()
             .is_some_and(|module| Arc::as_ptr(module) == self.module)
             && is_last_hop(item) == self.is_last_hop
+            && item.known().map(Rc::as_ptr) == self.known.as_ref().map(Rc::as_ptr)
     }
 }
 

@@ -128,7 +128,8 @@ impl Runner<'_> {
         };
         batch.plan_calls(Instant::now(), &self.worker.house);
         self.serve(&module);
-        self.journal.clear();
+        let known = batch.items.first().and_then(Item::known).cloned();
+        self.journal.begin(known.as_ref());
         let answer = if batch.calls.is_empty() {
             Vec::new()
         } else {
@@ -142,7 +143,9 @@ impl Runner<'_> {
         if !self.settler.written().is_empty() {
             self.write_down(batch).await;
         }
-        self.settler.finish(self.worker, self.lane, batch);
+        let known = self.journal.end(known);
+        self.settler
+            .finish(self.worker, self.lane, batch, known.as_ref());
     }
 
     /// Makes `module` the one that is served: between two batches, the old
@@ -163,7 +166,7 @@ impl Runner<'_> {
         });
     }
 
-    async fn call_all(&mut self, module: &Arc<PlannedModule>, batch: &Batch) -> Vec<Settled> {
+    async fn call_all(&mut self, module: &Arc<PlannedModule>, batch: &mut Batch) -> Vec<Settled> {
         let deadline = Instant::now() + module.deadline();
         match self.call(module, batch, &batch.calls, deadline).await {
             Ok(answer) => {

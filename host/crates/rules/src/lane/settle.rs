@@ -15,6 +15,7 @@ use crate::lane::answer::{self, Outcome};
 use crate::lane::batch::Batch;
 use crate::lane::give_up::Failure;
 use crate::lane::item::{Item, Rest};
+use crate::lane::journal::Known;
 use crate::lane::queue::Lane;
 use crate::plan::{PlannedRule, RuleId};
 use crate::throttle::Throttle;
@@ -69,7 +70,11 @@ impl Settler {
     pub(crate) fn judge(&mut self, batch: &mut Batch, mut answer: Vec<Settled>) {
         self.fates.clear();
         self.written.clear();
-        if answer.is_empty() && batch.held_back.is_empty() && batch.behind.is_empty() {
+        if answer.is_empty()
+            && batch.left.is_empty()
+            && batch.held_back.is_empty()
+            && batch.behind.is_empty()
+        {
             return;
         }
         self.fates
@@ -84,6 +89,12 @@ impl Settler {
                 Some(called) => self.judge_call(batch, called, verdict),
                 None => self.say_odd_call(batch, call),
             }
+        }
+        for (event, id) in std::mem::take(&mut batch.left) {
+            if self.is_decided(batch, event) {
+                continue;
+            }
+            self.run_again_as_left(batch, event, id);
         }
         for (event, id) in std::mem::take(&mut batch.behind) {
             if self.is_decided(batch, event) {
@@ -115,8 +126,15 @@ impl Settler {
         &self.written
     }
 
-    /// Sends every event on its way.
-    pub(crate) fn finish(&mut self, worker: &Worker, lane: &Lane, batch: &mut Batch) {
+    /// Sends every event on its way; those that are left to run take with them
+    /// what is known of their rows.
+    pub(crate) fn finish(
+        &mut self,
+        worker: &Worker,
+        lane: &Lane,
+        batch: &mut Batch,
+        known: Option<&Known>,
+    ) {
         if self.fates.is_empty() {
             for item in batch.items.drain(..) {
                 worker.step_ended(item, StepEnd::GoesOn);
@@ -127,7 +145,8 @@ impl Settler {
         for (mut item, fate) in batch.items.drain(..).zip(self.fates.drain(..)) {
             match fate {
                 Fate::Ends(end) => worker.step_ended(item, end),
-                Fate::Again(rest) => {
+                Fate::Again(mut rest) => {
+                    rest.known = known.cloned();
                     item.rest = Some(Box::new(rest));
                     again.push(item);
                 }
@@ -320,6 +339,7 @@ pub(super) fn rest(rules: Vec<RuleId>, attempts: u32, since: Instant, pause: Dur
         attempts,
         since,
         due: Instant::now() + pause,
+        known: None,
     }
 }
 

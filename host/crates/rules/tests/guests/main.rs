@@ -8,6 +8,7 @@ mod caching;
 mod chains;
 mod failures;
 mod hostile;
+mod isolation;
 mod lanes;
 mod limits;
 mod loading;
