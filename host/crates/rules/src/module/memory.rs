@@ -1,8 +1,9 @@
 //! What a module keeps in the memory of this node: keys with values, and
 //! figures. Shared by its instances on all workers, and kept over a reload.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hookwire_driver::{Fault, FaultKind};
@@ -14,9 +15,10 @@ const MAX_KEY_BYTES: usize = 1024;
 /// Longest value, in bytes.
 const MAX_VALUE_BYTES: usize = 64 * 1024;
 /// What an entry takes beside its key and value, about.
-const ENTRY_BYTES: usize = 96;
-/// Writes after which what is past its time is swept out.
-const SWEEP_EVERY: u32 = 1024;
+const ENTRY_BYTES: usize = 160;
+/// Times of entries that are gone, beside as many as there are entries, until
+/// they are cleared away.
+const MAX_VOID_TIMES: usize = 64;
 /// Figures that a module may have.
 const MAX_METRICS: usize = 256;
 const MAX_METRIC_NAME: usize = 64;
@@ -33,10 +35,12 @@ pub(crate) struct ModuleMemory {
 
 #[derive(Debug, Default)]
 struct Entries {
-    by_key: HashMap<String, Entry>,
+    by_key: HashMap<Arc<str>, Entry>,
+    /// When entries are past their time, the next first. One that was set again
+    /// or deleted has left its time here, which means nothing any more.
+    times: BinaryHeap<Reverse<(Instant, Arc<str>)>>,
     bytes: usize,
     max_bytes: usize,
-    writes: u32,
 }
 
 #[derive(Debug)]
@@ -120,7 +124,7 @@ impl ModuleMemory {
         let mut entries = self.entries();
         if let Some(entry) = entries
             .by_key
-            .get_mut(&key)
+            .get_mut(key.as_str())
             .filter(|entry| entry.is_kept(now))
         {
             let Value::Number(number) = &mut entry.value else {
@@ -237,16 +241,10 @@ impl Entries {
             let message = format!("a key has {} bytes, 1024 at most", key.len());
             return Err(fault(FaultKind::Invalid, "key", message));
         }
-        self.writes = self.writes.wrapping_add(1);
-        if self.writes.is_multiple_of(SWEEP_EVERY) {
-            self.sweep(now);
-        }
+        self.sweep(now);
+        let key: Arc<str> = key.into();
         let before = self.by_key.get(&key).map_or(0, |old| old.bytes(&key));
         let after = entry.bytes(&key);
-        if self.bytes - before + after > self.max_bytes {
-            self.sweep(now);
-        }
-        let before = self.by_key.get(&key).map_or(0, |old| old.bytes(&key));
         if self.bytes - before + after > self.max_bytes {
             let message = format!(
                 "the keys and values of this module have max_key_value_bytes = {}",
@@ -255,7 +253,13 @@ impl Entries {
             return Err(fault(FaultKind::Saturated, "key-value", message));
         }
         self.bytes = self.bytes - before + after;
+        if let Some(until) = entry.until {
+            self.times.push(Reverse((until, Arc::clone(&key))));
+        }
         self.by_key.insert(key, entry);
+        if self.times.len() > 2 * self.by_key.len() + MAX_VOID_TIMES {
+            self.clear_times();
+        }
         Ok(())
     }
 
@@ -265,14 +269,33 @@ impl Entries {
         Some(entry)
     }
 
-    fn sweep(&mut self, now: Instant) {
-        let mut freed = 0;
-        self.by_key.retain(|key, entry| {
-            let is_kept = entry.is_kept(now);
-            freed += if is_kept { 0 } else { entry.bytes(key) };
-            is_kept
+    /// Forgets what is past its time, and looks at nothing else. Answers at how
+    /// many times it looked.
+    fn sweep(&mut self, now: Instant) -> usize {
+        let mut looked_at = 0;
+        while self.times.peek().is_some_and(|next| next.0.0 <= now) {
+            let Some(Reverse((_, key))) = self.times.pop() else {
+                break;
+            };
+            looked_at += 1;
+            if self
+                .by_key
+                .get(&key)
+                .is_some_and(|entry| !entry.is_kept(now))
+            {
+                self.remove(&key);
+            }
+        }
+        looked_at
+    }
+
+    /// Keeps the times that mean something.
+    fn clear_times(&mut self) {
+        let with_time = self.by_key.iter().filter_map(|(key, entry)| {
+            let until = entry.until?;
+            Some(Reverse((until, Arc::clone(key))))
         });
-        self.bytes -= freed;
+        self.times = with_time.collect();
     }
 }
 
@@ -323,6 +346,45 @@ mod tests {
         assert_eq!(put("c", None, now).unwrap_err().kind, FaultKind::Saturated);
         put("b", None, now).expect("a value takes the place of the one before");
         put("c", None, now + Duration::from_millis(10)).unwrap();
+    }
+
+    #[test]
+    fn only_what_is_past_its_time_is_looked_at() {
+        let memory = memory(1_000 * (ENTRY_BYTES + 12));
+        let now = Instant::now();
+        let later = |ms| now + Duration::from_millis(ms);
+        for number in 0..1_000 {
+            let ttl = Some(Duration::from_millis(1_000 + number));
+            let set = memory.set(format!("{number:04}"), vec![0; 8], ttl, now);
+            set.unwrap();
+        }
+        let full = memory.set("more".to_owned(), vec![0; 8], None, later(999));
+        assert_eq!(full.unwrap_err().kind, FaultKind::Saturated);
+        assert_eq!(memory.entries().sweep(later(999)), 0);
+        assert_eq!(memory.entries().sweep(later(1_009)), 10);
+        let bytes = memory.entries().bytes;
+        assert_eq!(bytes, 990 * (ENTRY_BYTES + 12));
+    }
+
+    #[test]
+    fn times_that_mean_nothing_are_cleared_away() {
+        let memory = memory(10_000);
+        let now = Instant::now();
+        let put = |ms, now| {
+            let ttl = Some(Duration::from_millis(ms));
+            memory.set("k".to_owned(), b"v".to_vec(), ttl, now).unwrap();
+        };
+        for _ in 0..10_000 {
+            put(10, now);
+        }
+        assert!(memory.entries().times.len() <= 2 + MAX_VOID_TIMES);
+        put(1_000, now);
+        let later = now + Duration::from_millis(10);
+        memory.entries().sweep(later);
+        assert_eq!(memory.get("k", later), Some(b"v".to_vec()));
+        assert!(memory.delete("k", later));
+        assert_eq!(memory.entries().bytes, 0);
+        assert_eq!(memory.entries().sweep(later + Duration::from_secs(1)), 1);
     }
 
     #[test]
