@@ -212,10 +212,12 @@ pub struct LetterEntry {
     pub generation: u64,
     /// The client whose event it is.
     pub clientid: String,
-    /// The hook.
+    /// The hook; empty where the event cannot be read.
     pub hook: String,
     /// The message's topic.
     pub topic: Option<String>,
+    /// Why the event cannot be read, and so not be run again.
+    pub unreadable: Option<String>,
     /// Code of the fault.
     pub code: String,
     /// What the fault says.

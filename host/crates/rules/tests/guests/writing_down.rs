@@ -1,14 +1,15 @@
 //! The spool and the dead letters on a real file.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use hookwire_broker::{Hook, Verdict};
-use hookwire_driver::FaultKind;
+use hookwire_driver::{Fault, FaultKind, SqlPool as _};
 use hookwire_driver_sqlite::{SqliteOptions, SqlitePool};
 use hookwire_rules::{House, HouseBounds, HouseStats};
 
 use crate::message_log::logged;
-use crate::rig::{MODULE, ONCE, Rig, rule, with_house};
+use crate::rig::{MODULE, ONCE, PATIENCE, Rig, rule, with_house};
 use crate::store::{MemoryStore, unavailable};
 
 fn rules(on_error: &str) -> String {
@@ -23,11 +24,20 @@ fn rules(on_error: &str) -> String {
         )
 }
 
-/// Runs `test` with a house in a file, and with the pool behind it.
+/// Runs `test` with a house in a file.
 fn on_disk<F: Future<Output = ()>>(
     on_error: &str,
     bounds: HouseBounds,
     test: impl FnOnce(Rig, Arc<House>) -> F,
+) {
+    in_file(on_error, bounds, |rig, house, _| test(rig, house));
+}
+
+/// As [`on_disk`], with the pool behind the house.
+fn in_file<F: Future<Output = ()>>(
+    on_error: &str,
+    bounds: HouseBounds,
+    test: impl FnOnce(Rig, Arc<House>, Arc<SqlitePool>) -> F,
 ) {
     let directory = tempfile::tempdir().unwrap();
     let service = tokio::runtime::Builder::new_multi_thread()
@@ -48,7 +58,7 @@ fn on_disk<F: Future<Output = ()>>(
         &rules(on_error),
         async { Ok(opened) },
         MemoryStore::new(),
-        async |rig| test(rig, Arc::clone(&house)).await,
+        async |rig| test(rig, Arc::clone(&house), Arc::clone(&pool)).await,
     );
     // What one run leaves, the next finds.
     let found = service.block_on(House::open(Arc::clone(&pool) as _, bounds));
@@ -213,6 +223,58 @@ fn a_full_spool_refuses() {
     });
 }
 
+/// Replays a dead letter, with the worker at its work.
+async fn replayed(rig: &mut Rig, house: &Arc<House>, id: i64) -> Result<(), Fault> {
+    let workers = [rig.rules.handle()];
+    let mut replay = std::pin::pin!(house.replay(id, &workers));
+    std::future::poll_fn(|cx| {
+        rig.decided_so_far();
+        let polled = replay.as_mut().poll(cx);
+        cx.waker().wake_by_ref();
+        polled
+    })
+    .await
+}
+
+#[test]
+fn a_letter_that_cannot_be_read_is_listed_and_purged_with_the_others() {
+    in_file(
+        "deny",
+        HouseBounds::default(),
+        async |mut rig, house, pool| {
+            rig.store.fail_with(Some(unavailable()));
+            for client in ["c", "d", "e"] {
+                rig.client_event(Hook::ClientConnected, client);
+            }
+            rig.all_ran().await;
+            rig.store.fail_with(None);
+            // As another version, or a disk, leaves them.
+            for (client, event) in [("c", "'{\"hook'"), ("d", "x'00ff'")] {
+                let damage =
+                    format!("UPDATE dead_letters SET event = {event} WHERE clientid = '{client}'");
+                let deadline = Instant::now() + PATIENCE;
+                pool.exec_many(damage.into(), vec![Vec::new()], deadline)
+                    .await
+                    .unwrap();
+            }
+            let letters = house.dead_letters(0, 10).await.unwrap();
+            let is_read: Vec<bool> = letters.iter().map(|letter| letter.event.is_ok()).collect();
+            assert_eq!(is_read, [false, false, true]);
+            assert_eq!((&*letters[0].rule, &*letters[0].clientid), ("up", "c"));
+            assert_eq!(letters[0].code, "memory:gone");
+            let failed = replayed(&mut rig, &house, letters[0].id).await.unwrap_err();
+            assert!(
+                failed.message.contains("its event cannot be read"),
+                "{failed:?}"
+            );
+            replayed(&mut rig, &house, letters[2].id).await.unwrap();
+            assert_eq!(house.stats().dead_letters, 2, "those stay");
+            let purged = house.purge(Some(&[letters[0].id])).await.unwrap();
+            assert_eq!(purged, 1);
+        },
+    );
+}
+
 #[test]
 fn dead_letters_are_listed_replayed_and_purged() {
     on_disk("deny", HouseBounds::default(), async |mut rig, house| {
@@ -224,23 +286,14 @@ fn dead_letters_are_listed_replayed_and_purged() {
         assert_eq!(letters.len(), 2);
         assert_eq!((&*letters[0].rule, &*letters[0].module), ("up", "m"));
         assert_eq!((&*letters[0].clientid, letters[0].generation), ("c", 1));
-        assert_eq!(letters[0].event.hook, "client.connected");
+        let event = letters[0].event.as_ref().unwrap();
+        assert_eq!(event.hook, "client.connected");
         assert_eq!(
             house.dead_letters(letters[0].id, 10).await.unwrap().len(),
             1
         );
 
-        let workers = [rig.rules.handle()];
-        let replay = async |rig: &mut Rig, id: i64| {
-            let mut replay = std::pin::pin!(house.replay(id, &workers));
-            std::future::poll_fn(|cx| {
-                rig.decided_so_far();
-                let polled = replay.as_mut().poll(cx);
-                cx.waker().wake_by_ref();
-                polled
-            })
-            .await
-        };
+        let replay = async |rig: &mut Rig, id: i64| replayed(rig, &house, id).await;
         let failed = replay(&mut rig, letters[0].id).await.unwrap_err();
         assert_eq!(failed.code, "memory:gone", "it stays");
         assert_eq!(house.stats().dead_letters, 2);
