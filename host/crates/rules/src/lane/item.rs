@@ -17,6 +17,8 @@ use crate::worker::subject::{ClientHash, Subject};
 /// What is to be handed to a guest.
 pub(crate) struct Item {
     pub(crate) client: ClientHash,
+    /// When it came to the worker, by count: a client's items are in this order.
+    pub(crate) came: u64,
     pub(crate) subject: Subject,
     pub(crate) set: Rc<Set>,
     /// Index of the step in the set.
@@ -42,6 +44,9 @@ pub(crate) struct Rest {
     pub(crate) since: Instant,
     /// When they run.
     pub(crate) due: Instant,
+    /// All of it has run, and this rule changed the event: it goes on when what
+    /// came before it has.
+    pub(crate) changed: Option<RuleId>,
     /// What stores answered about its rows, unless there is nothing.
     pub(crate) known: Option<Known>,
 }

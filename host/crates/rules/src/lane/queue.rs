@@ -119,6 +119,12 @@ impl Lane {
         self.signal.raise();
     }
 
+    /// Puts an item before what its client did after it.
+    pub(crate) fn push_in_place(&self, item: Item) {
+        self.insert(Entry::Ready(item));
+        self.signal.raise();
+    }
+
     /// Puts items whose calls are to be made again before everything else, in
     /// the order given.
     pub(crate) fn put_back(&self, items: impl DoubleEndedIterator<Item = Item>) {
@@ -136,6 +142,12 @@ impl Lane {
     pub(crate) fn reserve(&self, client: ClientHash, entry: ChainEntry) {
         self.chained.set(self.chained.get() + 1);
         self.append(Entry::Chained(client, entry));
+    }
+
+    /// As [`Lane::reserve`], before what the client did after it.
+    pub(crate) fn reserve_in_place(&self, client: ClientHash, entry: ChainEntry) {
+        self.chained.set(self.chained.get() + 1);
+        self.insert(Entry::Chained(client, entry));
     }
 
     /// The turn of an entry may have come, or the lane's module changes.
@@ -332,6 +344,15 @@ impl Lane {
         self.note_length(queue.len());
     }
 
+    fn insert(&self, entry: Entry) {
+        let mut queue = self.queue.borrow_mut();
+        let (client, came) = (entry.client(), entry.came());
+        let is_behind = |other: &Entry| other.client() == client && other.came() > came;
+        let place = queue.iter().position(is_behind).unwrap_or(queue.len());
+        queue.insert(place, entry);
+        self.note_length(queue.len());
+    }
+
     fn note_length(&self, queued: usize) {
         if queued >= self.max_queued.get() && !self.is_full.replace(true) {
             let full_lanes = self.pressure.full_lanes.get();
@@ -389,6 +410,13 @@ impl Entry {
         match self {
             Self::Ready(item) => item.client,
             Self::Chained(client, _) => *client,
+        }
+    }
+
+    fn came(&self) -> u64 {
+        match self {
+            Self::Ready(item) => item.came,
+            Self::Chained(_, entry) => entry.came,
         }
     }
 

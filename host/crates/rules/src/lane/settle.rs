@@ -137,12 +137,24 @@ impl Settler {
     ) {
         if self.fates.is_empty() {
             for item in batch.items.drain(..) {
-                worker.step_ended(item, StepEnd::GoesOn);
+                let end = changed_before(&item).map_or(StepEnd::GoesOn, StepEnd::Changed);
+                worker.step_ended(item, end);
             }
             return;
         }
-        let mut again = Vec::new();
-        for (mut item, fate) in batch.items.drain(..).zip(self.fates.drain(..)) {
+        let mut again: Vec<Item> = Vec::new();
+        for (mut item, mut fate) in batch.items.drain(..).zip(self.fates.drain(..)) {
+            if let (Fate::Ends(StepEnd::GoesOn), Some(id)) = (&fate, changed_before(&item)) {
+                fate = Fate::Ends(StepEnd::Changed(id));
+            }
+            if let Fate::Ends(StepEnd::Changed(id)) = fate
+                && again.iter().any(|before| before.client == item.client)
+            {
+                // Where it goes now, what is before it has no place yet.
+                let mut held = rest(Vec::new(), 0, Instant::now(), Duration::ZERO);
+                held.changed = Some(id);
+                fate = Fate::Again(held);
+            }
             match fate {
                 Fate::Ends(end) => worker.step_ended(item, end),
                 Fate::Again(mut rest) => {
@@ -327,6 +339,11 @@ impl Settler {
     }
 }
 
+/// The rule that changed an item's event, where all else of its step has run.
+fn changed_before(item: &Item) -> Option<RuleId> {
+    item.rest.as_ref()?.changed
+}
+
 /// The rules of an item from `id` on.
 pub(super) fn from(item: &Item, id: RuleId) -> Vec<RuleId> {
     let rules = item.rules().iter().copied();
@@ -339,6 +356,7 @@ pub(super) fn rest(rules: Vec<RuleId>, attempts: u32, since: Instant, pause: Dur
         attempts,
         since,
         due: Instant::now() + pause,
+        changed: None,
         known: None,
     }
 }

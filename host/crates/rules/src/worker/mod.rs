@@ -39,6 +39,8 @@ pub(crate) struct Worker {
     /// Lanes of this plan and of earlier ones that something may be left in.
     groups: RefCell<Vec<Weak<LaneGroup>>>,
     chains: RefCell<Chains>,
+    /// Items that came.
+    came: Cell<u64>,
     pub(crate) pressure: Rc<Pressure>,
     decided: RefCell<Vec<Decided>>,
     answers: RefCell<Vec<Answered>>,
@@ -113,6 +115,7 @@ impl Worker {
             }),
             groups: RefCell::default(),
             chains: RefCell::default(),
+            came: Cell::default(),
             pressure: Rc::default(),
             decided: RefCell::default(),
             answers: RefCell::default(),
@@ -168,6 +171,12 @@ impl Worker {
         let mut groups = self.groups.borrow_mut();
         groups.retain(|group| group.strong_count() > 0);
         groups.push(Rc::downgrade(group));
+    }
+
+    fn next_came(&self) -> u64 {
+        let came = self.came.get() + 1;
+        self.came.set(came);
+        came
     }
 
     fn lane_of(set: &Set, step: usize, client: ClientHash) -> Option<&Rc<Lane>> {
@@ -236,6 +245,7 @@ impl Worker {
             }
             lane.push(Item {
                 client,
+                came: self.next_came(),
                 subject: subject.clone(),
                 set: Rc::clone(set),
                 step,
@@ -270,6 +280,7 @@ impl Worker {
         match Self::lane_of(&set, 0, client).map(Rc::clone) {
             Some(lane) => lane.push(Item {
                 client,
+                came: self.next_came(),
                 subject,
                 set,
                 step: 0,

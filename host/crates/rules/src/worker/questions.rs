@@ -30,6 +30,7 @@ impl Worker {
             (Some((step, lane)), subject) => {
                 lane.push(Item {
                     client,
+                    came: self.next_came(),
                     subject,
                     set,
                     step,
