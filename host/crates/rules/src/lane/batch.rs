@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use crate::house::House;
 use crate::lane::item::Item;
-use crate::plan::sets::Set;
+use crate::plan::set::Set;
 use crate::plan::{PlannedRule, RuleId};
 use crate::worker::subject::ClientHash;
 

@@ -9,7 +9,7 @@ use hookwire_driver::Fault;
 use tokio::sync::oneshot;
 
 use crate::lane::journal::Known;
-use crate::plan::sets::{Set, Step};
+use crate::plan::set::{Set, Step};
 use crate::plan::{PlannedModule, RuleId};
 use crate::worker::chain::ChainEntry;
 use crate::worker::subject::{ClientHash, Subject};

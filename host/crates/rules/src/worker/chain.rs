@@ -10,10 +10,10 @@ use std::rc::Rc;
 
 use slab::Slab;
 
+use crate::lane::entry::first_rule;
 use crate::lane::item::Item;
-use crate::lane::queue::first_rule;
 use crate::plan::RuleId;
-use crate::plan::sets::Set;
+use crate::plan::set::Set;
 use crate::worker::subject::{ClientHash, Publish, Subject};
 
 /// A place of a chain in a lane.

@@ -9,7 +9,7 @@ use hookwire_mqtt::{ReasonCode, TopicName};
 use super::{StepEnd, Worker};
 use crate::lane::item::Item;
 use crate::plan::RuleId;
-use crate::plan::sets::Set;
+use crate::plan::set::Set;
 use crate::worker::subject::{ClientHash, Publish, Subject, client_hash};
 
 impl Worker {

@@ -2,7 +2,8 @@
 
 use hookwire_broker::{Hook, Verdict};
 
-use crate::rig::{MODULE, Rig, rule_of, with_rules};
+use crate::blocks::{MODULE, rule_of};
+use crate::rig::{Rig, with_rules};
 use crate::store::unavailable;
 
 /// Module `n` beside [`MODULE`].

@@ -27,9 +27,9 @@ use std::time::{Duration, Instant};
 use hookwire_broker::{Hooks, Verdict};
 use hookwire_rules::LoadedModule;
 
+use crate::blocks::{MODULE, component, modules, problems_with, rule, rule_of, runtime, settings};
 use crate::message_log::logged;
-use crate::rig::{MODULE, Rig, component, modules, problems_with, rule_of, runtime, settings};
-use crate::rig::{rule, with_modules};
+use crate::rig::{Rig, with_modules};
 use crate::written_guest;
 
 const MEMORY: usize = 64 << 20;

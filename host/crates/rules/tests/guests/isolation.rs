@@ -2,7 +2,8 @@
 
 use hookwire_broker::{Hook, Verdict};
 
-use crate::rig::{MODULE, ONCE, Rig, rule, with_rules};
+use crate::blocks::{MODULE, ONCE, rule};
+use crate::rig::{Rig, with_rules};
 use crate::store::unavailable;
 
 const STORE: &str = "pool = \"memory\"";

@@ -3,7 +3,8 @@
 use hookwire_broker::{Hook, Hooks, Verdict};
 use hookwire_rules::TapFilter;
 
-use crate::rig::{MODULE, Rig, rule, with_rules};
+use crate::blocks::{MODULE, rule};
+use crate::rig::{Rig, with_rules};
 
 const STORE: &str = "pool = \"memory\"";
 
@@ -39,7 +40,7 @@ fn a_module_that_has_not_changed_keeps_its_instances() {
     with_rules(&store("same"), async |mut rig: Rig| {
         rig.verdict("c", "t", "1").await;
         let other = "\nmodule \"n\" {\n  grants = [\"clock\", \"broker.publish\"]\n}\n".to_owned()
-            + &crate::rig::rule_of("n", "another", "client.connected", "noop", "");
+            + &crate::blocks::rule_of("n", "another", "client.connected", "noop", "");
         rig.go_over(&(store("same") + &other)).await;
         rig.verdict("c", "t", "2").await;
         assert_eq!(rig.store.column(2), ["1", "2"], "the instance counts on");
@@ -107,7 +108,7 @@ fn a_chain_over_two_modules_ends_as_it_began() {
     let second = "\nmodule \"n\" {\n  grants = [\"clock\", \"broker.publish\"]\n}\n";
     let rules = |suffix: &str| {
         let options = format!("options {{ suffix = \"{suffix}\" }}");
-        let change = crate::rig::rule_of("n", "change", "message.publish", "rewrite", &options);
+        let change = crate::blocks::rule_of("n", "change", "message.publish", "rewrite", &options);
         store("keep") + second + &change
     };
     with_rules(&rules("-old"), async |mut rig: Rig| {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use hookwire_broker::{Hook, Hooks as _, Verdict};
 use hookwire_rules::{House, HouseBounds};
 
+use crate::blocks::{MODULE, ONCE, rule};
 use crate::message_log::logged;
-use crate::rig::{MODULE, ONCE, Rig, rule, with_house, with_rules};
+use crate::rig::{Rig, with_house, with_rules};
 use crate::store::{MemoryStore, text, unavailable};
 
 const STORE: &str = "pool = \"memory\"";

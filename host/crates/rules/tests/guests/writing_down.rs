@@ -8,8 +8,9 @@ use hookwire_driver::{Fault, FaultKind, SqlPool as _};
 use hookwire_driver_sqlite::{SqliteOptions, SqlitePool};
 use hookwire_rules::{House, HouseBounds, HouseStats};
 
+use crate::blocks::{MODULE, ONCE, rule};
 use crate::message_log::logged;
-use crate::rig::{MODULE, ONCE, PATIENCE, Rig, rule, with_house};
+use crate::rig::{PATIENCE, Rig, with_house};
 use crate::store::{MemoryStore, unavailable};
 
 fn rules(on_error: &str) -> String {
