@@ -92,7 +92,13 @@ pub(crate) async fn find_poison(
                     }
                 }
             }
-            Err(lost @ Lost::Start(_)) => settle_lost(batch, part, &lost, &mut answer),
+            Err(lost @ Lost::Start(_)) => {
+                // Nor would what comes behind it, and it would overtake.
+                settle_lost(batch, part, &lost, &mut answer);
+                while let Some(part) = parts.pop() {
+                    settle_lost(batch, part, &lost, &mut answer);
+                }
+            }
             Err(lost) if calls.len() == 1 && (is_fresh || is_stopped(&lost)) => {
                 is_fresh = true;
                 if let Some(place) = calls.first().and_then(|call| place_of(batch, *call)) {

@@ -6,6 +6,10 @@
 //! was answered then has its answer now. A call that a store did not answer, or
 //! whose row may be stored later, is made again: at least once, as ever.
 //!
+//! A store that may store something later is not asked to store anything else in
+//! the batch: what comes behind waits, too, and no row overtakes another of its
+//! client, be they in one call or in many.
+//!
 //! Where events of the batch are left to run later, what is known goes with them
 //! to their next batch, which holds no others: it answers for nobody else's
 //! rows.
@@ -15,6 +19,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use foldhash::quality::RandomState;
 use hookwire_driver::{BatchResult, FailedRow, Fault, Row, Value};
@@ -29,6 +34,10 @@ pub(crate) struct Journal {
     taken: Vec<(RowKey, RowAnswer)>,
     /// Answers of stores in this run.
     fresh: Vec<(RowKey, RowAnswer)>,
+    /// Whether a batch runs.
+    is_begun: bool,
+    /// Pools that are not asked to store any more, and why.
+    stopped: Vec<(Arc<str>, Fault)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,6 +76,8 @@ impl Journal {
         }
         self.taken.clear();
         self.fresh.clear();
+        self.is_begun = true;
+        self.stopped.clear();
     }
 
     /// The batch ended. Gives what is known to the events that are left to run:
@@ -110,6 +121,21 @@ impl Journal {
                 self.taken.swap_remove(place);
             }
             self.known.entry(key).or_default().push(answer);
+        }
+    }
+
+    /// Why a pool is not asked to store anything more.
+    pub(crate) fn stopped(&self, pool: &str) -> Option<&Fault> {
+        let mut stopped = self.stopped.iter();
+        let (_, fault) = stopped.find(|(name, _)| **name == *pool)?;
+        Some(fault)
+    }
+
+    /// A call of a pool failed with this: where the same call may go well later,
+    /// what comes behind it in the batch waits for it.
+    pub(crate) fn stop(&mut self, pool: &Arc<str>, fault: &Fault) {
+        if self.is_begun && fault.retryable && self.stopped(pool).is_none() {
+            self.stopped.push((Arc::clone(pool), fault.clone()));
         }
     }
 
@@ -306,6 +332,26 @@ mod tests {
         assert_eq!(call(&mut journal, &["b"], None), (0, vec![]));
         journal.run_ended();
         assert!(journal.end(known).is_none());
+    }
+
+    #[test]
+    fn a_pool_is_stopped_until_the_next_batch() {
+        let mut journal = Journal::default();
+        let busy = Fault {
+            retryable: true,
+            ..fault()
+        };
+        journal.stop(&"p".into(), &busy);
+        assert!(journal.stopped("p").is_none(), "no batch runs");
+        journal.begin(None);
+        journal.stop(&"p".into(), &fault());
+        assert!(journal.stopped("p").is_none(), "it is not made again");
+        journal.stop(&"p".into(), &busy);
+        journal.run_was_lost();
+        assert_eq!(journal.stopped("p"), Some(&busy));
+        assert!(journal.stopped("q").is_none());
+        journal.begin(None);
+        assert!(journal.stopped("p").is_none());
     }
 
     #[test]

@@ -379,3 +379,25 @@ fn what_a_batch_published_before_it_trapped_is_published_once() {
         assert_eq!(published, [b"1", b"2", b"3"]);
     });
 }
+
+#[test]
+fn a_store_that_fails_one_call_is_asked_no_more_in_the_batch() {
+    let on = |topic: &str| format!("{STORE}\n  topic = \"{topic}\"");
+    let blocks = MODULE.to_owned()
+        + &rule("first", "message.publish", "store", &on("a"))
+        + &rule("second", "message.publish", "store", &on("b"));
+    with_rules(&blocks, async |mut rig: Rig| {
+        rig.store.fail_from(Some("1"));
+        rig.publish("c", "a", "1");
+        rig.publish("c", "b", "2");
+        rig.wait_for("both wait", |rig| {
+            rig.rule_stats("first").errors > 1 && rig.rule_stats("second").errors > 1
+        })
+        .await;
+        assert!(rig.store.stored(5).is_empty(), "nothing overtakes it");
+        rig.store.fail_from(None);
+        let verdicts = rig.verdicts().await;
+        assert_eq!(verdicts, [Verdict::Proceed, Verdict::Proceed]);
+        assert_eq!(rig.store.stored(5), ["1", "2"]);
+    });
+}
