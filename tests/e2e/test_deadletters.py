@@ -1,5 +1,8 @@
 """`hookwire ctl deadletters`: what a rule could not do its work on is kept."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from support.faults import TableGone
@@ -123,6 +126,25 @@ def test_a_rule_that_may_fail_leaves_no_letter(start_broker, unique):
     assert broker.metric("hookwire_rule_errors_total", rule="trap") >= 1
     with broker.store() as store:
         assert store.payloads("t") == [b"good", b"boom", b"better"]
+
+
+def test_a_letter_that_cannot_be_read_is_listed_and_purged(broker, unique):
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        make_letters(broker, client, 2)
+    broker.stop()
+    with closing(sqlite3.connect(broker.data / "house.db")) as house, house:
+        house.execute("UPDATE dead_letters SET event = '{' WHERE id = 1")
+    broker.start()
+    damaged, sound = letters(broker)
+    assert (damaged["id"], damaged["rule"], damaged["hook"]) == (1, "store", "")
+    assert damaged["unreadable"] and sound["unreadable"] is None
+    row = broker.ctl("deadletters", "list").splitlines()[1]
+    assert row.split()[:3] == ["1", "store", "unreadable"] and "cannot be read" in row
+    replayed = broker.ctl_json("deadletters", "replay", "--all")
+    ((number, why),) = replayed["failed"]
+    assert (replayed["done"], number) == ([2], 1) and "cannot be read" in why
+    assert broker.ctl("deadletters", "purge", 1) == "1 deleted\n"
+    assert letters(broker) == []
 
 
 def test_which_letters_has_to_be_said(broker):

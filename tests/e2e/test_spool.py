@@ -125,6 +125,31 @@ def test_what_is_spooled_for_a_rule_that_is_gone_waits_for_it(start_broker, uniq
     assert_stored(broker, "t", [b"0", b"2"])
 
 
+def test_what_is_spooled_for_a_rule_that_is_gone_is_listed_and_purged(start_broker, unique):
+    broker = start_broker(SPOOLING)
+    assert broker.ctl_json("spool", "list") == []
+    assert "nothing is spooled" in broker.ctl_refused("spool", "purge", "store")
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        with Locked(broker):
+            for payload in numbers(0, 2):
+                assert client.publish("t", payload).reason < 0x80
+            (entry,) = broker.ctl_json("spool", "list")
+            assert (entry["rule"], entry["has_rule"]) == ("store", True)
+            assert (entry["events"], entry["clients"]) == (2, 1)
+            broker.config.write_text(LISTENER + POOL)
+            broker.ctl("reload")
+    wait_until(
+        lambda: broker.metric("hookwire_spooled_events_without_rule") == 2, "it is noticed"
+    )
+    titles, row = broker.ctl("spool", "list").splitlines()
+    assert titles.split() == ["RULE", "EVENTS", "CLIENTS", "BYTES", "STATE"]
+    assert row.split()[:3] == ["store", "2", "1"] and "not there" in row
+    assert '"store"' in broker.ctl_refused("spool", "purge", "stroe")
+    assert broker.ctl("spool", "purge", "store") == "2 deleted\n"
+    assert broker.ctl_json("spool", "list") == []
+    assert broker.metric("hookwire_spooled_events") == 0
+
+
 def test_retry_waits_for_the_store_and_keeps_order(start_broker, unique):
     """Longer than the module's deadline, which is a second."""
     broker = start_broker(RETRYING)

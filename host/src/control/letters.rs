@@ -16,17 +16,25 @@ impl Control {
     ) -> Result<Vec<LetterEntry>, Refusal> {
         let letters = self.house.dead_letters(after, limit.min(MAX_LETTERS)).await;
         let entries = letters.map_err(|fault| refused(&fault))?.into_iter();
-        let entry = |letter: hookwire_rules::DeadLetter| LetterEntry {
-            id: letter.id,
-            rule: letter.rule,
-            module: letter.module,
-            generation: letter.generation,
-            clientid: letter.clientid,
-            hook: letter.event.hook,
-            topic: letter.event.message.map(|message| message.topic),
-            code: letter.code,
-            message: letter.message,
-            written_ms: letter.written_ms,
+        let entry = |letter: hookwire_rules::DeadLetter| {
+            let (event, unreadable) = match letter.event {
+                Ok(event) => (Some(event), None),
+                Err(why) => (None, Some(why)),
+            };
+            let (hook, message) = event.map(|event| (event.hook, event.message)).unzip();
+            LetterEntry {
+                id: letter.id,
+                rule: letter.rule,
+                module: letter.module,
+                generation: letter.generation,
+                clientid: letter.clientid,
+                hook: hook.unwrap_or_default(),
+                topic: message.flatten().map(|message| message.topic),
+                unreadable,
+                code: letter.code,
+                message: letter.message,
+                written_ms: letter.written_ms,
+            }
         };
         Ok(entries.map(entry).collect())
     }
@@ -61,6 +69,6 @@ impl Control {
     }
 }
 
-fn refused(fault: &Fault) -> Refusal {
+pub(super) fn refused(fault: &Fault) -> Refusal {
     Refusal::new(format!("{} ({})", fault.message, fault.code))
 }

@@ -63,6 +63,7 @@ impl Control {
             text.counter("hookwire_rule_events_total", &labels, rule.events);
             text.counter("hookwire_rule_errors_total", &labels, rule.errors);
             text.counter("hookwire_rule_lost_total", &labels, rule.lost);
+            text.counter("hookwire_rule_events_lost_total", &labels, rule.events_lost);
             let is_open = f64::from(u8::from(rule.breaker_is_open));
             text.gauge("hookwire_rule_breaker_open", &labels, is_open);
             text.histogram("hookwire_rule_call_seconds", &labels, &rule.latency, 1e-6);
@@ -120,6 +121,8 @@ impl Control {
         let house = self.house.stats();
         text.gauge("hookwire_spooled_events", &[], house.spooled as f64);
         text.gauge("hookwire_spool_bytes", &[], house.spool_bytes as f64);
+        let without_rule = house.spooled_without_rule as f64;
+        text.gauge("hookwire_spooled_events_without_rule", &[], without_rule);
         text.gauge("hookwire_dead_letters", &[], house.dead_letters as f64);
         let reloads = self.reloads.load(Ordering::Relaxed);
         text.counter("hookwire_reloads_total", &[], reloads);

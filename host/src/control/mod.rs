@@ -11,6 +11,7 @@ mod letters;
 mod metrics;
 mod modules;
 mod record;
+mod spool;
 mod wanted;
 
 use std::collections::HashMap;
@@ -196,6 +197,8 @@ impl Administration for Control {
             }
             Request::ReplayDeadLetters { ids } => to_value(&self.replay(ids).await?),
             Request::PurgeDeadLetters { ids } => to_value(&self.purge(ids).await?),
+            Request::Spool => to_value(&self.spool().await?),
+            Request::PurgeSpool { rule } => to_value(&self.purge_spool(&rule).await?),
             Request::Record(_) => Err(Refusal::new("a recording has no single answer")),
         }
     }

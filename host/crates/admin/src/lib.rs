@@ -12,7 +12,7 @@ mod socket;
 
 pub use client::{Client, ClientError, Events};
 pub use protocol::{
-    Changes, ClientEntry, LetterEntry, ModuleEntry, Purged, Refusal, Replayed, Request,
+    Changes, ClientEntry, LetterEntry, ModuleEntry, Purged, Refusal, Replayed, Request, SpoolEntry,
     SubscriptionEntry, Tap,
 };
 pub use server::{Administration, Recording, serve};

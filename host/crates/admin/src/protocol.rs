@@ -70,6 +70,13 @@ pub enum Request {
         /// These; none: all.
         ids: Option<Vec<i64>>,
     },
+    /// What is spooled, by rule: [`SpoolEntry`]s.
+    Spool,
+    /// Deletes what is spooled for a rule: [`Purged`].
+    PurgeSpool {
+        /// Its name.
+        rule: String,
+    },
     /// Events as they happen, a line each.
     Record(Tap),
 }
@@ -205,10 +212,12 @@ pub struct LetterEntry {
     pub generation: u64,
     /// The client whose event it is.
     pub clientid: String,
-    /// The hook.
+    /// The hook; empty where the event cannot be read.
     pub hook: String,
     /// The message's topic.
     pub topic: Option<String>,
+    /// Why the event cannot be read, and so not be run again.
+    pub unreadable: Option<String>,
     /// Code of the fault.
     pub code: String,
     /// What the fault says.
@@ -226,7 +235,24 @@ pub struct Replayed {
     pub failed: Vec<(i64, String)>,
 }
 
-/// How many dead letters were deleted.
+/// What is spooled for one rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpoolEntry {
+    /// The rule.
+    pub rule: String,
+    /// Whether there is a rule of that name.
+    pub has_rule: bool,
+    /// Events.
+    pub events: u64,
+    /// Clients whose events they are.
+    pub clients: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// When the oldest was written down, milliseconds since the Unix epoch.
+    pub oldest_ms: u64,
+}
+
+/// How many dead letters, or spooled events, were deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Purged {
     /// So many.

@@ -192,19 +192,31 @@ async fn with_savepoint(
 }
 
 /// Each row in a transaction of its own. Never fails as a whole: what was
-/// stored before a failure stays stored.
+/// stored before a failure stays stored. What the store cannot take now ends
+/// it: nothing behind that row is tried, and all of it fails alike, so that no
+/// row is stored before one that came before it.
 async fn one_by_one(connection: &mut SqliteConnection, works: &[Work]) -> Vec<BatchResult> {
     let mut results = Vec::with_capacity(works.len());
+    let mut stopped: Option<Fault> = None;
     for Work { plan, rows } in works {
         let mut result = BatchResult::default();
         for (number, row) in rows.iter().enumerate() {
-            match run(connection, plan, &[row]).await {
-                Ok(rows_affected) => result.rows_affected += rows_affected,
-                Err(failure) => result.failed.push(FailedRow {
-                    row: number,
-                    fault: failure.fault,
-                }),
-            }
+            let fault = match &stopped {
+                Some(fault) => fault.clone(),
+                None => match run(connection, plan, &[row]).await {
+                    Ok(rows_affected) => {
+                        result.rows_affected += rows_affected;
+                        continue;
+                    }
+                    Err(failure) => {
+                        if failure.scope != Scope::Row {
+                            stopped = Some(failure.fault.clone());
+                        }
+                        failure.fault
+                    }
+                },
+            };
+            result.failed.push(FailedRow { row: number, fault });
         }
         results.push(result);
     }
@@ -230,5 +242,71 @@ async fn control(connection: &mut SqliteConnection, sql: &'static str) -> Result
     match sqlx::query(sql).execute(connection).await {
         Ok(_) => Ok(()),
         Err(error) => Err(Failure::of(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hookwire_driver::Value;
+    use sqlx::ConnectOptions as _;
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    use super::*;
+    use crate::statement::Plans;
+
+    fn work(plan: &Arc<Plan>, texts: &[&str]) -> Work {
+        let row = |text: &&str| vec![Value::Text((*text).to_owned())];
+        Work {
+            plan: Arc::clone(plan),
+            rows: texts.iter().map(row).collect(),
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_behind_a_row_that_may_be_stored_later_is_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = SqliteConnectOptions::new()
+            .filename(folder.path().join("t.db"))
+            .create_if_missing(true)
+            .connect()
+            .await
+            .unwrap();
+        let schema = "CREATE TABLE t (a TEXT); CREATE TRIGGER unlucky BEFORE INSERT ON t \
+            WHEN NEW.a = 'unlucky' BEGIN SELECT RAISE(ROLLBACK, 'unlucky'); END; \
+            PRAGMA max_page_count = 8";
+        sqlx::raw_sql(schema)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        let insert = "INSERT INTO t VALUES (?)".into();
+        let plan = Plans::default().get(&insert).unwrap();
+        let large = "x".repeat(100_000);
+        let works = [
+            work(&plan, &["a", "unlucky", "b", &large, "c"]),
+            work(&plan, &["d", "e"]),
+        ];
+        begin(&mut connection).await.unwrap();
+        let results = store(&mut connection, &works).await.unwrap();
+        let failed: Vec<Vec<(usize, &str, bool)>> = results
+            .iter()
+            .map(|result| {
+                let failed = result.failed.iter();
+                let failed = failed.map(|row| (row.row, &*row.fault.code, row.fault.retryable));
+                failed.collect()
+            })
+            .collect();
+        let full = |row| (row, "sqlite:13", true);
+        assert_eq!(
+            failed,
+            [
+                vec![(1, "sqlite:19", false), full(3), full(4)],
+                vec![full(0), full(1)]
+            ]
+        );
+        let stored: Vec<(String,)> = sqlx::query_as("SELECT a FROM t ORDER BY rowid")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(stored, [("a".to_owned(),), ("b".to_owned(),)]);
     }
 }

@@ -36,7 +36,10 @@ pub struct FailedRow {
     pub fault: Fault,
 }
 
-/// How a batch ended: rows that are not in `failed` are committed.
+/// How a batch ended: rows that are not in `failed` are committed. A row that
+/// failed for good has failed alone; where one failed that may be stored later,
+/// all rows behind it failed too, so that none is stored before one that came
+/// before it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct BatchResult {
     /// Rows that were not stored, in ascending order.
@@ -65,6 +68,11 @@ pub type PoolFuture<T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 
 pub trait SqlPool: Send + Sync + 'static {
     /// Runs `statement` once for each row of parameters and commits. Rows of one
     /// call are stored in order, and calls of one caller in the order made.
+    ///
+    /// What may go well later (the store is gone, locked or full, or too slow) is
+    /// a fault of the call, not of a row: the call stops there, and each row from
+    /// the first failed one on fails with it. The caller makes those again, in
+    /// order. A row that the store refuses for good fails alone.
     ///
     /// # Errors
     /// A fault for the whole call; single rows fail in [`BatchResult::failed`].

@@ -20,13 +20,14 @@ pub use house::letters::DeadLetter;
 pub use house::record::{
     ClientRecord, EventRecord, MessageRecord, REASON_WORDS, SubscriptionRecord,
 };
+pub use house::spool::Spooled;
 pub use house::{House, HouseBounds, HouseStats};
 pub use module::cache::Cache;
 pub use module::engine::{ModuleFigures, Runtime, RuntimeError};
+pub use module::figures::{Metric, bucket_bound};
 pub use module::interest::{Interest, MessageKinds};
 pub use module::loader::{ContentHash, LoadError, LoadFailure, LoadedModule};
 pub use module::manifest::{Action, Manifest, PoolInterface};
-pub use module::memory::{Metric, bucket_bound};
 pub use module::options::{OptionKind, OptionSpec};
 pub use plan::{Plan, PoolHandle};
 pub use stats::{Histogram, ModuleStats, RuleStats};

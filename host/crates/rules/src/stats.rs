@@ -25,6 +25,9 @@ pub struct RuleStats {
     pub errors: u64,
     /// Events on which it brought its module down.
     pub lost: u64,
+    /// Events that it did not do its work on and that could not be written down
+    /// either: they are nowhere.
+    pub events_lost: u64,
     /// Whether it is held back for that.
     pub breaker_is_open: bool,
     /// How long calls took that it was part of.
@@ -85,6 +88,7 @@ pub(crate) struct RuleCounters {
     events: AtomicU64,
     errors: AtomicU64,
     lost: AtomicU64,
+    events_lost: AtomicU64,
     latency_us: Powers,
     batch: Powers,
 }
@@ -134,6 +138,10 @@ impl RuleCounters {
         self.lost.fetch_add(1, Relaxed);
     }
 
+    pub(crate) fn lost_event(&self) {
+        self.events_lost.fetch_add(1, Relaxed);
+    }
+
     /// What is counted; names are the caller's to fill in.
     pub(crate) fn read(&self) -> RuleStats {
         RuleStats {
@@ -145,6 +153,7 @@ impl RuleCounters {
             events: self.events.load(Relaxed),
             errors: self.errors.load(Relaxed),
             lost: self.lost.load(Relaxed),
+            events_lost: self.events_lost.load(Relaxed),
             breaker_is_open: false,
             latency: self.latency_us.read(),
             batch: self.batch.read(),

@@ -78,15 +78,22 @@ pub(super) async fn deadletters(asker: &Asker, verb: &DeadlettersVerb) -> Result
 #[allow(clippy::ptr_arg, reason = "the answer is a list that was read")]
 fn listed(letters: &Vec<LetterEntry>) -> Vec<String> {
     let row = |letter: &LetterEntry| {
+        let (hook, why) = match &letter.unreadable {
+            None => (letter.hook.clone(), letter.message.clone()),
+            Some(error) => {
+                let why = format!("{} (the event cannot be read: {error})", letter.message);
+                ("unreadable".to_owned(), why)
+            }
+        };
         [
             letter.id.to_string(),
             letter.rule.clone(),
-            letter.hook.clone(),
+            hook,
             letter.clientid.clone(),
             letter.topic.clone().unwrap_or_default(),
             letter.code.clone(),
             letter.generation.to_string(),
-            letter.message.clone(),
+            why,
         ]
     };
     let titles = [

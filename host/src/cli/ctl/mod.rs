@@ -3,6 +3,7 @@
 mod clients;
 mod deadletters;
 mod modules;
+mod spool;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -44,6 +45,9 @@ enum CtlVerb {
     /// Events that a rule could not do its work on.
     #[command(subcommand)]
     Deadletters(deadletters::DeadlettersVerb),
+    /// Events that wait for a rule's store, to be run again in order.
+    #[command(subcommand)]
+    Spool(spool::SpoolVerb),
     /// Figures, as Prometheus reads them.
     Metrics,
 }
@@ -64,6 +68,7 @@ pub(crate) fn ctl(options: &CtlOptions) -> Result<(), Failure> {
             CtlVerb::Modules(verb) => modules::modules(&asker, verb).await,
             CtlVerb::Clients(verb) => clients::clients(&asker, verb).await,
             CtlVerb::Deadletters(verb) => deadletters::deadletters(&asker, verb).await,
+            CtlVerb::Spool(verb) => spool::spool(&asker, verb).await,
             CtlVerb::Metrics => {
                 let text: String = asker.ask(&Request::Metrics).await?;
                 print_text(text.trim_end());

@@ -76,7 +76,8 @@ mod tests {
 
     use super::*;
     use crate::host::{Access, Phase};
-    use crate::module::memory::{Metric, ModuleMemory};
+    use crate::module::figures::Metric;
+    use crate::module::memory::ModuleMemory;
 
     fn host(memory: &Arc<ModuleMemory>) -> Host {
         let access = Access {

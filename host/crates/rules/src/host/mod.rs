@@ -24,12 +24,12 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, bail};
 
 use crate::host::clock::GuestClock;
+use crate::host::log::LogRate;
 use crate::host::outbox::Outbox;
 use crate::host::wasi::Wasi;
 use crate::lane::hold::Hold;
 use crate::lane::journal::Journal;
 use crate::module::memory::ModuleMemory;
-use crate::throttle::Throttle;
 
 /// SQL pools by the names that were granted. `None`: named, and not opened.
 pub(crate) type GrantedPools = HashMap<String, Option<Arc<dyn SqlPool>>>;
@@ -38,7 +38,6 @@ pub(crate) type GrantedPools = HashMap<String, Option<Arc<dyn SqlPool>>>;
 const MAX_HANDLES: usize = 256;
 const MAX_TABLE_ELEMENTS: usize = 100_000;
 const MAX_INSTANCES: usize = 16;
-const LOG_LINES_PER_SECOND: u32 = 100;
 
 /// What an instance is being used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +58,7 @@ pub(crate) struct Access {
     pub(crate) http_hosts: Vec<String>,
     pub(crate) memory: Arc<ModuleMemory>,
     pub(crate) clock: GuestClock,
+    pub(crate) log: LogRate,
 }
 
 impl Access {
@@ -73,7 +73,6 @@ pub(crate) struct Host {
     pub(crate) phase: Phase,
     pub(crate) access: Arc<Access>,
     pub(crate) handles: ResourceTable,
-    pub(crate) log: Throttle,
     /// When the call that runs now is to be over.
     pub(crate) deadline: Instant,
     pub(crate) hold: Hold,
@@ -100,7 +99,6 @@ impl Host {
             phase,
             access,
             handles,
-            log: Throttle::per_second(LOG_LINES_PER_SECOND),
             deadline: Instant::now(),
             hold: Hold::default(),
             memory: MemoryLimit {

@@ -59,6 +59,9 @@ impl HostPool for Host {
                 Err(refused) => return Ok(Err(fault::to_guest(refused))),
             }
         }
+        if let Some(stopped) = self.journal.stopped(&name) {
+            return Ok(Err(fault::to_guest(stopped.clone())));
+        }
         let deadline = self.store_deadline();
         let mut split = self.journal.split(&name, &statement, parameters);
         let rows = std::mem::take(&mut split.rows);
@@ -68,9 +71,17 @@ impl HostPool for Host {
             let call = pool.exec_many(statement.into(), rows, deadline);
             match answer(call, deadline).await {
                 Ok(result) => result,
-                Err(fault) => return Ok(Err(fault)),
+                Err(failed) => {
+                    self.journal.call_failed(split);
+                    self.journal.stop(&name, &failed);
+                    return Ok(Err(fault::to_guest(failed)));
+                }
             }
         };
+        // Where one row may be stored later, so may the last.
+        if let Some(last) = result.failed.last() {
+            self.journal.stop(&name, &last.fault);
+        }
         Ok(Ok(batch_to_guest(self.journal.join(split, result))))
     }
 
@@ -82,7 +93,7 @@ impl HostPool for Host {
         max_rows: u32,
     ) -> wasmtime::Result<Result<RowSet, GuestFault>> {
         self.check_may_call("sql.pool.query")?;
-        let pool = self.pool(&handle)?.pool;
+        let OpenPool { name, pool } = self.pool(&handle)?;
         let parameters = match row_from_guest(parameters) {
             Ok(row) => row,
             Err(refused) => return Ok(Err(fault::to_guest(refused))),
@@ -90,7 +101,11 @@ impl HostPool for Host {
         let max_rows = usize::try_from(max_rows).unwrap_or(usize::MAX);
         let deadline = self.store_deadline();
         let call = pool.query(statement.into(), parameters, max_rows, deadline);
-        Ok(answer(call, deadline).await.map(rows_to_guest))
+        let answered = answer(call, deadline).await;
+        if let Err(failed) = &answered {
+            self.journal.stop(&name, failed);
+        }
+        Ok(answered.map(rows_to_guest).map_err(fault::to_guest))
     }
 
     async fn drop(&mut self, handle: Resource<OpenPool>) -> wasmtime::Result<()> {
@@ -114,15 +129,15 @@ impl Host {
 
 /// Waits for a pool until the deadline. Pools keep deadlines themselves; this
 /// holds when one does not.
-async fn answer<T>(call: PoolFuture<T>, deadline: Instant) -> Result<T, GuestFault> {
+async fn answer<T>(call: PoolFuture<T>, deadline: Instant) -> Result<T, Fault> {
     match tokio::time::timeout_at(deadline.into(), call).await {
-        Ok(answered) => answered.map_err(fault::to_guest),
-        Err(_) => Err(fault::to_guest(Fault {
+        Ok(answered) => answered,
+        Err(_) => Err(Fault {
             kind: FaultKind::Unknown,
             code: "host:deadline".to_owned(),
             message: "sent, and not answered before the deadline".to_owned(),
             retryable: true,
-        })),
+        }),
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hookwire_bindings::wit::hookwire::host::log::Level;
 use tokio::io::AsyncWrite;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -17,10 +18,9 @@ use wasmtime_wasi::{
     HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
 };
 
+use crate::host::log::MAX_LINE_BYTES;
 use crate::host::{Access, Host};
 
-/// Longest line that is logged, in bytes.
-const MAX_LINE_BYTES: usize = 4096;
 /// Resources that a guest may hold at once.
 const MAX_RESOURCES: usize = 256;
 
@@ -31,11 +31,15 @@ pub(crate) struct Wasi {
 }
 
 impl Wasi {
-    pub(crate) fn new(module: &Arc<str>, access: &Access) -> Self {
+    pub(crate) fn new(module: &Arc<str>, access: &Arc<Access>) -> Self {
         let mut builder = WasiCtxBuilder::new();
+        let log = || LogStream {
+            module: Arc::clone(module),
+            access: Arc::clone(access),
+        };
         builder
-            .stdout(LogStream(Arc::clone(module)))
-            .stderr(LogStream(Arc::clone(module)))
+            .stdout(log())
+            .stderr(log())
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
@@ -100,7 +104,11 @@ impl HostMonotonicClock for Still {
 }
 
 /// Standard output or error: lines for the log.
-struct LogStream(Arc<str>);
+#[derive(Clone)]
+struct LogStream {
+    module: Arc<str>,
+    access: Arc<Access>,
+}
 
 impl IsTerminal for LogStream {
     fn is_terminal(&self) -> bool {
@@ -111,14 +119,14 @@ impl IsTerminal for LogStream {
 impl StdoutStream for LogStream {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(LogWriter {
-            module: Arc::clone(&self.0),
+            stream: self.clone(),
             line: Vec::new(),
         })
     }
 }
 
 struct LogWriter {
-    module: Arc<str>,
+    stream: LogStream,
     line: Vec<u8>,
 }
 
@@ -127,7 +135,8 @@ impl LogWriter {
         let line = String::from_utf8_lossy(&self.line);
         let line = line.trim_end();
         if !line.is_empty() {
-            tracing::info!(module = &*self.module, "{line}");
+            let LogStream { module, access } = &self.stream;
+            access.log.write(module, Level::Info, line);
         }
         self.line.clear();
     }

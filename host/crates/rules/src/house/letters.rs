@@ -23,8 +23,9 @@ pub struct DeadLetter {
     pub generation: u64,
     /// The client whose event it is.
     pub clientid: String,
-    /// The event.
-    pub event: EventRecord,
+    /// The event, or why it cannot be read: another version wrote it, or the
+    /// file is damaged.
+    pub event: Result<EventRecord, String>,
     /// Code of the fault: `host:trap`, `sqlite:18`, ...
     pub code: String,
     /// What the fault says.
@@ -48,7 +49,7 @@ impl House {
         let rows = self
             .query(LIST, vec![Value::Integer(after), most], limit)
             .await?;
-        rows.into_iter().map(read).collect()
+        Ok(rows.into_iter().map(read).collect())
     }
 
     /// Deletes dead letters: those of `ids`, or all.
@@ -78,11 +79,16 @@ impl House {
     /// Why it stays.
     pub async fn replay(self: &Arc<Self>, id: i64, workers: &[RulesHandle]) -> Result<(), Fault> {
         let rows = self.query(GET, vec![Value::Integer(id)], 1).await?;
-        let Some(letter) = rows.into_iter().next().map(read).transpose()? else {
-            let message = format!("there is no dead letter {id}");
-            return Err(fault(FaultKind::Invalid, "dead-letter", message));
+        let invalid = |message| fault(FaultKind::Invalid, "dead-letter", message);
+        let Some(letter) = rows.into_iter().next().map(read) else {
+            return Err(invalid(format!("there is no dead letter {id}")));
         };
-        run_again(workers, &letter.rule, &letter.clientid, letter.event).await?;
+        let event = letter.event.map_err(|error| {
+            invalid(format!(
+                "its event cannot be read, and so not run again: {error}"
+            ))
+        })?;
+        run_again(workers, &letter.rule, &letter.clientid, event).await?;
         self.purge(Some(&[id])).await?;
         Ok(())
     }
@@ -105,7 +111,7 @@ pub(crate) async fn run_again(
     }
 }
 
-fn read(row: Row) -> Result<DeadLetter, Fault> {
+fn read(row: Row) -> DeadLetter {
     let mut row = row.into_iter();
     let integer = |row: &mut std::vec::IntoIter<Value>| match row.next() {
         Some(Value::Integer(number)) => number,
@@ -119,11 +125,8 @@ fn read(row: Row) -> Result<DeadLetter, Fault> {
     let (rule, module) = (text(&mut row), text(&mut row));
     let generation = row.next().as_ref().map_or(0, number);
     let clientid = text(&mut row);
-    let event = serde_json::from_str(&text(&mut row)).map_err(|error| {
-        let message = format!("dead letter {id} cannot be read: {error}");
-        fault(FaultKind::Invalid, "dead-letter", message)
-    })?;
-    Ok(DeadLetter {
+    let event = serde_json::from_str(&text(&mut row)).map_err(|error| error.to_string());
+    DeadLetter {
         id,
         rule,
         module,
@@ -133,5 +136,5 @@ fn read(row: Row) -> Result<DeadLetter, Fault> {
         code: text(&mut row),
         message: text(&mut row),
         written_ms: row.next().as_ref().map_or(0, number),
-    })
+    }
 }

@@ -8,26 +8,20 @@
 pub(crate) mod letters;
 pub(crate) mod record;
 pub(crate) mod spool;
+mod write;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hookwire_driver::{BatchResult, Fault, FaultKind, Row, SqlPool, Value};
+use tokio::sync::RwLock;
 
-use crate::host::clock::wall_ms;
 use crate::host::fault;
-use crate::house::record::EventRecord;
-use crate::lane::batch::Batch;
-use crate::lane::settle::{Written, WrittenKind};
 
 /// How long a write or a read may take.
 const DEADLINE: Duration = Duration::from_secs(10);
-const SPOOL: &str = "INSERT INTO spool (rule, clientid, event, written_ms) VALUES (?, ?, ?, ?)";
-const BURY: &str = "INSERT INTO dead_letters \
-    (rule, module, generation, clientid, event, code, message, written_ms) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// Bounds of what is written down.
 #[derive(Debug, Clone, Copy)]
@@ -50,18 +44,22 @@ impl Default for HouseBounds {
 /// The spool and the dead letters of one broker.
 pub struct House {
     pool: Option<Arc<dyn SqlPool>>,
-    bounds: HouseBounds,
+    pub(super) bounds: HouseBounds,
     state: Mutex<State>,
     /// Whether anything is spooled: asked for each event of a rule that spools.
-    has_spooled: AtomicBool,
+    pub(super) has_spooled: AtomicBool,
+    /// Held for reading by those who take single events out of the spool.
+    pub(super) purging: RwLock<()>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// By rule, then by client: spooled events.
-    spooled: HashMap<Arc<str>, HashMap<String, u64>>,
-    spool_bytes: u64,
-    letters: u64,
+    pub(super) spooled: HashMap<Arc<str>, BTreeMap<String, u64>>,
+    /// Rules of those that are not there.
+    gone: HashSet<Arc<str>>,
+    pub(super) spool_bytes: u64,
+    pub(super) letters: u64,
     last_letter: i64,
 }
 
@@ -72,8 +70,17 @@ pub struct HouseStats {
     pub spooled: u64,
     /// Bytes of them.
     pub spool_bytes: u64,
+    /// Those of rules that are not there.
+    pub spooled_without_rule: u64,
     /// Dead letters.
     pub dead_letters: u64,
+}
+
+impl State {
+    fn events(&self, rule: &str) -> u64 {
+        let clients = self.spooled.get(rule);
+        clients.map_or(0, |clients| clients.values().sum())
+    }
 }
 
 impl House {
@@ -91,8 +98,8 @@ impl House {
     /// # Errors
     /// What the pool answers.
     pub async fn open(pool: Arc<dyn SqlPool>, bounds: HouseBounds) -> Result<Arc<Self>, Fault> {
-        const WAITING: &str = "SELECT rule, clientid, count(*), sum(length(event)) FROM spool \
-             GROUP BY rule, clientid";
+        const WAITING: &str = "SELECT rule, clientid, count(*), sum(length(CAST(event AS BLOB))) \
+             FROM spool GROUP BY rule, clientid";
         const LETTERS: &str = "SELECT count(*), coalesce(max(id), 0) FROM dead_letters";
         let mut state = State::default();
         for row in query(&pool, WAITING, Vec::new(), usize::MAX).await? {
@@ -122,6 +129,7 @@ impl House {
             bounds,
             has_spooled: AtomicBool::new(!state.spooled.is_empty()),
             state: Mutex::new(state),
+            purging: RwLock::default(),
         }
     }
 
@@ -130,7 +138,8 @@ impl House {
     pub fn stats(&self) -> HouseStats {
         let state = self.state();
         HouseStats {
-            spooled: state.spooled.values().flat_map(HashMap::values).sum(),
+            spooled: state.spooled.values().flat_map(BTreeMap::values).sum(),
+            spooled_without_rule: state.gone.iter().map(|rule| state.events(rule)).sum(),
             spool_bytes: state.spool_bytes,
             dead_letters: state.letters,
         }
@@ -146,90 +155,13 @@ impl House {
                 .is_some_and(|clients| clients.contains_key(clientid))
     }
 
-    /// Writes down events of a batch; on disk when it returns.
-    ///
-    /// # Errors
-    /// Nothing of it can be relied on.
-    pub(crate) async fn write(&self, batch: &Batch, written: &[Written]) -> Result<(), Fault> {
-        let (mut spool, mut letters) = (Vec::new(), Vec::new());
-        let mut marks = Vec::new();
-        for entry in written {
-            let item = batch
-                .items
-                .get(usize::try_from(entry.event).unwrap_or(usize::MAX));
-            let Some(item) = item else { continue };
-            let Some(rule) = item.set.plan.rules.get(entry.rule) else {
-                continue;
-            };
-            let clientid = item.subject.clientid().to_owned();
-            let event = serde_json::to_string(&EventRecord::of(&item.subject))
-                .map_err(|error| fault(FaultKind::Other, "record", error.to_string()))?;
-            match entry.kind {
-                WrittenKind::Spooled => {
-                    marks.push(Mark {
-                        rule: Arc::clone(&rule.name),
-                        clientid: clientid.clone(),
-                        bytes: event.len() as u64,
-                    });
-                    spool.push(vec![
-                        Value::Text(rule.name.to_string()),
-                        Value::Text(clientid),
-                        Value::Text(event),
-                        now(),
-                    ]);
-                }
-                WrittenKind::DeadLetter => letters.push(letter(
-                    &rule.name,
-                    item.module()
-                        .map_or(("", 0), |module| (&module.name, module.generation)),
-                    clientid,
-                    event,
-                    &entry.fault,
-                )),
-            }
-        }
-        if !spool.is_empty() {
-            self.spool(spool, &marks).await?;
-        }
-        self.bury(letters).await
-    }
-
-    /// Appends to the spool. Clients are marked first, so that what comes
-    /// meanwhile is not run before.
-    async fn spool(&self, rows: Vec<Row>, marks: &[Mark]) -> Result<(), Fault> {
-        let bytes: u64 = marks.iter().map(|mark| mark.bytes).sum();
-        {
-            let mut state = self.state();
-            if state.spool_bytes.saturating_add(bytes) > self.bounds.max_spool_bytes {
-                let message = format!(
-                    "the spool has max_spool_bytes = {}",
-                    self.bounds.max_spool_bytes
-                );
-                return Err(fault(FaultKind::Saturated, "spool", message));
-            }
-            state.spool_bytes += bytes;
-            for mark in marks {
-                let of_rule = state.spooled.entry(Arc::clone(&mark.rule)).or_default();
-                *of_rule.entry(mark.clientid.clone()).or_default() += 1;
-            }
-        }
-        self.has_spooled.store(true, Ordering::Release);
-        let stored = self.exec(SPOOL, rows).await;
-        if stored.is_err() {
-            for mark in marks {
-                self.unmark(&mark.rule, &mark.clientid, mark.bytes);
-            }
-        }
-        stored
-    }
-
-    /// One spooled event less.
-    pub(crate) fn unmark(&self, rule: &str, clientid: &str, bytes: u64) {
+    /// So many spooled events less.
+    pub(crate) fn unmark(&self, rule: &str, clientid: &str, events: u64, bytes: u64) {
         let mut state = self.state();
         state.spool_bytes = state.spool_bytes.saturating_sub(bytes);
         if let Some(of_rule) = state.spooled.get_mut(rule) {
             if let Some(count) = of_rule.get_mut(clientid) {
-                *count = count.saturating_sub(1);
+                *count = count.saturating_sub(events);
                 if *count == 0 {
                     of_rule.remove(clientid);
                 }
@@ -243,40 +175,42 @@ impl House {
         }
     }
 
-    /// Rules and clients with spooled events.
-    pub(crate) fn waiting(&self) -> Vec<(Arc<str>, String)> {
-        let state = self.state();
-        let mut waiting = Vec::new();
-        for (rule, clients) in &state.spooled {
-            waiting.extend(
-                clients
-                    .keys()
-                    .map(|client| (Arc::clone(rule), client.clone())),
-            );
-        }
-        waiting
+    /// Rules with spooled events.
+    fn spooled_rules(&self) -> HashSet<Arc<str>> {
+        self.state().spooled.keys().map(Arc::clone).collect()
     }
 
-    pub(crate) async fn bury(&self, letters: Vec<Row>) -> Result<(), Fault> {
-        const FORGET: &str = "DELETE FROM dead_letters WHERE id IN \
-            (SELECT id FROM dead_letters ORDER BY id LIMIT ?)";
-        let count = letters.len() as u64;
-        if count == 0 {
-            return Ok(());
-        }
-        self.exec(BURY, letters).await?;
-        let surplus = {
-            let mut state = self.state();
-            state.letters += count;
-            let surplus = state.letters.saturating_sub(self.bounds.max_dead_letters);
-            state.letters -= surplus;
-            surplus
+    /// How many events are spooled for a rule.
+    fn spooled_of(&self, rule: &str) -> u64 {
+        self.state().events(rule)
+    }
+
+    /// Clients with events that are spooled for a rule: those behind one, then
+    /// the others.
+    fn spooled_clients(&self, rule: &str, behind: Option<&str>) -> Vec<String> {
+        let state = self.state();
+        let Some(clients) = state.spooled.get(rule) else {
+            return Vec::new();
         };
-        if surplus > 0 {
-            let surplus = Value::Integer(i64::try_from(surplus).unwrap_or(i64::MAX));
-            self.exec(FORGET, vec![vec![surplus]]).await?;
+        let is_first = |client: &&String| behind.is_none_or(|behind| client.as_str() > behind);
+        let first = clients.keys().filter(is_first);
+        let then = clients.keys().filter(|client| !is_first(client));
+        first.chain(then).cloned().collect()
+    }
+
+    /// Notes whether a rule with spooled events is not there.
+    fn note_gone(&self, rule: &Arc<str>, is_gone: bool) {
+        let mut state = self.state();
+        if is_gone {
+            state.gone.insert(Arc::clone(rule));
+        } else {
+            state.gone.remove(rule);
         }
-        Ok(())
+    }
+
+    /// Only rules with spooled events are missed.
+    fn forget_gone(&self, spooled: &HashSet<Arc<str>>) {
+        self.state().gone.retain(|rule| spooled.contains(rule));
     }
 
     pub(crate) fn forgot_letters(&self, count: u64) {
@@ -287,6 +221,23 @@ impl House {
     /// Runs a statement over rows, all or nothing as far as the caller knows.
     pub(crate) async fn exec(&self, statement: &str, rows: Vec<Row>) -> Result<(), Fault> {
         self.exec_counted(statement, rows).await.map(drop)
+    }
+
+    /// Runs a statement over rows, and answers those that are not stored.
+    pub(super) async fn exec_each(&self, statement: &str, rows: Vec<Row>) -> Vec<(usize, Fault)> {
+        let count = rows.len();
+        let deadline = Instant::now() + DEADLINE;
+        let stored = match self.pool() {
+            Ok(pool) => pool.exec_many(statement.into(), rows, deadline).await,
+            Err(fault) => Err(fault),
+        };
+        match stored {
+            Ok(result) => {
+                let failed = result.failed.into_iter();
+                failed.map(|failed| (failed.row, failed.fault)).collect()
+            }
+            Err(fault) => (0..count).map(|row| (row, fault.clone())).collect(),
+        }
     }
 
     pub(crate) async fn exec_counted(&self, statement: &str, rows: Vec<Row>) -> Result<u64, Fault> {
@@ -312,50 +263,14 @@ impl House {
     }
 
     fn pool(&self) -> Result<&Arc<dyn SqlPool>, Fault> {
-        let missing = || {
-            fault(
-                FaultKind::Unavailable,
-                "house",
-                "nothing is written down here",
-            )
-        };
+        // It does not come back: there is none.
+        let missing = || fault(FaultKind::Denied, "house", "nothing is written down here");
         self.pool.as_ref().ok_or_else(missing)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// One event on its way into the spool.
-struct Mark {
-    rule: Arc<str>,
-    clientid: String,
-    bytes: u64,
-}
-
-/// A row of `dead_letters`.
-pub(crate) fn letter(
-    rule: &str,
-    (module, generation): (&str, u64),
-    clientid: String,
-    event: String,
-    fault: &Fault,
-) -> Row {
-    vec![
-        Value::Text(rule.to_owned()),
-        Value::Text(module.to_owned()),
-        Value::Integer(i64::try_from(generation).unwrap_or(i64::MAX)),
-        Value::Text(clientid),
-        Value::Text(event),
-        Value::Text(fault.code.clone()),
-        Value::Text(fault.message.clone()),
-        now(),
-    ]
-}
-
-fn now() -> Value {
-    Value::Integer(i64::try_from(wall_ms()).unwrap_or(i64::MAX))
 }
 
 pub(crate) fn number(value: &Value) -> u64 {

@@ -34,8 +34,9 @@ pub(crate) fn adopt(worker: &Rc<Worker>, plan: &Arc<Plan>, mut prepared: Vec<Pre
             let old = find(&before, module, class);
             let group = match old {
                 Some(old) if old.lanes.len() == module.bounds.lanes => Rc::clone(old),
-                old => {
-                    let group = Rc::new(fresh(worker, module, class, old));
+                _ => {
+                    let group = Rc::new(fresh(worker, module, class));
+                    worker.note_lanes(&group);
                     for lane in &group.lanes {
                         let lane = run_lane(Rc::clone(worker), Rc::clone(lane));
                         begun.push(tokio::task::spawn_local(lane));
@@ -76,21 +77,16 @@ fn find<'a>(lanes: &'a Lanes, module: &PlannedModule, class: Class) -> Option<&'
     groups.find(|group| group.module == module.name && group.class == class)
 }
 
-/// New lanes. Where clients change lanes, the old ones have to be done before
-/// the new ones begin: a client's events stay in order.
-fn fresh(
-    worker: &Worker,
-    module: &PlannedModule,
-    class: Class,
-    old: Option<&Rc<LaneGroup>>,
-) -> LaneGroup {
+/// New lanes. Where clients change lanes, those that served the module before,
+/// in whatever plan, have to be done before the new ones begin: a client's events
+/// stay in order.
+fn fresh(worker: &Worker, module: &PlannedModule, class: Class) -> LaneGroup {
+    let before = worker.earlier_lanes(&module.name, class);
+    let before: Vec<_> = before.iter().map(Rc::downgrade).collect();
     let lane = |_| {
         let bound = module.bounds.max_queued_events;
         let lane = Lane::new(bound, Rc::clone(&worker.pressure));
-        if let Some(old) = old {
-            let before = old.lanes.iter().map(Rc::downgrade).collect();
-            lane.after.replace(before);
-        }
+        lane.after.replace(before.clone());
         Rc::new(lane)
     };
     LaneGroup {

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use crate::house::House;
 use crate::lane::item::Item;
-use crate::plan::sets::Set;
+use crate::plan::set::Set;
 use crate::plan::{PlannedRule, RuleId};
 use crate::worker::subject::ClientHash;
 
@@ -25,6 +25,9 @@ pub(crate) struct Batch {
     pub(crate) held_back: Vec<(u32, RuleId)>,
     /// Rules for which earlier events of the client wait on disk.
     pub(crate) behind: Vec<(u32, RuleId)>,
+    /// Calls that were not made, because others brought the module down too
+    /// often. None of them did.
+    pub(crate) left: Vec<(u32, RuleId)>,
     /// What rules that run on the item need to see of it.
     pub(crate) needs: Vec<Needs>,
     order: Vec<CallKey>,
@@ -48,6 +51,7 @@ impl Batch {
         self.needs.clear();
         self.held_back.clear();
         self.behind.clear();
+        self.left.clear();
         let one_hook = self
             .items
             .windows(2)

@@ -19,18 +19,20 @@ use crate::module::instance::GuestError;
 use crate::plan::PlannedModule;
 
 /// Calls of `handle` in search of what brings a batch down. A batch with one
-/// such event takes twice as many as it halves.
+/// such event takes twice as many as it halves. Where many do, some are found,
+/// and what was not called until then runs in another batch.
 const MAX_RUNS: u32 = 64;
 /// Longest account of a trap that is kept.
 const MAX_MESSAGE_BYTES: usize = 4096;
 /// The least time that a part of a batch has.
 const MIN_DEADLINE: Duration = Duration::from_millis(50);
 
-/// Answers each call of a batch that ended with `lost`.
+/// Answers each call of a batch that ended with `lost`, but for those that are
+/// left to run in another.
 pub(crate) async fn find_poison(
     runner: &mut Runner<'_>,
     module: &Arc<PlannedModule>,
-    batch: &Batch,
+    batch: &mut Batch,
     lost: Lost,
 ) -> Vec<Settled> {
     runner.say_lost(module, batch, &lost);
@@ -67,7 +69,12 @@ pub(crate) async fn find_poison(
             continue;
         }
         if runs >= MAX_RUNS {
-            settle_lost(batch, part, &lost, &mut answer);
+            let left = calls.iter().filter_map(|call| {
+                let (id, _) = batch.rule(*call)?;
+                Some((call.event, id))
+            });
+            let left: Vec<_> = left.collect();
+            batch.left.extend(left);
             continue;
         }
         runs += 1;
@@ -85,7 +92,13 @@ pub(crate) async fn find_poison(
                     }
                 }
             }
-            Err(lost @ Lost::Start(_)) => settle_lost(batch, part, &lost, &mut answer),
+            Err(lost @ Lost::Start(_)) => {
+                // Nor would what comes behind it, and it would overtake.
+                settle_lost(batch, part, &lost, &mut answer);
+                while let Some(part) = parts.pop() {
+                    settle_lost(batch, part, &lost, &mut answer);
+                }
+            }
             Err(lost) if calls.len() == 1 && (is_fresh || is_stopped(&lost)) => {
                 is_fresh = true;
                 if let Some(place) = calls.first().and_then(|call| place_of(batch, *call)) {

@@ -8,7 +8,8 @@ use hookwire_broker::MAX_HOPS;
 use hookwire_driver::Fault;
 use tokio::sync::oneshot;
 
-use crate::plan::sets::{Set, Step};
+use crate::lane::journal::Known;
+use crate::plan::set::{Set, Step};
 use crate::plan::{PlannedModule, RuleId};
 use crate::worker::chain::ChainEntry;
 use crate::worker::subject::{ClientHash, Subject};
@@ -16,6 +17,8 @@ use crate::worker::subject::{ClientHash, Subject};
 /// What is to be handed to a guest.
 pub(crate) struct Item {
     pub(crate) client: ClientHash,
+    /// When it came to the worker, by count: a client's items are in this order.
+    pub(crate) came: u64,
     pub(crate) subject: Subject,
     pub(crate) set: Rc<Set>,
     /// Index of the step in the set.
@@ -41,6 +44,11 @@ pub(crate) struct Rest {
     pub(crate) since: Instant,
     /// When they run.
     pub(crate) due: Instant,
+    /// All of it has run, and this rule changed the event: it goes on when what
+    /// came before it has.
+    pub(crate) changed: Option<RuleId>,
+    /// What stores answered about its rows, unless there is nothing.
+    pub(crate) known: Option<Known>,
 }
 
 impl Item {
@@ -54,6 +62,11 @@ impl Item {
             Some(rest) => &rest.rules,
             None => self.step().map_or(&[], |step| &step.rules),
         }
+    }
+
+    /// What stores answered about its rows in batches before.
+    pub(crate) fn known(&self) -> Option<&Known> {
+        self.rest.as_ref()?.known.as_ref()
     }
 
     /// The module that they are in.
@@ -79,6 +92,8 @@ pub(crate) struct Common {
     /// Whether publishes of rules led to them as often as is allowed: what such
     /// a batch publishes is dropped, and nothing else may be in it.
     is_last_hop: bool,
+    /// It answers for rows of its own events alone.
+    known: Option<Known>,
 }
 
 impl Common {
@@ -88,6 +103,7 @@ impl Common {
             module: Arc::as_ptr(module),
             bounds: module.batch,
             is_last_hop: is_last_hop(item),
+            known: item.known().cloned(),
         })
     }
 
@@ -95,6 +111,7 @@ impl Common {
         item.module()
             .is_some_and(|module| Arc::as_ptr(module) == self.module)
             && is_last_hop(item) == self.is_last_hop
+            && item.known().map(Rc::as_ptr) == self.known.as_ref().map(Rc::as_ptr)
     }
 }
 

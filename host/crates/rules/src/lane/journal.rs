@@ -3,11 +3,23 @@
 //!
 //! A row is known by pool, statement and values. In a batch that comes to its
 //! end none of this matters; after a trap the events run again, and a row that
-//! was answered then has its answer now. A call that a store did not answer is
-//! made again: at least once, as ever.
+//! was answered then has its answer now. A call that a store did not answer, or
+//! whose row may be stored later, is made again: at least once, as ever.
+//!
+//! A store that may store something later is not asked to store anything else in
+//! the batch: what comes behind waits, too, and no row overtakes another of its
+//! client, be they in one call or in many.
+//!
+//! Where events of the batch are left to run later, what is known goes with them
+//! to their next batch, which holds no others: it answers for nobody else's
+//! rows.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
+
+use std::rc::Rc;
+use std::sync::Arc;
 
 use foldhash::quality::RandomState;
 use hookwire_driver::{BatchResult, FailedRow, Fault, Row, Value};
@@ -17,15 +29,24 @@ use hookwire_driver::{BatchResult, FailedRow, Fault, Row, Value};
 pub(crate) struct Journal {
     hasher: RandomState,
     /// Answers of runs that came to nothing, by row.
-    known: HashMap<RowKey, Vec<RowAnswer>>,
+    known: Answers,
     /// Answers that this run was given out of those.
     taken: Vec<(RowKey, RowAnswer)>,
     /// Answers of stores in this run.
     fresh: Vec<(RowKey, RowAnswer)>,
+    /// Whether a batch runs.
+    is_begun: bool,
+    /// Pools that are not asked to store any more, and why.
+    stopped: Vec<(Arc<str>, Fault)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct RowKey(u64);
+
+type Answers = HashMap<RowKey, Vec<RowAnswer>>;
+
+/// What is known of the rows of events that are left to run.
+pub(crate) type Known = Rc<RefCell<Answers>>;
 
 impl Split {
     /// Whether the store need not be asked at all.
@@ -47,11 +68,28 @@ pub(crate) struct Split {
 }
 
 impl Journal {
-    /// Forgets everything: a new batch begins.
-    pub(crate) fn clear(&mut self) {
+    /// A new batch begins, of whose events this is known.
+    pub(crate) fn begin(&mut self, known: Option<&Known>) {
         self.known.clear();
+        if let Some(known) = known {
+            self.known = known.take();
+        }
         self.taken.clear();
         self.fresh.clear();
+        self.is_begun = true;
+        self.stopped.clear();
+    }
+
+    /// The batch ended. Gives what is known to the events that are left to run:
+    /// to those that it was known of before, too.
+    pub(crate) fn end(&mut self, before: Option<Known>) -> Option<Known> {
+        self.known.retain(|_, answers| !answers.is_empty());
+        if self.known.is_empty() {
+            return None;
+        }
+        let known = before.unwrap_or_default();
+        known.replace(std::mem::take(&mut self.known));
+        Some(known)
     }
 
     /// The run came to its end: its answers are not needed again.
@@ -64,7 +102,40 @@ impl Journal {
     pub(crate) fn run_was_lost(&mut self) {
         let answers = self.taken.drain(..).chain(self.fresh.drain(..));
         for (key, answer) in answers {
+            if !answer.as_ref().is_some_and(|fault| fault.retryable) {
+                self.known.entry(key).or_default().push(answer);
+            }
+        }
+    }
+
+    /// The store did not answer for the rest of a call, so nobody was told what
+    /// is known of its other rows: it is known still.
+    pub(crate) fn call_failed(&mut self, split: Split) {
+        let answers = split.answers.into_iter();
+        for (key, answer) in split.keys.into_iter().zip(answers) {
+            let Some(answer) = answer else {
+                continue;
+            };
+            let place = self.taken.iter().rposition(|(taken, _)| *taken == key);
+            if let Some(place) = place {
+                self.taken.swap_remove(place);
+            }
             self.known.entry(key).or_default().push(answer);
+        }
+    }
+
+    /// Why a pool is not asked to store anything more.
+    pub(crate) fn stopped(&self, pool: &str) -> Option<&Fault> {
+        let mut stopped = self.stopped.iter();
+        let (_, fault) = stopped.find(|(name, _)| **name == *pool)?;
+        Some(fault)
+    }
+
+    /// A call of a pool failed with this: where the same call may go well later,
+    /// what comes behind it in the batch waits for it.
+    pub(crate) fn stop(&mut self, pool: &Arc<str>, fault: &Fault) {
+        if self.is_begun && fault.retryable && self.stopped(pool).is_none() {
+            self.stopped.push((Arc::clone(pool), fault.clone()));
         }
     }
 
@@ -203,6 +274,84 @@ mod tests {
         );
         journal.run_ended();
         assert_eq!(call(&mut journal, &["a", "c"], None), (1, vec![]));
+    }
+
+    #[test]
+    fn a_row_that_may_be_stored_later_is_asked_about_again() {
+        let mut journal = Journal::default();
+        let split = journal.split("p", "INSERT", rows(&["a", "b"]));
+        let result = BatchResult {
+            rows_affected: 1,
+            failed: vec![FailedRow {
+                row: 1,
+                fault: Fault {
+                    retryable: true,
+                    ..fault()
+                },
+            }],
+        };
+        journal.join(split, result);
+        journal.run_was_lost();
+        assert_eq!(call(&mut journal, &["a", "b"], None), (1, vec![]));
+    }
+
+    #[test]
+    fn what_is_known_stays_known_when_the_call_fails() {
+        let mut journal = Journal::default();
+        call(&mut journal, &["a", "c"], Some(1));
+        journal.run_was_lost();
+        let split = journal.split("p", "INSERT", rows(&["a", "b", "c"]));
+        assert_eq!(split.rows.len(), 1);
+        journal.call_failed(split);
+        journal.run_ended();
+        assert_eq!(
+            call(&mut journal, &["a", "b", "c"], None),
+            (1, vec![2]),
+            "the guest was told that none is stored"
+        );
+    }
+
+    #[test]
+    fn what_is_known_goes_with_the_events_that_are_left() {
+        let mut journal = Journal::default();
+        journal.begin(None);
+        call(&mut journal, &["a", "b"], None);
+        journal.run_was_lost();
+        let known = journal.end(None);
+        assert!(known.is_some());
+        journal.begin(None);
+        assert_eq!(call(&mut journal, &["a"], None), (1, vec![]), "another's");
+        journal.run_ended();
+        assert!(journal.end(None).is_none());
+        journal.begin(known.as_ref());
+        assert_eq!(call(&mut journal, &["a"], None), (0, vec![]));
+        journal.run_ended();
+        let left = journal.end(known.clone());
+        assert!(left.is_some(), "the other event has yet to run");
+        journal.begin(known.as_ref());
+        assert_eq!(call(&mut journal, &["b"], None), (0, vec![]));
+        journal.run_ended();
+        assert!(journal.end(known).is_none());
+    }
+
+    #[test]
+    fn a_pool_is_stopped_until_the_next_batch() {
+        let mut journal = Journal::default();
+        let busy = Fault {
+            retryable: true,
+            ..fault()
+        };
+        journal.stop(&"p".into(), &busy);
+        assert!(journal.stopped("p").is_none(), "no batch runs");
+        journal.begin(None);
+        journal.stop(&"p".into(), &fault());
+        assert!(journal.stopped("p").is_none(), "it is not made again");
+        journal.stop(&"p".into(), &busy);
+        journal.run_was_lost();
+        assert_eq!(journal.stopped("p"), Some(&busy));
+        assert!(journal.stopped("q").is_none());
+        journal.begin(None);
+        assert!(journal.stopped("p").is_none());
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //! drains, batch by batch.
 //!
 //! [`queue`] holds what waits, [`runner`] takes a batch of it and calls the
-//! guest, [`settle`] says what becomes of each event. What goes wrong is found
-//! by [`isolate`], kept from happening twice by [`journal`], and held back by
-//! [`breaker`].
+//! guest, [`settle`] says what becomes of each event, and [`give_up`] what becomes
+//! of those that a rule failed on. What goes wrong is found by [`isolate`], kept
+//! from happening twice by [`journal`], and held back by [`breaker`].
 
 pub(crate) mod adopt;
 pub(crate) mod answer;
@@ -13,6 +13,8 @@ pub(crate) mod batch;
 pub(crate) mod breaker;
 pub(crate) mod class;
 pub(crate) mod conduct;
+pub(crate) mod entry;
+pub(crate) mod give_up;
 pub(crate) mod group;
 pub(crate) mod hold;
 pub(crate) mod isolate;
@@ -24,4 +26,5 @@ pub(crate) mod queue;
 pub(crate) mod runner;
 pub(crate) mod settle;
 pub(crate) mod signal;
+mod take;
 pub(crate) mod view;

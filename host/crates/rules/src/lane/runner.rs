@@ -42,6 +42,7 @@ pub(crate) async fn run_lane(worker: Rc<Worker>, lane: Rc<Lane>) {
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     lane.after.take();
+    lane.has_begun.set(true);
     let mut runner = Runner {
         worker: &worker,
         lane: &lane,
@@ -134,7 +135,8 @@ impl Runner<'_> {
         };
         batch.plan_calls(Instant::now(), &self.worker.house);
         self.serve(&module);
-        self.journal.clear();
+        let known = batch.items.first().and_then(Item::known).cloned();
+        self.journal.begin(known.as_ref());
         let answer = if batch.calls.is_empty() {
             Vec::new()
         } else {
@@ -148,7 +150,9 @@ impl Runner<'_> {
         if !self.settler.written().is_empty() {
             self.write_down(batch).await;
         }
-        self.settler.finish(self.worker, self.lane, batch);
+        let known = self.journal.end(known);
+        self.settler
+            .finish(self.worker, self.lane, batch, known.as_ref());
     }
 
     /// Makes `module` the one that is served: between two batches, the old
@@ -169,7 +173,7 @@ impl Runner<'_> {
         });
     }
 
-    async fn call_all(&mut self, module: &Arc<PlannedModule>, batch: &Batch) -> Vec<Settled> {
+    async fn call_all(&mut self, module: &Arc<PlannedModule>, batch: &mut Batch) -> Vec<Settled> {
         let deadline = Instant::now() + module.deadline();
         match self.call(module, batch, &batch.calls, deadline).await {
             Ok(answer) => {
@@ -346,13 +350,18 @@ impl Runner<'_> {
 
     /// Writes down what was spooled and what died, before anybody is told.
     async fn write_down(&mut self, batch: &Batch) {
-        if let Err(fault) = self.worker.house.write(batch, self.settler.written()).await {
-            tracing::error!(
-                code = fault.code,
-                "cannot write down events: {}",
-                fault.message
-            );
-            self.settler.not_written(batch, &fault);
+        let unwritten = self.worker.house.write(batch, self.settler.written()).await;
+        if let Some((_, fault)) = unwritten.first() {
+            if let Some(pass) = self.log.pass(Instant::now()) {
+                tracing::error!(
+                    code = fault.code,
+                    events = unwritten.len(),
+                    lines_not_shown = pass.held_back,
+                    "cannot write down events: {}",
+                    fault.message
+                );
+            }
+            self.settler.not_written(batch, &unwritten);
         }
     }
 }

@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookwire_bindings::fault::from_guest;
-use hookwire_bindings::verdict::{refusal, refusal_of_fault, replace};
+use hookwire_bindings::verdict::{refusal, replace};
 use hookwire_bindings::wit::exports::hookwire::rule::actions::{
     Call, Settled, Verdict as GuestVerdict,
 };
-use hookwire_broker::{Hook, Verdict};
+use hookwire_broker::Verdict;
 use hookwire_driver::{Fault, FaultKind};
-use hookwire_settings::OnError;
 
 use crate::lane::answer::{self, Outcome};
 use crate::lane::batch::Batch;
+use crate::lane::give_up::Failure;
 use crate::lane::item::{Item, Rest};
+use crate::lane::journal::Known;
 use crate::lane::queue::Lane;
 use crate::plan::{PlannedRule, RuleId};
 use crate::throttle::Throttle;
@@ -23,19 +24,16 @@ use crate::worker::{StepEnd, Worker};
 
 /// Lines a lane writes in a second about rules that fail.
 const FAILURE_LINES_PER_SECOND: u32 = 5;
-/// Pause before a call is made again, doubled each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 /// Turns verdicts into what happens, and says in the log what failed.
 pub(crate) struct Settler {
     fates: Vec<Fate>,
-    written: Vec<Written>,
+    pub(super) written: Vec<Written>,
     log: Throttle,
 }
 
 /// What becomes of one event.
-enum Fate {
+pub(super) enum Fate {
     Ends(StepEnd),
     /// Rules of the step are left to run, now or later.
     Again(Rest),
@@ -58,13 +56,6 @@ pub(crate) enum WrittenKind {
     DeadLetter,
 }
 
-/// Why a rule did not do its work on an event.
-pub(crate) struct Failure<'a> {
-    pub(crate) fault: &'a Fault,
-    /// Whether the call itself may be made again: not after a trap.
-    pub(crate) may_run_again: bool,
-}
-
 impl Settler {
     pub(crate) fn new() -> Self {
         Self {
@@ -79,7 +70,11 @@ impl Settler {
     pub(crate) fn judge(&mut self, batch: &mut Batch, mut answer: Vec<Settled>) {
         self.fates.clear();
         self.written.clear();
-        if answer.is_empty() && batch.held_back.is_empty() && batch.behind.is_empty() {
+        if answer.is_empty()
+            && batch.left.is_empty()
+            && batch.held_back.is_empty()
+            && batch.behind.is_empty()
+        {
             return;
         }
         self.fates
@@ -94,6 +89,12 @@ impl Settler {
                 Some(called) => self.judge_call(batch, called, verdict),
                 None => self.say_odd_call(batch, call),
             }
+        }
+        for (event, id) in std::mem::take(&mut batch.left) {
+            if self.is_decided(batch, event) {
+                continue;
+            }
+            self.run_again_as_left(batch, event, id);
         }
         for (event, id) in std::mem::take(&mut batch.behind) {
             if self.is_decided(batch, event) {
@@ -125,38 +126,39 @@ impl Settler {
         &self.written
     }
 
-    /// What was to be written down could not be: a spooled event is not done.
-    pub(crate) fn not_written(&mut self, batch: &Batch, fault: &Fault) {
-        for written in std::mem::take(&mut self.written) {
-            let Some(item) = item(batch, written.event) else {
-                continue;
-            };
-            let Some(rule) = item.set.plan.rules.get(written.rule) else {
-                continue;
-            };
-            if matches!(item.subject, Subject::Publish(_)) {
-                let end = StepEnd::Ended(Verdict::Failed {
-                    refusal: refusal_of_fault(&rule.name, fault),
-                    retryable: true,
-                });
-                self.set(written.event, Fate::Ends(end));
-            }
-        }
-    }
-
-    /// Sends every event on its way.
-    pub(crate) fn finish(&mut self, worker: &Worker, lane: &Lane, batch: &mut Batch) {
+    /// Sends every event on its way; those that are left to run take with them
+    /// what is known of their rows.
+    pub(crate) fn finish(
+        &mut self,
+        worker: &Worker,
+        lane: &Lane,
+        batch: &mut Batch,
+        known: Option<&Known>,
+    ) {
         if self.fates.is_empty() {
             for item in batch.items.drain(..) {
-                worker.step_ended(item, StepEnd::GoesOn);
+                let end = changed_before(&item).map_or(StepEnd::GoesOn, StepEnd::Changed);
+                worker.step_ended(item, end);
             }
             return;
         }
-        let mut again = Vec::new();
-        for (mut item, fate) in batch.items.drain(..).zip(self.fates.drain(..)) {
+        let mut again: Vec<Item> = Vec::new();
+        for (mut item, mut fate) in batch.items.drain(..).zip(self.fates.drain(..)) {
+            if let (Fate::Ends(StepEnd::GoesOn), Some(id)) = (&fate, changed_before(&item)) {
+                fate = Fate::Ends(StepEnd::Changed(id));
+            }
+            if let Fate::Ends(StepEnd::Changed(id)) = fate
+                && again.iter().any(|before| before.client == item.client)
+            {
+                // Where it goes now, what is before it has no place yet.
+                let mut held = rest(Vec::new(), 0, Instant::now(), Duration::ZERO);
+                held.changed = Some(id);
+                fate = Fate::Again(held);
+            }
             match fate {
                 Fate::Ends(end) => worker.step_ended(item, end),
-                Fate::Again(rest) => {
+                Fate::Again(mut rest) => {
+                    rest.known = known.cloned();
                     item.rest = Some(Box::new(rest));
                     again.push(item);
                 }
@@ -276,97 +278,8 @@ impl Settler {
         self.fail(batch, event, id, &failure);
     }
 
-    /// A rule did not do its work on an event: it runs again, or its `on_error`
-    /// decides.
-    pub(crate) fn fail(&mut self, batch: &Batch, event: u32, id: RuleId, failure: &Failure<'_>) {
-        let Some(item) = item(batch, event) else {
-            return;
-        };
-        let Some(rule) = item.set.plan.rules.get(id) else {
-            return;
-        };
-        rule.counters.failed();
-        let now = Instant::now();
-        let since = item.rest.as_ref().map_or(now, |rest| rest.since);
-        let is_in_time = now.saturating_duration_since(since) < rule.retry_for;
-        if failure.fault.retryable && failure.may_run_again && is_in_time {
-            return self.run_again(item, event, id, since);
-        }
-        self.give_up(item, event, id, rule, failure.fault);
-    }
-
-    fn run_again(&mut self, item: &Item, event: u32, id: RuleId, since: Instant) {
-        let attempts = item.rest.as_ref().map_or(0, |rest| rest.attempts);
-        let pause = FIRST_PAUSE
-            .saturating_mul(1 << attempts.min(10))
-            .min(MAX_PAUSE);
-        if item.set.hook.is_decision() {
-            let rules = from(item, id);
-            return self.set(event, Fate::Again(rest(rules, attempts + 1, since, pause)));
-        }
-        match self.fate(event) {
-            Some(Fate::Again(rest)) => rest.rules.push(id),
-            _ => self.set(
-                event,
-                Fate::Again(rest(vec![id], attempts + 1, since, pause)),
-            ),
-        }
-    }
-
-    fn give_up(&mut self, item: &Item, event: u32, id: RuleId, rule: &PlannedRule, fault: &Fault) {
-        if item.replay.is_some() {
-            // Whoever runs it again has it on disk.
-            return self.set(event, Fate::Ends(StepEnd::Lost(fault.clone())));
-        }
-        let mut write = |kind| {
-            self.written.push(Written {
-                event,
-                rule: id,
-                fault: fault.clone(),
-                kind,
-            });
-        };
-        let is_decision = item.set.hook.is_decision();
-        match rule.on_error {
-            OnError::Deny | OnError::Retry if is_decision => {
-                if rule.hook == Hook::MessagePublish && !fault.retryable {
-                    write(WrittenKind::DeadLetter);
-                }
-                let end = denied(item, rule, fault);
-                return self.set(event, Fate::Ends(end));
-            }
-            OnError::Spool if fault.retryable => write(WrittenKind::Spooled),
-            OnError::Spool => write(WrittenKind::DeadLetter),
-            OnError::Deny | OnError::Retry | OnError::Continue if rule.stores && !is_decision => {
-                write(WrittenKind::DeadLetter);
-            }
-            OnError::Deny | OnError::Retry | OnError::Continue => {}
-        }
-        self.go_on_behind(event, id, item);
-    }
-
-    /// Earlier events of the client wait in the spool for this rule: this one
-    /// comes behind them.
-    fn append_to_spool(&mut self, batch: &Batch, event: u32, id: RuleId) {
-        let Some(item) = item(batch, event) else {
-            return;
-        };
-        self.written.push(Written {
-            event,
-            rule: id,
-            fault: Fault {
-                kind: FaultKind::Unavailable,
-                code: "host:behind".to_owned(),
-                message: "earlier events of the client wait".to_owned(),
-                retryable: true,
-            },
-            kind: WrittenKind::Spooled,
-        });
-        self.go_on_behind(event, id, item);
-    }
-
     /// A decision's remaining rules run without this one.
-    fn go_on_behind(&mut self, event: u32, id: RuleId, item: &Item) {
+    pub(super) fn go_on_behind(&mut self, event: u32, id: RuleId, item: &Item) {
         if !item.set.hook.is_decision() {
             return;
         }
@@ -388,11 +301,11 @@ impl Settler {
         matches!(self.fate(event), Some(Fate::Ends(StepEnd::GoesOn)) | None)
     }
 
-    fn fate(&mut self, event: u32) -> Option<&mut Fate> {
+    pub(super) fn fate(&mut self, event: u32) -> Option<&mut Fate> {
         self.fates.get_mut(usize::try_from(event).ok()?)
     }
 
-    fn set(&mut self, event: u32, fate: Fate) {
+    pub(super) fn set(&mut self, event: u32, fate: Fate) {
         if let Some(slot) = self.fate(event) {
             *slot = fate;
         }
@@ -426,33 +339,29 @@ impl Settler {
     }
 }
 
-fn denied(item: &Item, rule: &PlannedRule, fault: &Fault) -> StepEnd {
-    let refusal = refusal_of_fault(&rule.name, fault);
-    match &item.subject {
-        Subject::Asked(asked) => StepEnd::Answered(answer::of_failure(&asked.question, refusal)),
-        _ => StepEnd::Ended(Verdict::Failed {
-            refusal,
-            retryable: fault.retryable,
-        }),
-    }
+/// The rule that changed an item's event, where all else of its step has run.
+fn changed_before(item: &Item) -> Option<RuleId> {
+    item.rest.as_ref()?.changed
 }
 
 /// The rules of an item from `id` on.
-fn from(item: &Item, id: RuleId) -> Vec<RuleId> {
+pub(super) fn from(item: &Item, id: RuleId) -> Vec<RuleId> {
     let rules = item.rules().iter().copied();
     rules.skip_while(|rule| *rule != id).collect()
 }
 
-fn rest(rules: Vec<RuleId>, attempts: u32, since: Instant, pause: Duration) -> Rest {
+pub(super) fn rest(rules: Vec<RuleId>, attempts: u32, since: Instant, pause: Duration) -> Rest {
     Rest {
         rules,
         attempts,
         since,
         due: Instant::now() + pause,
+        changed: None,
+        known: None,
     }
 }
 
-fn item(batch: &Batch, event: u32) -> Option<&Item> {
+pub(super) fn item(batch: &Batch, event: u32) -> Option<&Item> {
     batch.items.get(usize::try_from(event).ok()?)
 }
 

@@ -18,7 +18,8 @@ use wasmtime::{Config, Engine};
 
 use crate::host::clock::GuestClock;
 use crate::module::cache::Cache;
-use crate::module::memory::{Metric, ModuleMemory};
+use crate::module::figures::Metric;
+use crate::module::memory::ModuleMemory;
 
 /// How long a guest runs before it yields to its worker.
 pub(crate) const SLICE: Duration = Duration::from_millis(1);

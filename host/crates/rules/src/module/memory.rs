@@ -1,42 +1,41 @@
 //! What a module keeps in the memory of this node: keys with values, and
 //! figures. Shared by its instances on all workers, and kept over a reload.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hookwire_driver::{Fault, FaultKind};
 
 use crate::host::fault;
+use crate::module::figures::Metrics;
 
 /// Longest key, in bytes.
 const MAX_KEY_BYTES: usize = 1024;
 /// Longest value, in bytes.
 const MAX_VALUE_BYTES: usize = 64 * 1024;
 /// What an entry takes beside its key and value, about.
-const ENTRY_BYTES: usize = 96;
-/// Writes after which what is past its time is swept out.
-const SWEEP_EVERY: u32 = 1024;
-/// Figures that a module may have.
-const MAX_METRICS: usize = 256;
-const MAX_METRIC_NAME: usize = 64;
-/// Buckets of a histogram: powers of two from 2^-20 to 2^19, and beyond.
-const BUCKETS: usize = 41;
-const FIRST_POWER: i32 = -20;
+const ENTRY_BYTES: usize = 160;
+/// Times of entries that are gone, beside as many as there are entries, until
+/// they are cleared away.
+const MAX_VOID_TIMES: usize = 64;
 
 /// The keys, values and figures of one module.
 #[derive(Debug, Default)]
 pub(crate) struct ModuleMemory {
     entries: Mutex<Entries>,
-    metrics: Mutex<Metrics>,
+    pub(super) metrics: Mutex<Metrics>,
 }
 
 #[derive(Debug, Default)]
 struct Entries {
-    by_key: HashMap<String, Entry>,
+    by_key: HashMap<Arc<str>, Entry>,
+    /// When entries are past their time, the next first. One that was set again
+    /// or deleted has left its time here, which means nothing any more.
+    times: BinaryHeap<Reverse<(Instant, Arc<str>)>>,
     bytes: usize,
     max_bytes: usize,
-    writes: u32,
 }
 
 #[derive(Debug)]
@@ -49,29 +48,6 @@ struct Entry {
 enum Value {
     Bytes(Vec<u8>),
     Number(i64),
-}
-
-/// One figure of a module.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Metric {
-    /// Only grows.
-    Counter(u64),
-    /// Goes up and down.
-    Gauge(f64),
-    /// Values counted by power of two, and their sum.
-    Histogram {
-        /// Counts: element n has the values up to 2^(n - 20), above the one
-        /// before; the last has all beyond.
-        buckets: Vec<u64>,
-        /// Sum of the values.
-        sum: f64,
-    },
-}
-
-#[derive(Debug, Default)]
-struct Metrics {
-    by_name: HashMap<String, Metric>,
-    left_out: u64,
 }
 
 impl ModuleMemory {
@@ -120,7 +96,7 @@ impl ModuleMemory {
         let mut entries = self.entries();
         if let Some(entry) = entries
             .by_key
-            .get_mut(&key)
+            .get_mut(key.as_str())
             .filter(|entry| entry.is_kept(now))
         {
             let Value::Number(number) = &mut entry.value else {
@@ -136,99 +112,9 @@ impl ModuleMemory {
         Ok(by)
     }
 
-    /// Changes a figure, which begins with `fresh`. One of another kind by the
-    /// same name, and one too many, are left out.
-    fn change(&self, name: &str, fresh: impl FnOnce() -> Metric, change: impl FnOnce(&mut Metric)) {
-        let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(metric) = metrics.by_name.get_mut(name) {
-            return change(metric);
-        }
-        let is_name = !name.is_empty()
-            && name.len() <= MAX_METRIC_NAME
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !is_name || metrics.by_name.len() >= MAX_METRICS {
-            metrics.left_out += 1;
-            return;
-        }
-        let metric = metrics.by_name.entry(name.to_owned()).or_insert_with(fresh);
-        change(metric);
-    }
-
-    pub(crate) fn add(&self, name: &str, by: u64) {
-        self.change(
-            name,
-            || Metric::Counter(0),
-            |metric| {
-                if let Metric::Counter(counter) = metric {
-                    *counter = counter.saturating_add(by);
-                }
-            },
-        );
-    }
-
-    pub(crate) fn set_gauge(&self, name: &str, value: f64) {
-        self.change(
-            name,
-            || Metric::Gauge(0.0),
-            |metric| {
-                if let Metric::Gauge(gauge) = metric {
-                    *gauge = value;
-                }
-            },
-        );
-    }
-
-    pub(crate) fn observe(&self, name: &str, value: f64) {
-        let fresh = || Metric::Histogram {
-            buckets: vec![0; BUCKETS],
-            sum: 0.0,
-        };
-        self.change(name, fresh, |metric| {
-            if let Metric::Histogram { buckets, sum } = metric {
-                if let Some(bucket) = buckets.get_mut(bucket_of(value)) {
-                    *bucket += 1;
-                }
-                *sum += if value.is_finite() { value } else { 0.0 };
-            }
-        });
-    }
-
-    /// The figures by name, and how many changes were left out.
-    pub(crate) fn figures(&self) -> (Vec<(String, Metric)>, u64) {
-        let metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut figures: Vec<_> = metrics
-            .by_name
-            .iter()
-            .map(|(name, metric)| (name.clone(), metric.clone()))
-            .collect();
-        figures.sort_by(|left, right| left.0.cmp(&right.0));
-        (figures, metrics.left_out)
-    }
-
     fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Upper bound of a histogram's bucket.
-#[must_use]
-pub fn bucket_bound(bucket: usize) -> f64 {
-    let power = i32::try_from(bucket)
-        .unwrap_or(i32::MAX)
-        .saturating_add(FIRST_POWER);
-    if bucket + 1 >= BUCKETS {
-        f64::INFINITY
-    } else {
-        2_f64.powi(power)
-    }
-}
-
-fn bucket_of(value: f64) -> usize {
-    (0..BUCKETS)
-        .find(|bucket| value <= bucket_bound(*bucket))
-        .unwrap_or(BUCKETS - 1)
 }
 
 impl Entries {
@@ -237,16 +123,10 @@ impl Entries {
             let message = format!("a key has {} bytes, 1024 at most", key.len());
             return Err(fault(FaultKind::Invalid, "key", message));
         }
-        self.writes = self.writes.wrapping_add(1);
-        if self.writes.is_multiple_of(SWEEP_EVERY) {
-            self.sweep(now);
-        }
+        self.sweep(now);
+        let key: Arc<str> = key.into();
         let before = self.by_key.get(&key).map_or(0, |old| old.bytes(&key));
         let after = entry.bytes(&key);
-        if self.bytes - before + after > self.max_bytes {
-            self.sweep(now);
-        }
-        let before = self.by_key.get(&key).map_or(0, |old| old.bytes(&key));
         if self.bytes - before + after > self.max_bytes {
             let message = format!(
                 "the keys and values of this module have max_key_value_bytes = {}",
@@ -255,7 +135,13 @@ impl Entries {
             return Err(fault(FaultKind::Saturated, "key-value", message));
         }
         self.bytes = self.bytes - before + after;
+        if let Some(until) = entry.until {
+            self.times.push(Reverse((until, Arc::clone(&key))));
+        }
         self.by_key.insert(key, entry);
+        if self.times.len() > 2 * self.by_key.len() + MAX_VOID_TIMES {
+            self.clear_times();
+        }
         Ok(())
     }
 
@@ -265,14 +151,33 @@ impl Entries {
         Some(entry)
     }
 
-    fn sweep(&mut self, now: Instant) {
-        let mut freed = 0;
-        self.by_key.retain(|key, entry| {
-            let is_kept = entry.is_kept(now);
-            freed += if is_kept { 0 } else { entry.bytes(key) };
-            is_kept
+    /// Forgets what is past its time, and looks at nothing else. Answers at how
+    /// many times it looked.
+    fn sweep(&mut self, now: Instant) -> usize {
+        let mut looked_at = 0;
+        while self.times.peek().is_some_and(|next| next.0.0 <= now) {
+            let Some(Reverse((_, key))) = self.times.pop() else {
+                break;
+            };
+            looked_at += 1;
+            if self
+                .by_key
+                .get(&key)
+                .is_some_and(|entry| !entry.is_kept(now))
+            {
+                self.remove(&key);
+            }
+        }
+        looked_at
+    }
+
+    /// Keeps the times that mean something.
+    fn clear_times(&mut self) {
+        let with_time = self.by_key.iter().filter_map(|(key, entry)| {
+            let until = entry.until?;
+            Some(Reverse((until, Arc::clone(key))))
         });
-        self.bytes -= freed;
+        self.times = with_time.collect();
     }
 }
 
@@ -326,6 +231,45 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_past_its_time_is_looked_at() {
+        let memory = memory(1_000 * (ENTRY_BYTES + 12));
+        let now = Instant::now();
+        let later = |ms| now + Duration::from_millis(ms);
+        for number in 0..1_000 {
+            let ttl = Some(Duration::from_millis(1_000 + number));
+            let set = memory.set(format!("{number:04}"), vec![0; 8], ttl, now);
+            set.unwrap();
+        }
+        let full = memory.set("more".to_owned(), vec![0; 8], None, later(999));
+        assert_eq!(full.unwrap_err().kind, FaultKind::Saturated);
+        assert_eq!(memory.entries().sweep(later(999)), 0);
+        assert_eq!(memory.entries().sweep(later(1_009)), 10);
+        let bytes = memory.entries().bytes;
+        assert_eq!(bytes, 990 * (ENTRY_BYTES + 12));
+    }
+
+    #[test]
+    fn times_that_mean_nothing_are_cleared_away() {
+        let memory = memory(10_000);
+        let now = Instant::now();
+        let put = |ms, now| {
+            let ttl = Some(Duration::from_millis(ms));
+            memory.set("k".to_owned(), b"v".to_vec(), ttl, now).unwrap();
+        };
+        for _ in 0..10_000 {
+            put(10, now);
+        }
+        assert!(memory.entries().times.len() <= 2 + MAX_VOID_TIMES);
+        put(1_000, now);
+        let later = now + Duration::from_millis(10);
+        memory.entries().sweep(later);
+        assert_eq!(memory.get("k", later), Some(b"v".to_vec()));
+        assert!(memory.delete("k", later));
+        assert_eq!(memory.entries().bytes, 0);
+        assert_eq!(memory.entries().sweep(later + Duration::from_secs(1)), 1);
+    }
+
+    #[test]
     fn numbers_are_added_to() {
         let memory = memory(10_000);
         let now = Instant::now();
@@ -340,32 +284,5 @@ mod tests {
             .unwrap();
         let odd = memory.increment("t".to_owned(), 1, None, now).unwrap_err();
         assert_eq!(odd.kind, FaultKind::Invalid);
-    }
-
-    #[test]
-    fn figures_have_a_bound_and_a_kind() {
-        let memory = memory(0);
-        memory.add("seen", 2);
-        memory.add("seen", 3);
-        memory.set_gauge("seen", 1.0);
-        memory.set_gauge("level", 1.5);
-        memory.observe("took_seconds", 0.75);
-        memory.observe("took_seconds", f64::NAN);
-        memory.add("not a name", 1);
-        for number in 0..MAX_METRICS {
-            memory.add(&format!("n{number}"), 1);
-        }
-        let (figures, left_out) = memory.figures();
-        assert_eq!(figures.len(), MAX_METRICS);
-        assert_eq!(left_out, 1 + 3);
-        let figure = |name: &str| figures.iter().find(|(known, _)| known == name);
-        assert_eq!(figure("seen").unwrap().1, Metric::Counter(5));
-        assert_eq!(figure("level").unwrap().1, Metric::Gauge(1.5));
-        let Metric::Histogram { buckets, sum } = &figure("took_seconds").unwrap().1 else {
-            panic!("it is a histogram");
-        };
-        assert_eq!(*sum, 0.75);
-        assert_eq!((buckets[20], buckets[BUCKETS - 1]), (1, 1));
-        assert_eq!(bucket_bound(20), 1.0);
     }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod engine;
+pub(crate) mod figures;
 pub(crate) mod grant;
 pub(crate) mod instance;
 pub(crate) mod interest;

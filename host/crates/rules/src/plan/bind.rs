@@ -8,6 +8,7 @@ use hookwire_bindings::wit::exports::hookwire::rule::actions as wit;
 use hookwire_driver::SqlPool;
 use hookwire_settings::{Located, Module, Problem, Settings, hint};
 
+use crate::host::log::LogRate;
 use crate::host::{Access, GrantedPools};
 use crate::lane::class::Class;
 use crate::lane::conduct::Conduct;
@@ -179,6 +180,7 @@ impl ModuleBinding<'_> {
             http_hosts: texts(&block.http_hosts),
             memory,
             clock: self.runtime.clock().clone(),
+            log: LogRate::default(),
         };
         let rules = self.drafts.iter().map(|draft| draft.given.clone());
         let setting = wit::Setting {

@@ -3,6 +3,7 @@
 
 pub(crate) mod bind;
 pub(crate) mod rule;
+pub(crate) mod set;
 pub(crate) mod sets;
 
 use std::ops::Range;

@@ -10,10 +10,10 @@ use std::rc::Rc;
 
 use slab::Slab;
 
+use crate::lane::entry::first_rule;
 use crate::lane::item::Item;
-use crate::lane::queue::first_rule;
 use crate::plan::RuleId;
-use crate::plan::sets::Set;
+use crate::plan::set::Set;
 use crate::worker::subject::{ClientHash, Publish, Subject};
 
 /// A place of a chain in a lane.
@@ -23,6 +23,8 @@ pub(crate) struct ChainEntry {
     /// Keys are reused; serial numbers are not.
     serial: u64,
     step: usize,
+    /// See [`Item::came`].
+    pub(crate) came: u64,
 }
 
 /// Whether an entry may run.
@@ -45,6 +47,7 @@ impl Running {
     pub(crate) fn into_item(self, client: ClientHash, entry: ChainEntry) -> Item {
         Item {
             client,
+            came: entry.came,
             subject: Subject::Publish(self.publish),
             set: self.set,
             step: entry.step,
@@ -74,7 +77,13 @@ pub(crate) struct Chains {
 impl Chains {
     /// Begins a chain at step `first`; the entry of any of its steps is made
     /// with [`ChainEntry::at`].
-    pub(crate) fn begin(&mut self, publish: Publish, set: Rc<Set>, first: usize) -> ChainEntry {
+    pub(crate) fn begin(
+        &mut self,
+        publish: Publish,
+        set: Rc<Set>,
+        first: usize,
+        came: u64,
+    ) -> ChainEntry {
         self.serials += 1;
         let serial = self.serials;
         let key = self.chains.insert(Chain {
@@ -87,6 +96,7 @@ impl Chains {
             key,
             serial,
             step: first,
+            came,
         }
     }
 

@@ -13,7 +13,7 @@ mod questions;
 
 use std::cell::{Cell, RefCell};
 use std::collections::hash_map::Entry;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -24,10 +24,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::host::fault;
 use crate::house::House;
 use crate::lane::class::Class;
-use crate::lane::group::Lanes;
+use crate::lane::group::{LaneGroup, Lanes};
 use crate::lane::item::{Item, Replay};
 use crate::lane::queue::{Lane, Pressure};
-use crate::plan::sets::{Set, Sets};
+use crate::plan::set::Set;
+use crate::plan::sets::Sets;
 use crate::plan::{Plan, RuleId};
 use crate::worker::chain::Chains;
 use crate::worker::inbox::tell;
@@ -36,7 +37,11 @@ use crate::worker::subject::{ClientHash, Subject, client_hash};
 pub(crate) struct Worker {
     pub(crate) house: Arc<House>,
     current: RefCell<Current>,
+    /// Lanes of this plan and of earlier ones that something may be left in.
+    groups: RefCell<Vec<Weak<LaneGroup>>>,
     chains: RefCell<Chains>,
+    /// Items that came.
+    came: Cell<u64>,
     pub(crate) pressure: Rc<Pressure>,
     decided: RefCell<Vec<Decided>>,
     answers: RefCell<Vec<Answered>>,
@@ -82,6 +87,9 @@ impl Waiting {
     }
 }
 
+/// Code of the fault that says that a rule is not there.
+pub(crate) const NO_RULE: &str = "host:rule";
+
 /// What became of a subject in one step.
 pub(crate) enum StepEnd {
     /// It goes on, as it is in the item.
@@ -106,7 +114,9 @@ impl Worker {
                 plan,
                 lanes,
             }),
+            groups: RefCell::default(),
             chains: RefCell::default(),
+            came: Cell::default(),
             pressure: Rc::default(),
             decided: RefCell::default(),
             answers: RefCell::default(),
@@ -138,13 +148,36 @@ impl Worker {
         self.current.borrow().sets.get(set).map(Rc::clone)
     }
 
-    /// Every lane that new events go to.
+    /// Every lane, also those that no new events go to.
     fn lanes(&self) -> Vec<Rc<Lane>> {
-        let lanes = self.current_lanes();
-        let groups = lanes.iter().flatten().flatten();
+        self.lanes_of(|_| true)
+    }
+
+    /// The lanes of a module and class, of this plan and of earlier ones.
+    pub(crate) fn earlier_lanes(&self, module: &str, class: Class) -> Vec<Rc<Lane>> {
+        self.lanes_of(|group| &*group.module == module && group.class == class)
+    }
+
+    fn lanes_of(&self, is_meant: impl Fn(&LaneGroup) -> bool) -> Vec<Rc<Lane>> {
+        let groups = self.groups.borrow();
+        let groups = groups.iter().filter_map(Weak::upgrade);
+        let groups = groups.filter(|group| is_meant(group));
         groups
-            .flat_map(|group| group.lanes.iter().map(Rc::clone))
+            .flat_map(|group| group.lanes.iter().map(Rc::clone).collect::<Vec<_>>())
             .collect()
+    }
+
+    /// There are new lanes.
+    pub(crate) fn note_lanes(&self, group: &Rc<LaneGroup>) {
+        let mut groups = self.groups.borrow_mut();
+        groups.retain(|group| group.strong_count() > 0);
+        groups.push(Rc::downgrade(group));
+    }
+
+    fn next_came(&self) -> u64 {
+        let came = self.came.get() + 1;
+        self.came.set(came);
+        came
     }
 
     fn lane_of(set: &Set, step: usize, client: ClientHash) -> Option<&Rc<Lane>> {
@@ -213,6 +246,7 @@ impl Worker {
             }
             lane.push(Item {
                 client,
+                came: self.next_came(),
                 subject: subject.clone(),
                 set: Rc::clone(set),
                 step,
@@ -226,7 +260,10 @@ impl Worker {
     /// Runs one rule of the current plan over an event from disk.
     pub(crate) fn run_again(&self, rule: &str, subject: Subject, replay: Replay) {
         let gone = |replay: Replay, message: String| {
-            let fault = fault(FaultKind::Unavailable, "rule", message);
+            let fault = Fault {
+                code: NO_RULE.to_owned(),
+                ..fault(FaultKind::Unavailable, "rule", message)
+            };
             tell(replay, Err(fault));
         };
         let mut current = self.current.borrow_mut();
@@ -244,6 +281,7 @@ impl Worker {
         match Self::lane_of(&set, 0, client).map(Rc::clone) {
             Some(lane) => lane.push(Item {
                 client,
+                came: self.next_came(),
                 subject,
                 set,
                 step: 0,

@@ -9,7 +9,7 @@ use hookwire_mqtt::{ReasonCode, TopicName};
 use super::{StepEnd, Worker};
 use crate::lane::item::Item;
 use crate::plan::RuleId;
-use crate::plan::sets::Set;
+use crate::plan::set::Set;
 use crate::worker::subject::{ClientHash, Publish, Subject, client_hash};
 
 impl Worker {
@@ -60,14 +60,21 @@ impl Worker {
     pub(crate) fn submit_publish(&self, publish: Publish, set: Rc<Set>) {
         let client = client_hash(&publish.message.sender);
         self.outstanding.set(self.outstanding.get() + 1);
-        if !self.enter(publish, set, client) {
+        if !self.enter(publish, set, client, None) {
             self.wake_core();
         }
     }
 
-    /// Puts a publish into the lanes it has to visit. `false`: into none, and it
-    /// is decided.
-    fn enter(&self, publish: Publish, set: Rc<Set>, client: ClientHash) -> bool {
+    /// Puts a publish into the lanes it has to visit: behind everything, or where
+    /// it belongs among what its client did, if it came before. `false`: into
+    /// none, and it is decided.
+    fn enter(
+        &self,
+        publish: Publish,
+        set: Rc<Set>,
+        client: ClientHash,
+        came_before: Option<u64>,
+    ) -> bool {
         let subject = Subject::Publish(publish);
         let first = set.next_step(0, &subject);
         let Subject::Publish(publish) = subject else {
@@ -79,25 +86,33 @@ impl Worker {
             return false;
         };
         let lane = Rc::clone(lane);
+        let came = came_before.unwrap_or_else(|| self.next_came());
         if first + 1 == set.steps.len() {
-            lane.push(Item {
+            let item = Item {
                 client,
+                came,
                 subject: Subject::Publish(publish),
                 set,
                 step: first,
                 chain: None,
                 rest: None,
                 replay: None,
-            });
+            };
+            match came_before {
+                None => lane.push(item),
+                Some(_) => lane.push_in_place(item),
+            }
             return true;
         }
-        let begun = self
-            .chains
-            .borrow_mut()
-            .begin(publish, Rc::clone(&set), first);
+        let mut chains = self.chains.borrow_mut();
+        let begun = chains.begin(publish, Rc::clone(&set), first, came);
+        drop(chains);
         for number in first..set.steps.len() {
             if let Some(lane) = Self::lane_of(&set, number, client) {
-                lane.reserve(client, begun.at(number));
+                match came_before {
+                    None => lane.reserve(client, begun.at(number)),
+                    Some(_) => lane.reserve_in_place(client, begun.at(number)),
+                }
             }
         }
         lane.notify();
@@ -107,6 +122,7 @@ impl Worker {
     pub(super) fn publish_step_ended(&self, item: Item, end: StepEnd) {
         let Item {
             client,
+            came,
             mut subject,
             set,
             step,
@@ -146,7 +162,7 @@ impl Worker {
                 Ok(topic) => {
                     let ids = set.plan.rules.matching(Hook::MessagePublish, topic);
                     let left = self.set_behind(&set, ids, done);
-                    self.enter(publish, left, client);
+                    self.enter(publish, left, client, Some(came));
                 }
                 Err(_) => self.finish(publish, None),
             },

@@ -7,7 +7,7 @@ use hookwire_broker::Answered;
 use super::{StepEnd, Worker};
 use crate::lane::answer;
 use crate::lane::item::Item;
-use crate::plan::sets::Set;
+use crate::plan::set::Set;
 use crate::worker::subject::{Asked, Subject, client_hash};
 
 impl Worker {
@@ -30,6 +30,7 @@ impl Worker {
             (Some((step, lane)), subject) => {
                 lane.push(Item {
                     client,
+                    came: self.next_came(),
                     subject,
                     set,
                     step,

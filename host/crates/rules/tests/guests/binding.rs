@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use hookwire_rules::{Plan, WorkerRules};
 use hookwire_settings::Settings;
 
-use crate::rig::{problems, rule, runtime, settings};
+use crate::blocks::{problems, rule, runtime, settings};
 
 #[track_caller]
 fn check(blocks: &str, expected: &[&str]) {
@@ -37,7 +37,7 @@ fn a_rule_is_held_against_its_action() {
         rule("unknown", "message.publish", "rocket_science", ""),
         rule("hook", "client.connected", "drop", ""),
     ];
-    let actions = &crate::rig::modules()["m"].manifest().actions;
+    let actions = &crate::blocks::modules()["m"].manifest().actions;
     let names: Vec<&str> = actions.iter().map(|action| &*action.name).collect();
     assert!(names.len() > 20);
     let all = names.join(", ");
@@ -201,7 +201,7 @@ fn a_store_asked_while_rules_are_given_is_not_there_when_they_are_checked() {
     let asks = "pool = \"memory\"\n  options { ask = true }";
     let blocks = format!("{SOUND}{}", rule("asks", "message.publish", "store", asks));
     let settings = settings(&blocks);
-    let modules = crate::rig::modules();
+    let modules = crate::blocks::modules();
     let problems = Plan::check(runtime(), &settings, modules).err().unwrap();
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -216,7 +216,7 @@ fn a_store_asked_while_rules_are_given_is_not_there_when_they_are_checked() {
 #[test]
 fn a_pool_that_was_not_opened_is_a_problem() {
     let settings = settings(SOUND);
-    let modules = crate::rig::modules();
+    let modules = crate::blocks::modules();
     let problems = Plan::bind(runtime(), &settings, modules, &HashMap::new(), None).err();
     let said: Vec<String> = problems.unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(

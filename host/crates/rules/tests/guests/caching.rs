@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use hookwire_rules::{Cache, LoadedModule, Runtime};
 
+use crate::blocks::component;
 use crate::message_log::logged;
-use crate::rig::component;
 
 fn load(directory: &Path) -> LoadedModule {
     let runtime = Runtime::with_cache(Some(Cache::open(directory).unwrap())).unwrap();

@@ -2,7 +2,8 @@
 
 use hookwire_broker::{Hook, Verdict};
 
-use crate::rig::{MODULE, Rig, rule_of, with_rules};
+use crate::blocks::{MODULE, rule_of};
+use crate::rig::{Rig, with_rules};
 use crate::store::unavailable;
 
 /// Module `n` beside [`MODULE`].
@@ -192,5 +193,52 @@ fn what_waited_behind_a_publish_that_is_ended_goes_on() {
         assert!(matches!(verdicts[0], Verdict::Failed { .. }));
         assert_eq!(verdicts[1..], [Verdict::Proceed, Verdict::Proceed]);
         assert_eq!(rig.store.column(4), ["quick/3", "quick/2"]);
+    });
+}
+
+#[test]
+fn a_change_of_topic_keeps_its_place_among_what_its_client_did() {
+    let rename = "topic = \"old\"\n  options { topic = \"new\" }";
+    let rules = [
+        publish_rule("n", "rename", "rewrite", rename),
+        publish_rule("m", "store", "store", STORE),
+        rule_of("m", "down", "client.disconnected", "store", STORE),
+    ];
+    with_rules(&blocks(&rules), async |mut rig: Rig| {
+        rig.publish("c", "new", "0");
+        rig.publish("c", "old", "1");
+        rig.publish("c", "new", "2");
+        rig.publish("c", "old", "3");
+        rig.client_event(Hook::ClientDisconnected, "c");
+        rig.verdicts().await;
+        rig.all_ran().await;
+        let topics = rig.store.column(4);
+        assert_eq!(topics, ["new", "new", "new", "new", "user"]);
+        assert_eq!(rig.store.column(5)[..4], ["0", "1", "2", "3"]);
+    });
+}
+
+#[test]
+fn a_change_of_topic_overtakes_nothing_that_is_tried_again() {
+    let fails = "topic = \"old/1\"\n  on_error = \"continue\"\n  retry_for = \"100ms\"\n  \
+                 options {\n    kind = \"unavailable\"\n    retryable = true\n  }";
+    let rename = "topic = \"old/#\"\n  options { topic = \"new\" }";
+    let stores = format!("topic = \"new\"\n  {STORE}");
+    let rules = [
+        publish_rule("m", "fails", "fail", fails),
+        publish_rule("m", "rename", "rewrite", rename),
+        publish_rule("n", "store", "store", &stores),
+    ];
+    with_rules(&blocks(&rules), async |mut rig: Rig| {
+        rig.publish("c", "old/1", "1");
+        rig.publish("c", "old/2", "2");
+        rig.publish("d", "old/3", "other");
+        rig.wait_for("another client's is not held up", |rig| {
+            rig.decided_so_far() == [3]
+        })
+        .await;
+        rig.verdicts().await;
+        assert_eq!(rig.store.column(5), ["other", "1", "2"]);
+        assert!(rig.rule_stats("fails").errors > 1, "it was tried again");
     });
 }

@@ -3,8 +3,9 @@
 use hookwire_broker::{Hook, Verdict};
 use hookwire_mqtt::ReasonCode;
 
+use crate::blocks::{MODULE, ONCE, rule};
 use crate::message_log::logged;
-use crate::rig::{MODULE, ONCE, Rig, rule, with_rules};
+use crate::rig::{Rig, with_rules};
 
 const STORE: &str = "pool = \"memory\"";
 

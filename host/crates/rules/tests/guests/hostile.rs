@@ -8,7 +8,7 @@
 //! | takes memory without end | trap: out of memory |
 //! | grows a table | trap: too many elements |
 //! | recurses without end | trap: stack exhausted |
-//! | floods the log | goes on, most lines are left out |
+//! | floods the log, or its standard output | goes on, most lines are left out |
 //! | floods its keys | stopped at its deadline, keys are bounded |
 //! | floods the broker | goes on, most publishes are refused |
 //! | answers a giant list, text, payload | trap: too much data |
@@ -27,9 +27,9 @@ use std::time::{Duration, Instant};
 use hookwire_broker::{Hooks, Verdict};
 use hookwire_rules::LoadedModule;
 
+use crate::blocks::{MODULE, component, modules, problems_with, rule, rule_of, runtime, settings};
 use crate::message_log::logged;
-use crate::rig::{MODULE, Rig, component, modules, problems_with, rule_of, runtime, settings};
-use crate::rig::{rule, with_modules};
+use crate::rig::{Rig, with_modules};
 use crate::written_guest;
 
 const MEMORY: usize = 64 << 20;
@@ -307,6 +307,26 @@ fn one_that_imports_wasi_runs_and_reaches_nothing() {
     assert_eq!(attack.verdict, Verdict::Proceed, "{}", attack.log);
     let line = "it reaches nothing module=\"h\"";
     assert!(attack.log.contains(line), "{}", attack.log);
+}
+
+#[test]
+fn one_that_floods_its_standard_output_goes_on() {
+    let imports = r#"
+        (import "wasi:cli/stdout@0.2.0" "get-stdout" (func $stdout (result i32)))
+        (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush"
+            (func $write (param i32 i32 i32 i32)))"#;
+    let flood = "(i32.store (i32.const 1464) (call $stdout))
+        (local.set $number (i32.const 2000))
+        (loop $more
+            (call $write (i32.load (i32.const 1464)) (i32.const 3000) (i32.const 19)
+                (i32.const 1456))
+            (local.set $number (i32.sub (local.get $number) (i32.const 1)))
+            (br_if $more (local.get $number)))";
+    let attack = attack(&written_guest::acting(imports, flood), &plain_blocks());
+    assert_eq!(attack.verdict, Verdict::Proceed, "{}", attack.log);
+    let lines = attack.log.matches("it reaches nothing").count();
+    let seconds = usize::try_from(attack.took.as_secs()).unwrap();
+    assert!((1..=100 * (seconds + 2)).contains(&lines), "{lines}");
 }
 
 #[track_caller]

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use hookwire_broker::{Hook, Hooks, Verdict};
 
-use crate::rig::{MODULE, Rig, rule, with_rules};
+use crate::blocks::{MODULE, rule};
+use crate::rig::{Rig, with_rules};
 
 const STORE: &str = "pool = \"memory\"";
 

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use hookwire_broker::Verdict;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::blocks::{MODULE, rule};
 use crate::message_log::logged;
-use crate::rig::{MODULE, Rig, rule, with_rules};
+use crate::rig::{Rig, with_rules};
 
 fn blocks(deadline: &str, rules: &[String]) -> String {
     let module = MODULE
@@ -126,8 +127,8 @@ fn a_guest_that_takes_too_much_memory_is_ended() {
 #[test]
 fn a_module_that_does_not_fit_its_memory_is_refused_when_it_is_bound() {
     let module = MODULE.replace("deadline  = \"10s\"", "max_memory_bytes = 65536");
-    let settings = crate::rig::settings(&module);
-    let problems = crate::rig::problems(&settings);
+    let settings = crate::blocks::settings(&module);
+    let problems = crate::blocks::problems(&settings);
     assert_eq!(problems.len(), 1, "{problems:?}");
     let expected = "rules.hcl:2: module \"m\": it does not come up with its rules: out of memory: ";
     assert!(problems[0].starts_with(expected), "{problems:?}");

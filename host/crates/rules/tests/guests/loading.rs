@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hookwire_broker::Hook;
 use hookwire_rules::{Interest, LoadError, LoadedModule, PoolInterface};
 
-use crate::rig::{component, runtime};
+use crate::blocks::{component, runtime};
 use crate::written_guest;
 
 const MEMORY: usize = 16 << 20;

@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod binding;
+mod blocks;
 mod caching;
 mod chains;
 mod failures;
 mod hostile;
+mod isolation;
 mod lanes;
 mod limits;
 mod loading;

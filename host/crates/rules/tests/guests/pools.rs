@@ -6,7 +6,8 @@ use hookwire_broker::Verdict;
 use hookwire_driver::Value;
 use hookwire_mqtt::ReasonCode;
 
-use crate::rig::{MODULE, Rig, rule, with_rules};
+use crate::blocks::{MODULE, rule};
+use crate::rig::{Rig, with_rules};
 
 fn blocks(action: &str, more: &str) -> String {
     let more = format!("pool = \"memory\"\n  {more}");

@@ -9,7 +9,8 @@ use hookwire_broker::{
 };
 use hookwire_mqtt::{QoS, ReasonCode};
 
-use crate::rig::{MODULE, Rig, rule, with_rules};
+use crate::blocks::{MODULE, rule};
+use crate::rig::{Rig, with_rules};
 
 fn client() -> Arc<ClientInfo> {
     Arc::new(ClientInfo {
@@ -92,8 +93,11 @@ fn a_rule_that_fails_lets_nobody_in() {
     let broken = [("a", "trap"), ("b", "allow")];
     // An action that reads payloads is only for messages.
     assert!(
-        !crate::rig::problems(&crate::rig::settings(&rules("client.authorize", &broken)))
-            .is_empty()
+        !crate::blocks::problems(&crate::blocks::settings(&rules(
+            "client.authorize",
+            &broken
+        )))
+        .is_empty()
     );
     let fails = rule(
         "a",

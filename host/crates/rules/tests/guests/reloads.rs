@@ -3,7 +3,8 @@
 use hookwire_broker::{Hook, Hooks, Verdict};
 use hookwire_rules::TapFilter;
 
-use crate::rig::{MODULE, Rig, rule, with_rules};
+use crate::blocks::{MODULE, rule};
+use crate::rig::{Rig, with_rules};
 
 const STORE: &str = "pool = \"memory\"";
 
@@ -39,7 +40,7 @@ fn a_module_that_has_not_changed_keeps_its_instances() {
     with_rules(&store("same"), async |mut rig: Rig| {
         rig.verdict("c", "t", "1").await;
         let other = "\nmodule \"n\" {\n  grants = [\"clock\", \"broker.publish\"]\n}\n".to_owned()
-            + &crate::rig::rule_of("n", "another", "client.connected", "noop", "");
+            + &crate::blocks::rule_of("n", "another", "client.connected", "noop", "");
         rig.go_over(&(store("same") + &other)).await;
         rig.verdict("c", "t", "2").await;
         assert_eq!(rig.store.column(2), ["1", "2"], "the instance counts on");
@@ -107,7 +108,7 @@ fn a_chain_over_two_modules_ends_as_it_began() {
     let second = "\nmodule \"n\" {\n  grants = [\"clock\", \"broker.publish\"]\n}\n";
     let rules = |suffix: &str| {
         let options = format!("options {{ suffix = \"{suffix}\" }}");
-        let change = crate::rig::rule_of("n", "change", "message.publish", "rewrite", &options);
+        let change = crate::blocks::rule_of("n", "change", "message.publish", "rewrite", &options);
         store("keep") + second + &change
     };
     with_rules(&rules("-old"), async |mut rig: Rig| {
@@ -155,5 +156,64 @@ fn somebody_is_told_of_events_whether_rules_see_them_or_not() {
         drop(lines);
         rig.rules.take_decided(&mut Vec::new());
         assert!(!rig.rules.wants(Hook::MessagePublish), "nobody listens");
+    });
+}
+
+fn with_lanes(lanes: u32) -> String {
+    store("r").replace("lanes     = 1", &format!("lanes     = {lanes}"))
+}
+
+#[test]
+fn clients_that_change_lanes_twice_stay_in_order() {
+    with_rules(&with_lanes(1), async |mut rig: Rig| {
+        rig.store.fail_with(Some(crate::store::unavailable()));
+        rig.publish("c", "t", "0");
+        rig.wait_for("its call waits to be made again", |rig| {
+            rig.rule_stats("r").errors > 2
+        })
+        .await;
+        // Nothing ever comes to the lanes between.
+        rig.go_over(&with_lanes(2)).await;
+        rig.go_over(&with_lanes(1)).await;
+        rig.store.fail_with(None);
+        rig.publish("c", "t", "1");
+        rig.verdicts().await;
+        assert_eq!(rig.store.stored(5), ["0", "1"]);
+    });
+}
+
+#[test]
+fn what_came_before_a_module_went_is_before_what_comes_when_it_is_back() {
+    with_rules(&with_lanes(1), async |mut rig: Rig| {
+        rig.store.fail_with(Some(crate::store::unavailable()));
+        rig.publish("c", "t", "0");
+        rig.wait_for("its call waits to be made again", |rig| {
+            rig.rule_stats("r").errors > 2
+        })
+        .await;
+        rig.go_over("").await;
+        rig.go_over(&with_lanes(1)).await;
+        rig.store.fail_with(None);
+        rig.publish("c", "t", "1");
+        rig.verdicts().await;
+        assert_eq!(rig.store.stored(5), ["0", "1"]);
+    });
+}
+
+#[test]
+fn what_waits_in_the_lanes_of_an_earlier_plan_is_abandoned() {
+    with_rules(&with_lanes(1), async |mut rig: Rig| {
+        rig.store.close();
+        rig.publish("c", "t", "0");
+        rig.wait_for("it runs", |rig| !rig.store.executed().is_empty())
+            .await;
+        let waiting = rig.publish("c", "t", "1");
+        rig.go_over(&with_lanes(2)).await;
+        rig.go_over(&with_lanes(1)).await;
+        rig.rules.abandon(waiting);
+        assert_eq!(rig.decided_so_far(), [waiting]);
+        rig.store.open();
+        assert_eq!(rig.verdicts().await[0], Verdict::Proceed);
+        assert_eq!(rig.store.stored(5), ["0"]);
     });
 }

@@ -1,9 +1,14 @@
 //! Calls that are made again, and what is written down of those that are not.
 
-use hookwire_broker::{Hook, Verdict};
+use std::sync::Arc;
 
-use crate::rig::{MODULE, ONCE, Rig, rule, with_rules};
-use crate::store::{text, unavailable};
+use hookwire_broker::{Hook, Hooks as _, Verdict};
+use hookwire_rules::{House, HouseBounds};
+
+use crate::blocks::{MODULE, ONCE, rule};
+use crate::message_log::logged;
+use crate::rig::{Rig, with_house, with_rules};
+use crate::store::{MemoryStore, text, unavailable};
 
 const STORE: &str = "pool = \"memory\"";
 
@@ -45,6 +50,35 @@ fn a_store_that_comes_back_gets_everything_in_order() {
         assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Proceed));
         let expected: Vec<String> = (0..10).map(|number| number.to_string()).collect();
         assert_eq!(first_seen(&rig), expected);
+    });
+}
+
+#[test]
+fn a_store_that_goes_away_within_a_call_gets_everything_in_order() {
+    with_rules(&store(""), async |mut rig: Rig| {
+        rig.store.fail_from(Some("2"));
+        let clients = ["c", "d", "c", "c", "d"];
+        for (number, client) in clients.iter().enumerate() {
+            rig.publish(client, "t", &number.to_string());
+        }
+        rig.wait_for("a row failed", |rig| rig.rule_stats("r").errors > 0)
+            .await;
+        assert_eq!(rig.store.stored(5), ["0", "1"], "the call stopped there");
+        for (number, client) in clients.iter().enumerate() {
+            rig.publish(client, "t", &(number + 5).to_string());
+        }
+        rig.wait_for("calls are made again", |rig| rig.rule_stats("r").calls > 3)
+            .await;
+        rig.store.fail_from(None);
+        let mut decided = Vec::new();
+        rig.wait_for("all are decided", |rig| {
+            decided = rig.decided_so_far();
+            decided.len() == 10
+        })
+        .await;
+        assert!(decided.is_sorted(), "{decided:?}");
+        let expected: Vec<String> = (0..10).map(|number| number.to_string()).collect();
+        assert_eq!(rig.store.stored(5), expected);
     });
 }
 
@@ -179,6 +213,91 @@ fn nothing_is_acknowledged_that_could_not_be_spooled() {
 }
 
 #[test]
+fn each_of_what_is_written_down_is_answered_for_itself() {
+    let more = format!("on_error = \"spool\"\n  {ONCE}");
+    with_rules(&store(&more), async |mut rig: Rig| {
+        rig.house.fail_on(Some("dead_letters"));
+        rig.store.fail_from(Some("2"));
+        rig.publish("c", "t", "bad");
+        rig.publish("d", "t", "2");
+        let verdicts = rig.verdicts().await;
+        assert!(
+            matches!(
+                verdicts[0],
+                Verdict::Failed {
+                    retryable: true,
+                    ..
+                }
+            ),
+            "it is no dead letter yet: {verdicts:?}"
+        );
+        assert_eq!(verdicts[1], Verdict::Proceed, "it is in the spool");
+        assert_eq!(rig.house.stored(1), ["d"]);
+    });
+}
+
+#[test]
+fn an_event_that_cannot_be_written_down_is_kept_until_it_can() {
+    let up = format!("{STORE}\n  {ONCE}");
+    let spooling = format!("{up}\n  on_error = \"spool\"");
+    let blocks = MODULE.to_owned()
+        + &rule("up", "client.connected", "store", &up)
+        + &rule("down", "client.disconnected", "store", &spooling);
+    with_rules(&blocks, async |mut rig: Rig| {
+        rig.store.fail_with(Some(unavailable()));
+        rig.house.fail_with(Some(unavailable()));
+        rig.client_event(Hook::ClientConnected, "c");
+        rig.client_event(Hook::ClientDisconnected, "c");
+        rig.wait_for("they ran again", |rig| {
+            rig.rule_stats("up").errors > 1 && rig.rule_stats("down").errors > 1
+        })
+        .await;
+        assert_eq!(rig.rules.outstanding(), 2);
+        rig.house.fail_with(None);
+        rig.all_ran().await;
+        let mut written = rig.house.stored(0);
+        written.sort();
+        assert_eq!(written, ["down", "up"]);
+        assert_eq!(rig.rule_stats("up").events_lost, 0);
+    });
+}
+
+#[test]
+fn an_event_for_which_the_spool_has_no_room_is_a_dead_letter() {
+    let more = format!("{STORE}\n  {ONCE}\n  on_error = \"spool\"");
+    let blocks = MODULE.to_owned() + &rule("up", "client.connected", "store", &more);
+    let written = MemoryStore::new();
+    let bounds = HouseBounds {
+        max_spool_bytes: 0,
+        ..HouseBounds::default()
+    };
+    let house = House::open(Arc::clone(&written) as _, bounds);
+    with_house(&blocks, house, written, async |mut rig: Rig| {
+        rig.store.fail_with(Some(unavailable()));
+        rig.client_event(Hook::ClientConnected, "c");
+        rig.all_ran().await;
+        assert_eq!(rig.house.stored(5), ["memory:gone"], "why its rule failed");
+    });
+}
+
+#[test]
+fn an_event_that_there_is_nothing_to_keep_in_is_lost_loudly() {
+    let more = format!("{STORE}\n  {ONCE}");
+    let blocks = MODULE.to_owned() + &rule("up", "client.connected", "store", &more);
+    let log = logged(|| {
+        let house = async { Ok(House::without_store()) };
+        with_house(&blocks, house, MemoryStore::new(), async |mut rig: Rig| {
+            rig.store.fail_with(Some(unavailable()));
+            rig.client_event(Hook::ClientConnected, "c");
+            rig.all_ran().await;
+            assert_eq!(rig.rule_stats("up").events_lost, 1);
+        });
+    });
+    assert!(log.contains("an event is lost"), "{log}");
+    assert!(log.contains("rule=\"up\""), "{log}");
+}
+
+#[test]
 fn a_rule_that_brings_its_module_down_is_held_back() {
     let trap = rule("trap", "message.publish", "trap", "topic = \"trap\"");
     let noop = rule("noop", "message.publish", "noop", "topic = \"noop\"");
@@ -258,5 +377,27 @@ fn what_a_batch_published_before_it_trapped_is_published_once() {
             })
             .collect();
         assert_eq!(published, [b"1", b"2", b"3"]);
+    });
+}
+
+#[test]
+fn a_store_that_fails_one_call_is_asked_no_more_in_the_batch() {
+    let on = |topic: &str| format!("{STORE}\n  topic = \"{topic}\"");
+    let blocks = MODULE.to_owned()
+        + &rule("first", "message.publish", "store", &on("a"))
+        + &rule("second", "message.publish", "store", &on("b"));
+    with_rules(&blocks, async |mut rig: Rig| {
+        rig.store.fail_from(Some("1"));
+        rig.publish("c", "a", "1");
+        rig.publish("c", "b", "2");
+        rig.wait_for("both wait", |rig| {
+            rig.rule_stats("first").errors > 1 && rig.rule_stats("second").errors > 1
+        })
+        .await;
+        assert!(rig.store.stored(5).is_empty(), "nothing overtakes it");
+        rig.store.fail_from(None);
+        let verdicts = rig.verdicts().await;
+        assert_eq!(verdicts, [Verdict::Proceed, Verdict::Proceed]);
+        assert_eq!(rig.store.stored(5), ["1", "2"]);
     });
 }

@@ -3,7 +3,8 @@
 use hookwire_broker::{Hook, Hooks, PublishFacts, RuleSet, Verdict};
 use hookwire_mqtt::{QoS, ReasonCode};
 
-use crate::rig::{MODULE, Rig, rule, with_rules};
+use crate::blocks::{MODULE, rule};
+use crate::rig::{Rig, with_rules};
 
 fn publish_rule(action: &str, more: &str) -> String {
     format!("{MODULE}{}", rule("r", "message.publish", action, more))
@@ -85,7 +86,7 @@ fn a_replacement_that_cannot_be_published_is_a_failure_of_the_rule() {
 #[test]
 fn a_failed_rule_denies_or_continues() {
     let fault = options("kind = \"saturated\"\ncode = \"x:1\"\nretryable = true");
-    let fault = format!("{fault}\n{}", crate::rig::ONCE);
+    let fault = format!("{fault}\n{}", crate::blocks::ONCE);
     with_rules(&publish_rule("fail", &fault), async |mut rig: Rig| {
         let verdict = rig.verdict("c", "a", "x").await;
         let text = "rule r: too much at once (x:1)";
