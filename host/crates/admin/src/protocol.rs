@@ -79,9 +79,9 @@ pub enum Request {
 pub struct Tap {
     /// Of this hook.
     pub hook: String,
-    /// With a topic that this filter matches.
-    #[serde(default = "everything")]
-    pub topic: String,
+    /// Those that a rule with this topic filter would see; none: all.
+    #[serde(default)]
+    pub topic: Option<String>,
     /// So many; then the answer ends.
     pub count: usize,
     /// Whether with payloads.
@@ -89,8 +89,11 @@ pub struct Tap {
     pub payloads: bool,
 }
 
-fn everything() -> String {
-    "#".to_owned()
+/// The last line of a recording, behind its events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingEnd {
+    /// Events that were left out because they came faster than they were read.
+    pub missed: u64,
 }
 
 /// Why a request is not carried out.
