@@ -135,7 +135,8 @@ pub struct ModuleEntry {
     pub loaded: bool,
     /// What it calls itself, and its version.
     pub describes: Option<String>,
-    /// How often it or its rules have changed.
+    /// How often it or its rules have changed since the broker started; of one
+    /// that is unloaded, the last.
     pub generation: u64,
     /// Hash of its component, the first digits.
     pub hash: Option<String>,

@@ -130,7 +130,14 @@ fn bind(
             }
         }
     }
+    let mut generations = previous.map_or_else(HashMap::new, |plan| plan.generations.clone());
+    generations.extend(
+        planned
+            .iter()
+            .map(|module| (Arc::clone(&module.name), module.generation)),
+    );
     Ok(Plan {
+        generations,
         number: previous.map_or(1, |previous| previous.number + 1),
         clock: runtime.clock().clone(),
         modules: planned,
@@ -216,7 +223,9 @@ impl ModuleBinding<'_> {
         Some(Arc::new(PlannedModule {
             name: Arc::clone(&loaded.name),
             hash: loaded.hash,
-            generation: previous.map_or(1, |previous| previous.generation + 1),
+            generation: 1 + self
+                .previous
+                .map_or(0, |previous| previous.generation(&loaded.name)),
             template,
             setting,
             batch: BatchBounds {
