@@ -44,14 +44,15 @@ def test_subscriptions_are_recorded_by_their_filter(broker, tmp_path, unique, ho
     with RawClient.connected(broker.port, unique("raw")) as client:
 
         def subscribe():
-            for topic in ["other/1", "wanted/1"]:
+            # An answer of client.authorize is kept: the same is not asked twice.
+            for topic in [unique("other/"), unique("wanted/")]:
                 client.send(wire.subscribe(1, (topic, 0)))
                 client.expect(wire.SUBACK)
 
         options = ["--hook", hook, "--topic", "wanted/#", "--count", "2"]
         text = recorded(broker, tmp_path, subscribe, *options)
-    assert text.count("wanted/1") == 2
-    assert "other/1" not in text
+    assert text.count('"wanted/') == 2
+    assert "other/" not in text
     assert "missing" not in text
 
 
