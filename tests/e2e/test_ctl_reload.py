@@ -174,9 +174,12 @@ def test_what_takes_a_restart_is_said(start_broker, unique):
     broker = start_broker(LISTENER)
     with RawClient.connected(broker.port, unique("raw")) as client:
         more = LISTENER.replace('"default"', '"more"')
-        broker.config.write_text('node = "other@here"\n' + LISTENER + more)
+        bounds = 'max_spool_bytes = "1MiB"\nmax_dead_letters = 7\n'
+        broker.config.write_text('node = "other@here"\n' + bounds + LISTENER + more)
         told = broker.ctl("reload")
         assert "node: takes a restart" in told
+        assert "max_spool_bytes: takes a restart" in told
+        assert "max_dead_letters: takes a restart" in told
         assert "listeners: takes a restart" in told
         assert broker.ctl("reload") == told, "it still does"
         client.ping()

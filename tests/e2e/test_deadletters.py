@@ -99,6 +99,17 @@ def test_letters_outlive_the_broker(broker, unique):
     assert broker.metric("hookwire_dead_letters") == 2
 
 
+def test_the_oldest_letters_go_at_the_bound(start_broker, unique):
+    broker = start_broker("max_dead_letters = 3\n" + LISTENER + POOL + storing())
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        make_letters(broker, client, 3)
+        ids = [letter["id"] for letter in letters(broker)]
+        make_letters(broker, client, 2)
+    kept = [letter["id"] for letter in letters(broker)]
+    assert len(kept) == 3 and kept[0] == ids[2]
+    assert broker.metric("hookwire_dead_letters") == 3
+
+
 def test_an_event_that_brings_its_module_down_is_a_letter(start_broker, unique):
     trap = rule("trap", "message.publish", "mine", "trap")
     broker = start_broker(LISTENER + POOL + guest() + trap + storing())

@@ -332,6 +332,12 @@ fn differing(before: &Settings, after: &Settings) -> Vec<String> {
     if before.workers != after.workers {
         lines.push("workers".to_owned());
     }
+    if before.max_spool_bytes != after.max_spool_bytes {
+        lines.push("max_spool_bytes".to_owned());
+    }
+    if before.max_dead_letters != after.max_dead_letters {
+        lines.push("max_dead_letters".to_owned());
+    }
     if before.listeners != after.listeners {
         lines.push("listeners".to_owned());
     }

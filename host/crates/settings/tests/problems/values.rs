@@ -91,3 +91,21 @@ module "m" {
         ],
     );
 }
+
+#[test]
+fn bounds_of_what_is_written_down_are_sizes_and_counts() {
+    check_lines(
+        "max_spool_bytes = \"1 GB\"\nmax_dead_letters = 0",
+        &[
+            "x.hcl:5: max_spool_bytes: \"1 GB\" is not a size such as 65536, \"64KiB\", \"1MiB\" or \"1GiB\"",
+            "x.hcl:6: max_dead_letters: 0 is out of range: 1 to 10000000",
+        ],
+    );
+    check_lines(
+        "max_spool_bytes = \"2048GiB\"\nmax_dead_leters = 5",
+        &[
+            "x.hcl:5: max_spool_bytes: \"2048GiB\" is out of range: 0 to 1024GiB",
+            "x.hcl:6: no key is called \"max_dead_leters\"; did you mean \"max_dead_letters\"?",
+        ],
+    );
+}
