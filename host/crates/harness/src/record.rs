@@ -42,7 +42,7 @@ pub fn setup_text(path: &Path) -> Result<String, Problem> {
         .map_err(|error| problem(error.location().line(), error.message().to_owned()))?;
     let mut kept = String::new();
     for block in body.blocks() {
-        let stays = ["pool", "client", "module", "rule"].contains(&block.ident.as_str());
+        let stays = ["pool", "client", "module", "rule", "http"].contains(&block.ident.as_str());
         let written = block.span().and_then(|span| text.get(span));
         if let Some(written) = written.filter(|_| stays) {
             kept.push_str(written.trim_end());

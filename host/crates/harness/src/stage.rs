@@ -47,6 +47,7 @@ impl Stage {
             }]
         };
         harness.clock.set(fixture.starts_at_ms);
+        harness.world.forget();
         for module in &fixture.settings.modules {
             harness.runtime.forget(&module.name.value);
         }

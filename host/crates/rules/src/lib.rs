@@ -16,6 +16,7 @@ mod throttle;
 mod worker;
 
 pub use host::clock::GuestClock;
+pub use host::stand_in::{HttpRequest, HttpResponse, StandIn};
 pub use house::letters::DeadLetter;
 pub use house::record::{
     ClientRecord, EventRecord, MessageRecord, REASON_WORDS, SubscriptionRecord,

@@ -186,6 +186,7 @@ impl ModuleBinding<'_> {
             http_hosts: texts(&block.http_hosts),
             memory,
             clock: self.runtime.clock().clone(),
+            stand_in: self.runtime.stand_in().cloned(),
         };
         let rules = self.drafts.iter().map(|draft| draft.given.clone());
         let setting = wit::Setting {
