@@ -235,4 +235,7 @@ pub struct Replayed {
 pub struct Purged {
     /// So many.
     pub deleted: u64,
+    /// Numbers that were asked for, and that no letter has.
+    #[serde(default)]
+    pub unknown: Vec<i64>,
 }

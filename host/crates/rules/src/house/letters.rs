@@ -79,7 +79,8 @@ impl House {
     pub async fn replay(self: &Arc<Self>, id: i64, workers: &[RulesHandle]) -> Result<(), Fault> {
         let rows = self.query(GET, vec![Value::Integer(id)], 1).await?;
         let Some(letter) = rows.into_iter().next().map(read).transpose()? else {
-            let message = format!("there is no dead letter {id}");
+            let message =
+                format!("there is no dead letter {id}: see `hookwire ctl deadletters list`");
             return Err(fault(FaultKind::Invalid, "dead-letter", message));
         };
         run_again(workers, &letter.rule, &letter.clientid, letter.event).await?;
