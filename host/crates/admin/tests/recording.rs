@@ -1,5 +1,7 @@
 //! A recording, from the broker's side of the socket to the command's.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

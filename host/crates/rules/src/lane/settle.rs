@@ -157,7 +157,11 @@ impl Settler {
             match fate {
                 Fate::Ends(end) => worker.step_ended(item, end),
                 Fate::Again(rest) => {
+                    let has_failed = rest.attempts > 0;
                     item.rest = Some(Box::new(rest));
+                    if has_failed {
+                        worker.rebind(&mut item, lane);
+                    }
                     again.push(item);
                 }
             }

@@ -6,6 +6,7 @@ use hookwire_broker::{Hook, Hooks, Verdict};
 use hookwire_rules::TapFilter;
 
 use crate::rig::{MODULE, Rig, rule, with_rules};
+use crate::store::unavailable;
 
 const STORE: &str = "pool = \"memory\"";
 
@@ -33,6 +34,58 @@ fn what_came_under_a_plan_runs_by_it_and_before_what_is_new() {
             .map(|number| if number < 10 { "old" } else { "new" }.to_owned())
             .collect();
         assert_eq!(rig.store.column(0), rules);
+    });
+}
+
+/// A rule that stores in `pool`, and tries for a minute.
+fn patient(name: &str, pool: &str) -> String {
+    let more = format!("pool = \"{pool}\"\n  retry_for = \"60s\"");
+    format!("{MODULE}{}", rule(name, "message.publish", "store", &more))
+}
+
+#[test]
+fn what_is_tried_again_follows_its_rule_to_a_mended_pool() {
+    with_rules(&patient("r", "other"), async |mut rig: Rig| {
+        rig.other_store.fail_with(Some(unavailable()));
+        for number in 0..5 {
+            rig.publish("c", "t", &number.to_string());
+        }
+        rig.wait_for("the first call failed", |rig| {
+            rig.rule_stats("r").errors > 0
+        })
+        .await;
+        // Not run yet: they wait for the first, and came under the same plan.
+        for number in 5..10 {
+            rig.publish("c", "t", &number.to_string());
+        }
+        rig.go_over(&patient("r", "memory")).await;
+        for number in 10..15 {
+            rig.publish("c", "t", &number.to_string());
+        }
+        let verdicts = rig.verdicts().await;
+        assert_eq!(verdicts.len(), 15);
+        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Proceed));
+        let payloads: Vec<String> = (0..15).map(|number| number.to_string()).collect();
+        assert_eq!(rig.store.column(5), payloads, "in order, each once");
+    });
+}
+
+#[test]
+fn what_is_tried_again_stays_where_its_rule_is_gone() {
+    with_rules(&patient("r", "other"), async |mut rig: Rig| {
+        rig.other_store.fail_with(Some(unavailable()));
+        rig.publish("c", "t", "1");
+        rig.wait_for("the call failed", |rig| rig.rule_stats("r").errors > 0)
+            .await;
+        let tried = rig.other_store.executed().len();
+        rig.go_over(&patient("another", "memory")).await;
+        rig.wait_for("it is tried again", |rig| {
+            rig.other_store.executed().len() > tried + 1
+        })
+        .await;
+        rig.other_store.fail_with(None);
+        assert_eq!(rig.verdicts().await, [Verdict::Proceed]);
+        assert_eq!(rig.store.executed(), []);
     });
 }
 
