@@ -12,6 +12,7 @@
 //! hold.
 
 mod bench;
+mod bundle;
 mod capture;
 mod cells;
 mod check;
@@ -25,12 +26,16 @@ mod report;
 mod runner;
 mod seen;
 mod stage;
+mod statements;
 mod store;
 mod trace;
 mod worker;
 mod world;
 
 pub use bench::{BatchCost, SIZES, bench};
+pub use bundle::{
+    BundleError, BundledFixture, MAX_BUNDLE_BYTES, fixtures_of, stands_alone, with_fixtures,
+};
 pub use cells::text_of_found as text_of_rows;
 pub use check::unmet;
 pub use fixture::Fixture;

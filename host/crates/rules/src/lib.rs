@@ -22,6 +22,7 @@ pub use house::record::{
     ClientRecord, EventRecord, MessageRecord, REASON_WORDS, SubscriptionRecord,
 };
 pub use house::{House, HouseBounds, HouseStats};
+pub use lane::priority::step_back_to_load;
 pub use module::cache::Cache;
 pub use module::engine::{ModuleFigures, Runtime, RuntimeError};
 pub use module::interest::{Interest, MessageKinds};
