@@ -69,11 +69,11 @@ def test_fixtures_go_into_the_component_unless_they_are_left_out(author, filter_
 
     aside = filter_project / "tests" / "aside.hcl"
     text = (filter_project / "tests" / "filter.hcl").read_text()
-    aside.write_text('pool "sqlite" "p" {\n  setup_file = "p.sql"\n}\n' + text)
+    aside.write_text('module "other" {\n  path = "other.wasm"\n}\n' + text)
     built = author.run("hookwire", "rule", "build", cwd=filter_project)
     aside.unlink()
     assert built.returncode == 0, built.stderr
-    assert "tests/aside.hcl needs files beside it" in built.stderr
+    assert "tests/aside.hcl is about other components, too" in built.stderr
     assert "fixture tests/filter.hcl" in built.stdout and "fixture tests/aside" not in built.stdout
 
 

@@ -116,7 +116,7 @@ def test_a_reload_that_fails_leaves_the_one_before(start_broker, file):
 HOSTILE = {
     "reads a file": (
         'pool "sqlite" "p" {\n  setup_file = "/etc/passwd"\n}\n' + fixture("a?"),
-        "/etc/passwd: a fixture that comes with its component reads no files",
+        "/etc/passwd did not come with the component",
     ),
     "attaches a file": (
         f'pool "sqlite" "p" {{\n  setup = "ATTACH \'FILE\' AS o"\n}}\n{fixture("a?")}',

@@ -56,6 +56,19 @@ def test_subscriptions_are_recorded_by_their_filter(broker, tmp_path, unique, ho
     assert "missing" not in text
 
 
+def test_what_the_broker_publishes_itself_is_recorded_when_it_is_asked_for(
+    broker, tmp_path, unique
+):
+    def come_and_publish():
+        with RawClient.connected(broker.port, unique("raw")) as client:
+            client.publish("mine", b"x")
+
+    assert recorded(broker, tmp_path, come_and_publish, "--count", "2").count('"mine"') == 2
+    (tmp_path / "recorded.hcl").unlink()
+    options = ["--count", "2", "--topic", "$SYS/#"]
+    assert recorded(broker, tmp_path, come_and_publish, *options).count('"$SYS/') == 2
+
+
 def test_what_a_hook_does_not_have_is_not_asked_for(broker, tmp_path):
     def refused(*options):
         done = run_hookwire(

@@ -79,7 +79,8 @@ pub enum Request {
 pub struct Tap {
     /// Of this hook.
     pub hook: String,
-    /// Those that a rule with this topic filter would see; none: all.
+    /// Those that a rule with this topic filter would see; none: all but messages
+    /// whose topics begin with `$`.
     #[serde(default)]
     pub topic: Option<String>,
     /// So many; then the answer ends.

@@ -1,9 +1,10 @@
 //! Fixtures that a component carries with it: its own tests, in a custom section
 //! that engines pass over.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hookwire_settings::Problem;
+use hookwire_settings::{At, Located, Problem};
 use serde::{Deserialize, Serialize};
 
 use crate::check::unmet;
@@ -25,6 +26,9 @@ pub struct BundledFixture {
     pub name: String,
     /// The file.
     pub text: String,
+    /// Files of SQL that it names, by the names that it has for them.
+    #[serde(default)]
+    pub setup_files: BTreeMap<String, String>,
 }
 
 /// Why fixtures cannot be put into a component, or read out of it.
@@ -41,14 +45,40 @@ pub enum BundleError {
     Component,
 }
 
-/// Whether a file can go with a component: a fixture that names other files
-/// cannot.
+/// A fixture as it goes with a component, under `name`, with the files of SQL that
+/// it names. None: it tests other components, too, which cannot go with it.
 ///
 /// # Errors
 /// Everything that is wrong with the fixture, by line.
-pub fn stands_alone(path: &Path) -> Result<bool, Vec<Problem>> {
-    let fixture = Fixture::load(path)?;
-    Ok(fixture.other_files().next().is_none())
+pub fn bundle(path: &Path, name: &str) -> Result<Option<BundledFixture>, Vec<Problem>> {
+    let read = |path: &Path, at: At| {
+        std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("{} cannot be read: {error}", path.display());
+            vec![Problem { at, message }]
+        })
+    };
+    let shown = path.display().to_string();
+    let at = At {
+        file: shown.as_str().into(),
+        line: 1,
+    };
+    let text = read(path, at)?;
+    let fixture = Fixture::parse(&shown, &text)?;
+    let mut modules = fixture.settings.modules.iter();
+    if modules.any(|module| module.path.is_some()) {
+        return Ok(None);
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut setup_files = BTreeMap::new();
+    for named in fixture.setup_files() {
+        let text = read(&folder.join(&named.value), named.at.clone())?;
+        setup_files.insert(named.value.display().to_string(), text);
+    }
+    Ok(Some(BundledFixture {
+        name: name.to_owned(),
+        text,
+        setup_files,
+    }))
 }
 
 /// The component with the fixtures in it. It has none before.
@@ -111,7 +141,7 @@ impl Harness {
     /// files, and its set-up runs what rules may run.
     #[must_use]
     pub fn test_bundled(&self, bundled: &BundledFixture) -> Report {
-        let ended = Fixture::bundled(&bundled.name, &bundled.text).and_then(|fixture| {
+        let ended = Fixture::bundled(bundled).and_then(|fixture| {
             let trace = self.run(&fixture)?;
             Ok((unmet(&fixture, &trace), Some(trace.limits)))
         });
@@ -126,30 +156,50 @@ impl Harness {
 
 impl Fixture {
     /// Reads a fixture that came with a component.
-    pub(crate) fn bundled(name: &str, text: &str) -> Result<Self, Vec<Problem>> {
-        let mut fixture = Self::parse(name, text)?;
-        let files: Vec<PathBuf> = fixture.other_files().map(Path::to_owned).collect();
-        if !files.is_empty() {
-            let problem = |file: &PathBuf| Problem {
-                at: fixture.start.clone(),
+    pub(crate) fn bundled(bundled: &BundledFixture) -> Result<Self, Vec<Problem>> {
+        let mut fixture = Self::parse(&bundled.name, &bundled.text)?;
+        let mut problems = Vec::new();
+        let mut refuse = |at: &At, file: &Path| {
+            let file = file.display();
+            problems.push(Problem {
+                at: at.clone(),
                 message: format!(
-                    "{}: a fixture that comes with its component reads no files",
-                    file.display()
+                    "{file} did not come with the component, and its fixtures read no other files"
                 ),
+            });
+        };
+        for module in &fixture.settings.modules {
+            if let Some(path) = &module.path {
+                refuse(&module.name.at, path);
+            }
+        }
+        for store in &mut fixture.stores {
+            let Some(Located { value: file, at }) = store.setup_file.take() else {
+                continue;
             };
-            return Err(files.iter().map(problem).collect());
+            let Some(text) = bundled.setup_files.get(&file.display().to_string()) else {
+                refuse(&at, &file);
+                continue;
+            };
+            let setup = store.setup.take();
+            let behind = setup.map_or(String::new(), |setup| format!(";\n{}", setup.value));
+            store.setup = Some(Located {
+                value: format!("{text}\n{behind}"),
+                at,
+            });
         }
         fixture.is_bundled = true;
-        Ok(fixture)
+        if problems.is_empty() {
+            Ok(fixture)
+        } else {
+            Err(problems)
+        }
     }
 
-    /// Files beside the fixture that it needs.
-    fn other_files(&self) -> impl Iterator<Item = &Path> {
-        let modules = self.settings.modules.iter();
-        let modules = modules.filter_map(|module| module.path.as_deref());
-        let stores = self.stores.iter();
-        let stores = stores.filter_map(|store| Some(store.setup_file.as_ref()?.value.as_path()));
-        modules.chain(stores)
+    fn setup_files(&self) -> impl Iterator<Item = &Located<PathBuf>> {
+        self.stores
+            .iter()
+            .filter_map(|store| store.setup_file.as_ref())
     }
 }
 
@@ -188,6 +238,7 @@ mod tests {
         BundledFixture {
             name: "tests/a.hcl".to_owned(),
             text: text.to_owned(),
+            setup_files: BTreeMap::new(),
         }
     }
 

@@ -34,7 +34,7 @@ mod world;
 
 pub use bench::{BatchCost, SIZES, bench};
 pub use bundle::{
-    BundleError, BundledFixture, MAX_BUNDLE_BYTES, fixtures_of, stands_alone, with_fixtures,
+    BundleError, BundledFixture, MAX_BUNDLE_BYTES, bundle, fixtures_of, with_fixtures,
 };
 pub use cells::text_of_found as text_of_rows;
 pub use check::unmet;

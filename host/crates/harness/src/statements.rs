@@ -53,7 +53,7 @@ pub(crate) fn statements(script: &str) -> Vec<&str> {
 #[derive(Default)]
 struct Words {
     seen: usize,
-    begins_with_create: bool,
+    may_be_trigger: bool,
     is_trigger: bool,
     /// The last token was a semicolon; or END behind one.
     last_is_semicolon: bool,
@@ -63,10 +63,15 @@ struct Words {
 impl Words {
     fn word(&mut self, word: &str) {
         let is = |name: &str| word.eq_ignore_ascii_case(name);
+        // CREATE TEMP TRIGGER, CREATE TRIGGER; nothing else may stand before it.
         match self.seen {
-            0 => self.begins_with_create = is("create"),
-            1 | 2 if self.begins_with_create && is("trigger") => self.is_trigger = true,
-            _ => {}
+            0 => self.may_be_trigger = is("create"),
+            1 if is("temp") || is("temporary") => {}
+            1 | 2 if self.may_be_trigger => {
+                self.is_trigger = is("trigger");
+                self.may_be_trigger = false;
+            }
+            _ => self.may_be_trigger = false,
         }
         self.seen += 1;
         self.last_is_end = self.last_is_semicolon && is("end");
@@ -74,8 +79,8 @@ impl Words {
     }
 
     fn other(&mut self) {
-        // Nothing but words stands before TRIGGER.
-        self.seen += 3;
+        self.seen += 1;
+        self.may_be_trigger = false;
         self.last_is_semicolon = false;
         self.last_is_end = false;
     }
@@ -150,6 +155,10 @@ mod tests {
         check(
             "CREATE TABLE \"t\" (trigger); x",
             &["CREATE TABLE \"t\" (trigger)", "x"],
+        );
+        check(
+            "CREATE TABLE trigger (a); x",
+            &["CREATE TABLE trigger (a)", "x"],
         );
         check("'never closed; SELECT 1", &["'never closed; SELECT 1"]);
     }

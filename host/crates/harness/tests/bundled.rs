@@ -1,9 +1,10 @@
 //! Fixtures that come with a component.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use hookwire_harness::{BundledFixture, Harness, stands_alone};
+use hookwire_harness::{BundledFixture, Harness, bundle};
 
 /// The component that `cargo xtask rules` built.
 fn component() -> PathBuf {
@@ -46,6 +47,10 @@ expect {
     let report = harness.test_bundled(&BundledFixture {
         name: "tests/f.hcl".to_owned(),
         text: format!("pool \"sqlite\" \"main\" {{\n{pool}\n}}\n{rest}"),
+        setup_files: BTreeMap::from([(
+            "seen.sql".to_owned(),
+            "CREATE TABLE seen (what TEXT); -- and nothing else".to_owned(),
+        )]),
     });
     let problems = report.problems.iter();
     problems.map(ToString::to_string).collect()
@@ -95,12 +100,44 @@ fn a_set_up_that_never_ends_is_ended() {
 }
 
 #[test]
-fn other_files_are_not_read() {
+fn files_of_sql_come_along_and_others_are_not_read() {
+    let setup = "INSERT INTO seen VALUES ('begin'), ('a;b'), ('trigger')";
+    let found = run(&format!(
+        "  setup_file = \"seen.sql\"\n  setup = \"{setup}\""
+    ));
+    assert_eq!(found, [""; 0]);
     let found = run("  setup_file = \"/etc/hostname\"");
     assert_eq!(
         found,
-        ["tests/f.hcl:1: /etc/hostname: a fixture that comes with its component reads no files"]
+        [
+            "tests/f.hcl:2: /etc/hostname did not come with the component, and its fixtures read no \
+          other files"
+        ]
     );
-    let hooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hooks.hcl");
-    assert_eq!(stands_alone(&hooks).ok(), Some(true));
+}
+
+#[test]
+fn a_fixture_is_bundled_with_its_files_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let fixture = folder.path().join("a.hcl");
+    let text = "pool \"sqlite\" \"p\" {\n  setup_file = \"p.sql\"\n}\nmodule \"m\" {}\n\
+                event \"client.connected\" {}\n";
+    std::fs::write(&fixture, text).expect("it can be written");
+    let problems = bundle(&fixture, "tests/a.hcl").expect_err("p.sql is missing");
+    assert!(
+        problems[0].to_string().contains("p.sql cannot be read"),
+        "{problems:?}"
+    );
+    assert_eq!(problems[0].at.line, 2);
+    std::fs::write(folder.path().join("p.sql"), "SELECT 1").expect("it can be written");
+    let bundled = bundle(&fixture, "tests/a.hcl").expect("it is sound");
+    let bundled = bundled.expect("nothing is in the way");
+    assert_eq!(
+        (bundled.name.as_str(), bundled.text.as_str()),
+        ("tests/a.hcl", text)
+    );
+    assert_eq!(bundled.setup_files["p.sql"], "SELECT 1");
+    let other = text.replace("\"m\" {}", "\"m\" {\n  path = \"other.wasm\"\n}");
+    std::fs::write(&fixture, other).expect("it can be written");
+    assert_eq!(bundle(&fixture, "tests/a.hcl").expect("it is sound"), None);
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use hookwire_broker::Hook;
 use hookwire_guest_toolchain::{GuestCargo, TARGET, prepare, run, say as note};
-use hookwire_harness::{BundledFixture, fixtures_of, stands_alone, with_fixtures};
+use hookwire_harness::{BundledFixture, fixtures_of, with_fixtures};
 use hookwire_rules::{LoadedModule, Runtime};
 use wit_component::ComponentEncoder;
 
@@ -34,8 +34,7 @@ pub(crate) struct BuildOptions {
 /// Which fixtures go into the component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bundle {
-    /// All that are sound and need no files beside them; who tests tells what is
-    /// wrong with the others.
+    /// All that are sound; who tests tells what is wrong with the others.
     Sound,
     /// The same, and one that is not sound is an error.
     All,
@@ -90,19 +89,14 @@ fn bundled(project: &Project, bundle: Bundle) -> Result<Vec<BundledFixture>> {
         return Ok(bundled);
     }
     for path in project.fixtures().unwrap_or_default() {
-        match stands_alone(&path) {
-            Ok(true) => {}
-            Ok(false) => {
-                if bundle == Bundle::All {
-                    note(&format!(
-                        "{} needs files beside it, and is not put into the component",
-                        path.display()
-                    ));
-                }
-                continue;
-            }
-            Err(_) if bundle == Bundle::Sound => continue,
-            Err(problems) => {
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        match hookwire_harness::bundle(&path, &format!("tests/{file}")) {
+            Ok(Some(fixture)) => bundled.push(fixture),
+            Ok(None) if bundle == Bundle::All => note(&format!(
+                "{} is about other components, too, and is not put into this one",
+                path.display()
+            )),
+            Err(problems) if bundle == Bundle::All => {
                 let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
                 bail!(
                     "a fixture that goes into the component is wrong (--no-fixtures leaves all \
@@ -110,14 +104,8 @@ fn bundled(project: &Project, bundle: Bundle) -> Result<Vec<BundledFixture>> {
                     lines.join("\n  ")
                 );
             }
+            Ok(None) | Err(_) => {}
         }
-        let file = path.file_name().unwrap_or_default().to_string_lossy();
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        bundled.push(BundledFixture {
-            name: format!("tests/{file}"),
-            text,
-        });
     }
     Ok(bundled)
 }

@@ -16,7 +16,7 @@ pub(crate) struct RecordOptions {
     #[arg(long, default_value = "message.publish")]
     hook: String,
     /// Only events that a rule with this topic filter would see; not on hooks
-    /// without a topic
+    /// without a topic. Without it, all but messages on topics like $SYS/...
     #[arg(long, value_name = "FILTER")]
     topic: Option<String>,
     /// Events to record

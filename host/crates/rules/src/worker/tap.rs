@@ -16,7 +16,8 @@ use crate::worker::subject::Subject;
 pub struct TapFilter {
     /// Those of this hook.
     pub hook: Hook,
-    /// Those that a rule with this topic filter would see; none: all.
+    /// Those that a rule with this topic filter would see; none: all but messages
+    /// whose topics begin with `$`, which are the broker's own.
     pub filter: Option<TopicFilter>,
     /// Whether payloads are told, and what clients authenticate with is not in
     /// any case.
@@ -46,10 +47,13 @@ impl Tap {
         if subject.hook() != *hook {
             return;
         }
-        if filter
-            .as_ref()
-            .is_some_and(|filter| !subject.is_for(filter))
-        {
+        let is_meant = match filter {
+            Some(filter) => subject.is_for(filter),
+            None => subject
+                .message()
+                .is_none_or(|message| !message.topic.starts_with('$')),
+        };
+        if !is_meant {
             return;
         }
         let mut record = EventRecord::of(subject);
