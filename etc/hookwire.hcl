@@ -8,6 +8,12 @@ node = "hookwire@127.0.0.1"
 # Worker threads. Left out: one per core.
 # workers = 2
 
+# Events that rules with on_error = "spool" may leave in house.db, below the data directory;
+# beyond it they fail as if they did not spool. 0 spools nothing.
+max_spool_bytes = "256MiB"
+# Dead letters kept there for `hookwire ctl deadletters`; beyond it the oldest go.
+max_dead_letters = 10000
+
 listener "tcp" "default" {
   # Only this machine can connect until you say otherwise: there is no authentication.
   address = "127.0.0.1:1883"

@@ -5,6 +5,7 @@ mod boot;
 mod cli;
 mod control;
 mod data_dir;
+mod fixtures;
 mod modules;
 mod pools;
 mod report;

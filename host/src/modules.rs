@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context as _;
 use hookwire_rules::{Cache, ContentHash, LoadedModule, Plan, Runtime};
 use hookwire_settings::{Module, Problem, Settings, hint};
 
 use crate::cli::Failure;
+use crate::fixtures;
 
 include!(concat!(env!("OUT_DIR"), "/stock_modules.rs"));
 
@@ -67,7 +69,31 @@ pub(crate) fn load_one(
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(module = name, took_ms, "compiled");
     }
+    if let Some(path) = &block.path {
+        test(runtime, &loaded, name, &bytes)
+            .map_err(|why| format!("module \"{name}\": {why} (file {})", path.display()))?;
+    }
     Ok(loaded)
+}
+
+/// Runs the fixtures that the component brings, unless it has passed them before.
+fn test(runtime: &Runtime, module: &LoadedModule, name: &str, bytes: &[u8]) -> Result<(), String> {
+    if runtime.has_passed(module.hash()) {
+        return Ok(());
+    }
+    let began = Instant::now();
+    let passed = fixtures::pass(bytes)?;
+    if passed > 0 {
+        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(
+            module = name,
+            fixtures = passed,
+            took_ms,
+            "passed its fixtures"
+        );
+        runtime.note_passed(module.hash());
+    }
+    Ok(())
 }
 
 impl Modules {

@@ -22,6 +22,7 @@ def test_a_template_builds_and_passes_as_it_is(author, template, filter_project)
     assert f"target/my-{template}.wasm" in built.stdout
     for need in NEEDS[template]:
         assert need in built.stdout
+    assert f"fixture tests/{template}.hcl: run wherever it is loaded" in built.stdout
     assert (project / "target" / f"my-{template}.wasm").is_file()
 
     tested = author.run("hookwire", "rule", "test", cwd=project)
@@ -48,6 +49,32 @@ def test_an_expectation_that_is_not_met_fails_with_its_line(author, filter_proje
     assert tested.returncode == 1
     assert f"wrong.hcl:{line}: message.publish: expected the verdict drop, found deny" in tested.stdout
     assert "0 passed, 1 failed" in tested.stdout
+
+
+def test_fixtures_go_into_the_component_unless_they_are_left_out(author, filter_project):
+    component = filter_project / "target" / "my-filter.wasm"
+    section = b"hookwire:fixtures"
+    assert section in component.read_bytes()
+    built = author.run("hookwire", "rule", "build", "--no-fixtures", cwd=filter_project)
+    assert built.returncode == 0, built.stderr
+    assert "fixture" not in built.stdout and section not in component.read_bytes()
+
+    wrong = filter_project / "tests" / "wrong.hcl"
+    wrong.write_text('modul "m" {}\n')
+    built = author.run("hookwire", "rule", "build", cwd=filter_project)
+    wrong.unlink()
+    assert built.returncode == 1
+    assert "tests/wrong.hcl:1" in built.stderr and 'did you mean "module"?' in built.stderr
+    assert section not in component.read_bytes()
+
+    aside = filter_project / "tests" / "aside.hcl"
+    text = (filter_project / "tests" / "filter.hcl").read_text()
+    aside.write_text('module "other" {\n  path = "other.wasm"\n}\n' + text)
+    built = author.run("hookwire", "rule", "build", cwd=filter_project)
+    aside.unlink()
+    assert built.returncode == 0, built.stderr
+    assert "tests/aside.hcl is about other components, too" in built.stderr
+    assert "fixture tests/filter.hcl" in built.stdout and "fixture tests/aside" not in built.stdout
 
 
 def test_nothing_is_written_over(author, filter_project):

@@ -99,9 +99,14 @@ def test_a_kicked_client_has_its_will_published(broker, unique):
             assert message.payload == b"gone"
 
 
-def test_a_client_that_is_not_there_is_named(broker):
-    for verb in ("show", "kick"):
-        assert '"nobody"' in broker.ctl_refused("clients", verb, "nobody")
+def test_a_client_that_is_not_there_is_named(broker, unique):
+    client_id = unique("thermometer")
+    with RawClient.connected(broker.port, client_id):
+        for verb in ("show", "kick"):
+            refused = broker.ctl_refused("clients", verb, "nobody")
+            assert '"nobody"' in refused and "ctl clients list" in refused
+            refused = broker.ctl_refused("clients", verb, client_id[:-1] + "\x1b")
+            assert f'did you mean "{client_id}"?' in refused and "\x1b" not in refused
 
 
 def test_a_client_cannot_steer_the_terminal_of_who_looks(broker):

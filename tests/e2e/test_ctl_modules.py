@@ -133,6 +133,30 @@ def test_reload_takes_the_file_that_is_there_now_and_rollback_the_one_before(
     assert told(broker) == ["by the second", "by the first"]
 
 
+def test_a_generation_never_comes_again(broker, file):
+    """Not by way of unload and load either: rows are told apart by it."""
+    generations = [entry(broker)["generation"]]
+
+    def step(*command):
+        answer = broker.ctl(*command)
+        generations.append(entry(broker)["generation"])
+        return answer
+
+    assert generations == [1]
+    step("modules", "unload", "mine")
+    assert "generation 2" in step("modules", "load", "mine")
+    replace(file, "another")
+    assert "generation 3" in step("modules", "reload", "mine")
+    assert "generation 4" in step("modules", "rollback", "mine")
+    step("modules", "unload", "mine")
+    assert generations == [1, 1, 2, 3, 4, 4]
+    # What was unloaded has nothing to go back to, which is said as it is.
+    step("modules", "load", "mine")
+    why = broker.ctl_refused("modules", "rollback", "mine")
+    assert "no earlier component" in why and "since it was loaded" in why
+    assert entry(broker)["generation"] == 5
+
+
 def test_reload_of_the_same_file_changes_nothing(broker):
     before = entry(broker)
     assert broker.ctl("modules", "reload", "mine") == "nothing has changed\n"

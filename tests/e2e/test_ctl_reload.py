@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from support import wire
+from support.faults import Locked
 from support.raw import RawClient
 from support.rules import LISTENER, POOL, guest, module, rule, storing
 from support.wait import wait_until
@@ -62,6 +64,26 @@ def test_options_and_rules_change_under_connected_clients(start_broker, unique, 
         broker.config.write_text(LISTENER + guest() + rewrite("."))
         reload(broker)
         assert arrives(b"e") == b"e."
+
+
+def test_what_is_tried_again_is_stored_where_a_reload_says(start_broker, unique):
+    broker = start_broker(LISTENER + POOL + storing(retry_for="60s"))
+    with RawClient.connected(broker.port, unique("raw")) as client, Locked(broker):
+        client.send(*(wire.publish("t", b"%d" % n, qos=1, packet_id=n + 1) for n in range(3)))
+        wait_until(
+            lambda: broker.metric("hookwire_rule_errors_total", rule="store") > 0,
+            "the store is found locked",
+        )
+        text = LISTENER + POOL.replace("hookwire.db", "mended.db") + storing(retry_for="60s")
+        broker.config.write_text(text)
+        broker.ctl("reload")
+        for number in range(3):
+            ack = client.expect(wire.PUBACK)
+            assert (ack.packet_id, ack.reason) == (number + 1, 0)
+        with broker.store("mended.db") as mended:
+            assert mended.payloads("t") == [b"0", b"1", b"2"]
+    with broker.store() as store:
+        assert store.payloads("t") == []
 
 
 @WAYS
@@ -174,9 +196,12 @@ def test_what_takes_a_restart_is_said(start_broker, unique):
     broker = start_broker(LISTENER)
     with RawClient.connected(broker.port, unique("raw")) as client:
         more = LISTENER.replace('"default"', '"more"')
-        broker.config.write_text('node = "other@here"\n' + LISTENER + more)
+        bounds = 'max_spool_bytes = "1MiB"\nmax_dead_letters = 7\n'
+        broker.config.write_text('node = "other@here"\n' + bounds + LISTENER + more)
         told = broker.ctl("reload")
         assert "node: takes a restart" in told
+        assert "max_spool_bytes: takes a restart" in told
+        assert "max_dead_letters: takes a restart" in told
         assert "listeners: takes a restart" in told
         assert broker.ctl("reload") == told, "it still does"
         client.ping()

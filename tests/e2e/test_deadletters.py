@@ -79,7 +79,7 @@ def test_letters_are_purged(broker, unique):
     ids = [letter["id"] for letter in letters(broker)]
     assert broker.ctl("deadletters", "purge", ids[0]) == "1 deleted\n"
     assert [letter["id"] for letter in letters(broker)] == ids[1:]
-    assert broker.ctl_json("deadletters", "purge", "--all") == {"deleted": 2}
+    assert broker.ctl_json("deadletters", "purge", "--all") == {"deleted": 2, "unknown": []}
     assert letters(broker) == []
 
 
@@ -100,6 +100,17 @@ def test_letters_outlive_the_broker(broker, unique):
     broker.start()
     assert letters(broker) == before
     assert broker.metric("hookwire_dead_letters") == 2
+
+
+def test_the_oldest_letters_go_at_the_bound(start_broker, unique):
+    broker = start_broker("max_dead_letters = 3\n" + LISTENER + POOL + storing())
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        make_letters(broker, client, 3)
+        ids = [letter["id"] for letter in letters(broker)]
+        make_letters(broker, client, 2)
+    kept = [letter["id"] for letter in letters(broker)]
+    assert len(kept) == 3 and kept[0] == ids[2]
+    assert broker.metric("hookwire_dead_letters") == 3
 
 
 def test_an_event_that_brings_its_module_down_is_a_letter(start_broker, unique):
@@ -158,4 +169,15 @@ def test_a_letter_that_is_not_there_is_named(broker):
     assert replayed["done"] == []
     ((number, why),) = replayed["failed"]
     assert number == 77 and "no dead letter 77" in why
-    assert broker.ctl_json("deadletters", "purge", 77) == {"deleted": 0}
+    assert broker.ctl_json("deadletters", "purge", 77) == {"deleted": 0, "unknown": [77]}
+    for verb in ("replay", "purge"):
+        told = broker.ctl("deadletters", verb, 77)
+        assert "no dead letter 77: see `hookwire ctl deadletters list`" in told
+
+
+def test_a_purge_deletes_what_is_there(broker, unique):
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        make_letters(broker, client, 1)
+    (letter,) = letters(broker)
+    purged = broker.ctl_json("deadletters", "purge", letter["id"], letter["id"] + 1)
+    assert purged == {"deleted": 1, "unknown": [letter["id"] + 1]}

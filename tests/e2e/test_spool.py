@@ -43,6 +43,17 @@ def test_what_is_spooled_is_acknowledged_and_stored_later_in_order(start_broker,
     assert broker.metric("hookwire_dead_letters") == 0
 
 
+def test_beyond_its_bound_nothing_is_spooled(start_broker, unique):
+    broker = start_broker('max_spool_bytes = "2KiB"\n' + SPOOLING)
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        with Locked(broker):
+            acks = [client.publish("t", payload) for payload in (b"0", bytes(4096), b"2")]
+            assert [ack.reason < 0x80 for ack in acks] == [True, False, True]
+            assert broker.metric("hookwire_spooled_events") == 2
+            assert broker.metric("hookwire_spool_bytes") <= 2048
+    assert_stored(broker, "t", [b"0", b"2"])
+
+
 def test_a_subscriber_does_not_wait_for_the_spool(start_broker, unique):
     broker = start_broker(SPOOLING)
     with (

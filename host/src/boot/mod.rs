@@ -74,7 +74,7 @@ pub(crate) async fn start(
         Plan::bind(&modules.runtime, &settings, &modules.loaded, &handles, None)
     })?;
     say_rules(&settings);
-    let (house_pool, house) = open_house(&data).await?;
+    let (house_pool, house) = open_house(&data, &settings).await?;
     let listeners = bind_listeners(&settings).await?;
     let count = worker_count(&settings);
     let started = start_workers(&settings, count, &plan, &house, not_before_ms)?;
@@ -141,7 +141,7 @@ fn open_cache(data: &DataDir) -> Option<Arc<Cache>> {
         .ok()
 }
 
-async fn open_house(data: &DataDir) -> Result<(Arc<SqlitePool>, Arc<House>)> {
+async fn open_house(data: &DataDir, settings: &Settings) -> Result<(Arc<SqlitePool>, Arc<House>)> {
     let file = data.file(Path::new("house.db"));
     let options = SqliteOptions {
         schema: Some(House::SCHEMA.to_owned()),
@@ -155,7 +155,7 @@ async fn open_house(data: &DataDir) -> Result<(Arc<SqlitePool>, Arc<House>)> {
             file.display()
         )
     })?;
-    let house = House::open(Arc::clone(&pool) as _, HouseBounds::default());
+    let house = House::open(Arc::clone(&pool) as _, HouseBounds::of(settings));
     let house = house
         .await
         .map_err(|fault| anyhow!("{}: {} ({})", file.display(), fault.message, fault.code))?;

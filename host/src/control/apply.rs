@@ -141,7 +141,7 @@ impl Control {
                 let Some(before) = running.before.get(&name) else {
                     return Err(Refusal::new(format!(
                         "module \"{name}\" has no earlier component to go back to: it has not \
-                         changed since the broker started"
+                         changed since it was loaded"
                     )));
                 };
                 let before = before.clone();
@@ -291,12 +291,10 @@ fn changed(
             lines.push(format!("pool {} is open", pool.name()));
         }
     }
-    let generation = |name: &str| {
-        let mut stats = plan.module_stats().into_iter();
-        let found = stats.find(|stats| stats.module == name);
-        found.map_or(String::new(), |stats| {
-            format!(", generation {}", stats.generation)
-        })
+    let generation = |name: &str| match plan.generation(name) {
+        // A module without rules does not run.
+        0 => String::new(),
+        generation => format!(", generation {generation}"),
     };
     let mut names: Vec<&String> = loaded.keys().chain(running.modules.keys()).collect();
     names.sort();
@@ -304,7 +302,8 @@ fn changed(
     for name in names {
         match (running.modules.get(name), loaded.get(name)) {
             (None, Some(after)) => {
-                lines.push(format!("module {name} is loaded: {}", after.hash()));
+                let (hash, generation) = (after.hash(), generation(name));
+                lines.push(format!("module {name} is loaded: {hash}{generation}"));
             }
             (Some(_), None) => lines.push(format!("module {name} is unloaded")),
             (Some(before), Some(after)) if before.hash() != after.hash() => lines.push(format!(
@@ -332,6 +331,12 @@ fn differing(before: &Settings, after: &Settings) -> Vec<String> {
     }
     if before.workers != after.workers {
         lines.push("workers".to_owned());
+    }
+    if before.max_spool_bytes != after.max_spool_bytes {
+        lines.push("max_spool_bytes".to_owned());
+    }
+    if before.max_dead_letters != after.max_dead_letters {
+        lines.push("max_dead_letters".to_owned());
     }
     if before.listeners != after.listeners {
         lines.push("listeners".to_owned());

@@ -62,9 +62,17 @@ impl Control {
     }
 
     pub(super) async fn purge(&self, ids: Option<Vec<i64>>) -> Result<Purged, Refusal> {
+        let mut unknown = Vec::new();
+        for id in ids.iter().flatten() {
+            let next = self.house.dead_letters(id.saturating_sub(1), 1).await;
+            let next = next.map_err(|fault| refused(&fault))?;
+            if next.first().is_none_or(|letter| letter.id != *id) {
+                unknown.push(*id);
+            }
+        }
         let deleted = self.house.purge(ids.as_deref()).await;
         deleted
-            .map(|deleted| Purged { deleted })
+            .map(|deleted| Purged { deleted, unknown })
             .map_err(|fault| refused(&fault))
     }
 }

@@ -22,7 +22,7 @@ impl Control {
                     let manifest = module.manifest();
                     format!("{} {}", manifest.name, manifest.version)
                 }),
-                generation: stats.map_or(0, |stats| stats.generation),
+                generation: running.plan.generation(name),
                 hash: loaded.map(|module| module.hash().to_string()),
                 path: block.path.as_ref().map(|path| path.display().to_string()),
                 rules: rules.filter(|rule| rule.module.value == *name).count(),

@@ -1,10 +1,12 @@
 //! Recordings of what a running broker sees.
 
+use std::sync::Arc;
+
 use hookwire_admin::{Recording, Refusal, Tap};
 use hookwire_broker::Hook;
 use hookwire_mqtt::TopicFilter;
 use hookwire_rules::TapFilter;
-use hookwire_settings::hint;
+use hookwire_settings::{hint, hook_has_topic};
 use tokio::sync::mpsc;
 
 use super::Control;
@@ -21,23 +23,37 @@ impl Control {
             let what = format!("no hook is called \"{}\"; {hint}", tap.hook);
             return Err(Refusal::new(what));
         };
-        let filter = TopicFilter::new(&tap.topic)
-            .map_err(|error| Refusal::new(format!("the topic filter \"{}\" {error}", tap.topic)))?;
+        let filter = tap.topic.as_deref().map(|topic| filter(hook, topic));
+        let filter = filter.transpose()?;
         if tap.count == 0 || tap.count > MAX_EVENTS {
             return Err(Refusal::new(format!(
                 "a recording has 1 to {MAX_EVENTS} events, not {}",
                 tap.count
             )));
         }
-        let (sender, receiver) = mpsc::channel(MAX_WAITING);
+        let (sender, lines) = mpsc::channel(MAX_WAITING);
+        let missed = Arc::default();
         for worker in &self.rules {
             let filter = TapFilter {
                 hook,
                 filter: filter.clone(),
                 payloads: tap.payloads,
             };
-            worker.tap(filter, sender.clone()).await;
+            worker
+                .tap(filter, sender.clone(), Arc::clone(&missed))
+                .await;
         }
-        Ok(receiver)
+        Ok(Recording { lines, missed })
     }
+}
+
+fn filter(hook: Hook, topic: &str) -> Result<TopicFilter, Refusal> {
+    if !hook_has_topic(hook.name()) {
+        return Err(Refusal::new(format!(
+            "events of {} have no topic: leave out --topic",
+            hook.name()
+        )));
+    }
+    TopicFilter::new(topic)
+        .map_err(|error| Refusal::new(format!("the topic filter \"{topic}\" {error}")))
 }

@@ -27,7 +27,10 @@ impl Control {
         let deleted = self.house.purge_spool(rule).await;
         let deleted = deleted.map_err(|fault| refused(&fault))?;
         if deleted > 0 {
-            return Ok(Purged { deleted });
+            return Ok(Purged {
+                deleted,
+                unknown: Vec::new(),
+            });
         }
         let spooled = self.house.spooled().await;
         let spooled = spooled.map_err(|fault| refused(&fault))?;

@@ -161,6 +161,7 @@ fn measure(options: &HostileOptions, guest: &Guest) -> Result<Round> {
         let pace = AttackPace {
             window: options.window,
             interval: Duration::from_secs(1) / options.attack_per_second.max(1),
+            boom_every: guest.boom_every(),
         };
         let (ctl, file) = (broker.ctl(), directory.path().join("later.hcl"));
         fs::write(&file, later)?;
@@ -206,6 +207,8 @@ enum Seen {
 struct AttackPace {
     window: usize,
     interval: Duration,
+    /// One message in so many does harm; the others do none.
+    boom_every: u16,
 }
 
 /// Pause of the attacker before it connects again.
@@ -227,7 +230,8 @@ fn attack(address: SocketAddr, pace: AttackPace, stop: &AtomicBool) -> Result<Se
 
 /// Publishes until the connection ends, and answers how much was acknowledged.
 fn attack_once(address: SocketAddr, pace: AttackPace, stop: &AtomicBool) -> Result<u64> {
-    let (mut packet, at) = wire::publish("attack", QoS::AtLeastOnce, b"boom");
+    let [(mut boom, at), (mut calm, _)] =
+        [b"boom", b"calm"].map(|payload| wire::publish("attack", QoS::AtLeastOnce, payload));
     let at = at.context("a packet of QoS 1 has an id")?;
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
@@ -254,11 +258,16 @@ fn attack_once(address: SocketAddr, pace: AttackPace, stop: &AtomicBool) -> Resu
         if under_way < pace.window && due <= Instant::now() {
             due = Instant::now() + pace.interval;
             id = id.checked_add(1).unwrap_or(1);
+            let packet = if id.is_multiple_of(pace.boom_every.max(1)) {
+                &mut boom
+            } else {
+                &mut calm
+            };
             if let Some(place) = packet.get_mut(at..at + 2) {
                 place.copy_from_slice(&id.to_be_bytes());
             }
             under_way += 1;
-            if stream.write_all(&packet).is_err() {
+            if stream.write_all(packet).is_err() {
                 return Ok(messages);
             }
         }

@@ -33,7 +33,7 @@ pub(crate) enum Harm {
     IsLoaded,
 }
 
-pub(crate) const GUESTS: [Guest; 19] = [
+pub(crate) const GUESTS: [Guest; 21] = [
     compiled("computes without end", "spin"),
     compiled("fills its memory without end", "fill"),
     compiled("takes memory without end", "grow"),
@@ -46,6 +46,7 @@ pub(crate) const GUESTS: [Guest; 19] = [
     compiled("answers a giant payload", "giant_payload"),
     compiled("answers calls not made", "beyond"),
     compiled("traps each time", "trap"),
+    compiled(MID_BATCH, "trap_on_boom"),
     Guest {
         name: "grows a table",
         kind: Kind::Written(|| {
@@ -63,6 +64,10 @@ pub(crate) const GUESTS: [Guest; 19] = [
             let wait = "(call $block (call $after (i64.const 3600000000000)))";
             written_guest::acting(imports, wait)
         }),
+    },
+    Guest {
+        name: "asks WASI for everything",
+        kind: Kind::Written(written_guest::asking_wasi),
     },
     Guest {
         name: "traps in describe",
@@ -88,6 +93,10 @@ pub(crate) const GUESTS: [Guest; 19] = [
     },
 ];
 
+/// Traps on one message in three: batches hold others, which have to go through.
+const MID_BATCH: &str = "traps mid-batch";
+const BOOM_EVERY: u16 = 3;
+
 const fn compiled(name: &'static str, action: &'static str) -> Guest {
     Guest {
         name,
@@ -100,6 +109,15 @@ impl Guest {
         match self.kind {
             Kind::Compiled(_) | Kind::Written(_) => Harm::Runs,
             Kind::Refused(_) | Kind::Ungranted => Harm::IsLoaded,
+        }
+    }
+
+    /// How often a message makes it do harm: one in so many.
+    pub(crate) fn boom_every(&self) -> u16 {
+        if self.name == MID_BATCH {
+            BOOM_EVERY
+        } else {
+            1
         }
     }
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use crate::protocol::{Refusal, Request, Tap};
+use crate::protocol::{RecordingEnd, Refusal, Request, Tap};
 use crate::socket::{SOCKET, connect};
 
 /// Why a broker could not be asked, or said no.
@@ -36,6 +36,9 @@ pub enum ClientError {
     Refused(Refusal),
 }
 
+/// What comes back, line by line.
+type Answer = Lines<BufReader<OwnedReadHalf>>;
+
 /// Asks the broker that holds a data directory.
 #[derive(Debug)]
 pub struct Client {
@@ -56,7 +59,7 @@ impl Client {
     /// # Errors
     /// When there is no broker, or it says no.
     pub async fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T, ClientError> {
-        let mut lines = self.send(request).await?;
+        let (mut lines, _write) = self.send(request).await?;
         let line = lines.next_line().await?.unwrap_or_default();
         read(&line)
     }
@@ -66,25 +69,35 @@ impl Client {
     /// # Errors
     /// As for [`Client::ask`]; a refusal comes with the first event.
     pub async fn record(&self, tap: Tap) -> Result<Events, ClientError> {
-        Ok(Events(self.send(&Request::Record(tap)).await?))
+        let (lines, write) = self.send(&Request::Record(tap)).await?;
+        Ok(Events {
+            lines,
+            write,
+            missed: 0,
+        })
     }
 
-    async fn send(&self, request: &Request) -> Result<Lines<BufReader<UnixStream>>, ClientError> {
+    async fn send(&self, request: &Request) -> Result<(Answer, OwnedWriteHalf), ClientError> {
         let no_broker = |source| ClientError::NoBroker {
             path: self.directory.join(SOCKET),
             source,
         };
-        let mut stream = connect(&self.directory).await.map_err(no_broker)?;
+        let stream = connect(&self.directory).await.map_err(no_broker)?;
+        let (read, mut write) = stream.into_split();
         let mut line = serde_json::to_string(request)?;
         line.push('\n');
-        stream.write_all(line.as_bytes()).await?;
-        Ok(BufReader::new(stream).lines())
+        write.write_all(line.as_bytes()).await?;
+        Ok((BufReader::new(read).lines(), write))
     }
 }
 
 /// Events as they come.
 #[derive(Debug)]
-pub struct Events(Lines<BufReader<UnixStream>>);
+pub struct Events {
+    lines: Answer,
+    write: OwnedWriteHalf,
+    missed: u64,
+}
 
 impl Events {
     /// The next event, as JSON; none at the end.
@@ -92,13 +105,33 @@ impl Events {
     /// # Errors
     /// When the broker refuses or goes.
     pub async fn next(&mut self) -> Result<Option<String>, ClientError> {
-        let Some(line) = self.0.next_line().await? else {
+        let Some(line) = self.lines.next_line().await? else {
             return Ok(None);
         };
+        if line.starts_with("{\"end\"") {
+            let mut end: Value = serde_json::from_str(&line)?;
+            let end = end.get_mut("end").map_or(Value::Null, Value::take);
+            self.missed = serde_json::from_value::<RecordingEnd>(end)?.missed;
+            return Ok(None);
+        }
         if line.starts_with("{\"error\"") {
             read::<Value>(&line)?;
         }
         Ok(Some(line))
+    }
+
+    /// Says that no more are wanted; those on their way still come by
+    /// [`Events::next`], up to its end.
+    pub async fn stop(&mut self) {
+        // A broker that is gone shows when the next line is read.
+        drop(self.write.shutdown().await);
+    }
+
+    /// Events that are missing because they came faster than they were read. The
+    /// broker says it at the end.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.missed
     }
 }
 

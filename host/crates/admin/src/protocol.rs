@@ -86,9 +86,10 @@ pub enum Request {
 pub struct Tap {
     /// Of this hook.
     pub hook: String,
-    /// With a topic that this filter matches.
-    #[serde(default = "everything")]
-    pub topic: String,
+    /// Those that a rule with this topic filter would see; none: all but messages
+    /// whose topics begin with `$`.
+    #[serde(default)]
+    pub topic: Option<String>,
     /// So many; then the answer ends.
     pub count: usize,
     /// Whether with payloads.
@@ -96,8 +97,11 @@ pub struct Tap {
     pub payloads: bool,
 }
 
-fn everything() -> String {
-    "#".to_owned()
+/// The last line of a recording, behind its events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingEnd {
+    /// Events that were left out because they came faster than they were read.
+    pub missed: u64,
 }
 
 /// Why a request is not carried out.
@@ -139,7 +143,8 @@ pub struct ModuleEntry {
     pub loaded: bool,
     /// What it calls itself, and its version.
     pub describes: Option<String>,
-    /// How often it or its rules have changed.
+    /// How often it or its rules have changed since the broker started; of one
+    /// that is unloaded, the last.
     pub generation: u64,
     /// Hash of its component, the first digits.
     pub hash: Option<String>,
@@ -257,4 +262,7 @@ pub struct SpoolEntry {
 pub struct Purged {
     /// So many.
     pub deleted: u64,
+    /// Numbers that were asked for, and that no letter has.
+    #[serde(default)]
+    pub unknown: Vec<i64>,
 }

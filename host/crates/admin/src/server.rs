@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
-use crate::protocol::{Refusal, Request, Tap};
+use crate::protocol::{RecordingEnd, Refusal, Request, Tap};
 
 /// Conversations at once.
 const MAX_CONVERSATIONS: usize = 32;
@@ -22,15 +23,21 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 /// Pause after a connection that could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Events on their way to whoever records them, as lines of JSON.
-pub type Recording = mpsc::Receiver<String>;
+/// Events on their way to whoever records them.
+#[derive(Debug)]
+pub struct Recording {
+    /// Events, as lines of JSON.
+    pub lines: mpsc::Receiver<String>,
+    /// Events that were left out because the reader is slow.
+    pub missed: Arc<AtomicU64>,
+}
 
 /// Who carries out requests.
 pub trait Administration: Send + Sync + 'static {
     /// Carries out a request that has one answer.
     fn answer(&self, request: Request) -> impl Future<Output = Result<Value, Refusal>> + Send;
 
-    /// Begins to record. It ends when the receiver is dropped.
+    /// Begins to record. It ends when the recording is dropped.
     fn record(&self, tap: Tap) -> impl Future<Output = Result<Recording, Refusal>> + Send;
 }
 
@@ -91,7 +98,8 @@ async fn converse(stream: UnixStream, administration: &impl Administration) -> i
     tell(&mut write, &answer).await
 }
 
-/// Writes events until there were enough of them, or the reader is gone.
+/// Writes events until there were enough of them, or the reader wants no more,
+/// which it says by closing its side; then how many were left out.
 async fn pass_on(
     mut recording: Recording,
     count: usize,
@@ -103,14 +111,15 @@ async fn pass_on(
         // Cancel-safe: an event that was not received stays in the channel, and
         // what a client that records has to say is not awaited.
         let line = tokio::select! {
-            line = recording.recv() => line,
-            _ = read.read(&mut nothing) => return Ok(()),
+            line = recording.lines.recv() => line,
+            _ = read.read(&mut nothing) => None,
         };
         let Some(mut line) = line else { break };
         line.push('\n');
         write.write_all(line.as_bytes()).await?;
     }
-    write.shutdown().await
+    let missed = recording.missed.load(Ordering::Relaxed);
+    tell(write, &json!({ "end": RecordingEnd { missed } })).await
 }
 
 async fn tell(write: &mut (impl AsyncWriteExt + Unpin), answer: &Value) -> io::Result<()> {

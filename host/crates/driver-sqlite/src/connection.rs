@@ -49,6 +49,7 @@ impl Writing {
                     source,
                 })?;
         }
+        forbid_attaching(&mut connection).await.map_err(database)?;
         let deadline = Deadline::watch(&mut connection).await.map_err(database)?;
         Ok(Self {
             watched: Watched {
@@ -77,11 +78,28 @@ impl Writing {
 /// Opens the file for queries.
 pub(crate) async fn open_reader(options: &SqliteOptions) -> Result<Watched, sqlx::Error> {
     let mut connection = base(options).read_only(true).connect().await?;
+    forbid_attaching(&mut connection).await?;
     let deadline = Deadline::watch(&mut connection).await?;
     Ok(Watched {
         connection,
         deadline,
     })
+}
+
+/// Has SQLite itself refuse `ATTACH`, whatever a statement hides it in: other
+/// files are none of a rule's business.
+#[allow(unsafe_code, reason = "sqlx has no safe way to set a limit")]
+async fn forbid_attaching(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let mut handle = connection.lock_handle().await?;
+    // SAFETY: the connection is open, and locked for as long as the handle lives.
+    unsafe {
+        libsqlite3_sys::sqlite3_limit(
+            handle.as_raw_handle().as_ptr(),
+            libsqlite3_sys::SQLITE_LIMIT_ATTACHED,
+            0,
+        );
+    }
+    Ok(())
 }
 
 fn base(options: &SqliteOptions) -> SqliteConnectOptions {
@@ -119,5 +137,28 @@ impl FileIdentity {
             device: 0,
             inode: 0,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn no_connection_reaches_another_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let other = folder.path().join("other.db");
+        let options = SqliteOptions::new(folder.path().join("own.db"));
+        let attach = format!("ATTACH '{}' AS other", other.display());
+        let writing = Writing::open(&options).await.expect("it opens");
+        let reading = open_reader(&options).await.expect("it opens");
+        for mut watched in [writing.watched, reading] {
+            let attached = sqlx::raw_sql(AssertSqlSafe(attach.as_str()))
+                .execute(&mut watched.connection)
+                .await;
+            let error = attached.expect_err("it is refused").to_string();
+            assert!(error.contains("too many attached databases"), "{error}");
+        }
+        assert!(!other.exists());
     }
 }

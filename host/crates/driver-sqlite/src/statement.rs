@@ -163,9 +163,8 @@ fn checked(sql: &str, allowed: &[&str]) -> Result<Vec<Token>, Fault> {
             ));
         }
     }
-    // A trigger's body has semicolons of its own.
     let one = list.iter().all(|token| token.kind != Kind::Semicolon);
-    if !one && !first.eq_ignore_ascii_case("create") {
+    if !one && !is_one_trigger(sql, &list) {
         return Err(invalid("one statement a call".to_owned()));
     }
     if let Some(named) = list.iter().find(|token| token.kind == Kind::NamedParameter) {
@@ -175,6 +174,25 @@ fn checked(sql: &str, allowed: &[&str]) -> Result<Vec<Token>, Fault> {
         )));
     }
     Ok(list)
+}
+
+/// Whether a statement with semicolons makes a trigger, whose body has them, and
+/// nothing else: END behind a semicolon is its end.
+fn is_one_trigger(sql: &str, list: &[Token]) -> bool {
+    let is = |place: usize, name| {
+        let token = list.get(place);
+        token.is_some_and(|token| is_word(sql, token, name))
+    };
+    let is_temporary = is(1, "temp") || is(1, "temporary");
+    let mut ends = list
+        .iter()
+        .enumerate()
+        .filter(|(place, token)| token.kind == Kind::Semicolon && is(place + 1, "end"));
+    is(0, "create")
+        && is(if is_temporary { 2 } else { 1 }, "trigger")
+        && ends
+            .next()
+            .is_some_and(|(place, _)| place + 2 == list.len())
 }
 
 /// Finds the one tuple of `INSERT ... VALUES (...) ...` that holds all
@@ -331,6 +349,12 @@ mod tests {
         check("", FaultKind::Denied);
         check("INSERT OR ROLLBACK INTO t VALUES (?)", FaultKind::Denied);
         check("INSERT INTO t VALUES (1); COMMIT", FaultKind::Invalid);
+        check("CREATE TABLE t (a); ATTACH 'b.db' AS b", FaultKind::Invalid);
+        check("CREATE TABLE trigger (a); COMMIT; END", FaultKind::Invalid);
+        check("CREATE TEMP TABLE trigger (a); END", FaultKind::Invalid);
+        let trigger = "CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM u; END";
+        check(&format!("{trigger}; COMMIT"), FaultKind::Invalid);
+        check(&format!("{trigger}; COMMIT; {trigger}"), FaultKind::Invalid);
         check("INSERT INTO t VALUES ($0)", FaultKind::Invalid);
         check("INSERT INTO t VALUES (?1)", FaultKind::Invalid);
     }

@@ -8,10 +8,11 @@ use hookwire_driver::{BatchResult, PoolFuture, Row, RowSet, SqlPool};
 use hookwire_rules::ModuleStats;
 use hookwire_settings::Problem;
 
-use crate::fixture::{Event, Fixture};
+use crate::fixture::{Event, Fixture, Step};
 use crate::harness::Harness;
 use crate::runner::{on_thread, patience, problem, worker};
 use crate::stage::Stage;
+use crate::world::World;
 
 /// Events of one batch, in the sizes that are measured.
 pub const SIZES: [usize; 4] = [1, 8, 64, 256];
@@ -56,6 +57,11 @@ pub fn bench(
         module.max_batch = module.max_batch.max(SIZES[SIZES.len() - 1]);
     }
     let stage = Stage::set(harness, &fixture, |store| Arc::new(TakesAll(store)))?;
+    for step in &fixture.steps {
+        if let Step::Http(answer) = step {
+            harness.world.answer(answer.clone());
+        }
+    }
     let given: Vec<&Event> = fixture.events().collect();
     if given.is_empty() {
         let what = "there is no event to hand over".to_owned();
@@ -63,6 +69,7 @@ pub fn bench(
     }
     on_thread(&fixture, async {
         let mut bench = Bench {
+            world: &harness.world,
             fixture: &fixture,
             stage: &stage,
             worker: worker(&stage, &fixture)?,
@@ -79,6 +86,7 @@ pub fn bench(
 }
 
 struct Bench<'a> {
+    world: &'a World,
     fixture: &'a Fixture,
     stage: &'a Stage,
     worker: crate::worker::Worker<'a>,
@@ -106,6 +114,7 @@ impl Bench<'_> {
             }
             store_calls += self.stage.journal.take().len();
             self.worker.asked.clear();
+            self.world.take();
         }
         let after = self.counted();
         Ok(BatchCost {

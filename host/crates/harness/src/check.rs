@@ -6,12 +6,13 @@ use hookwire_settings::{At, Located, Problem};
 
 use crate::cells::{match_rows, text_of_expected, text_of_found};
 use crate::fixture::{
-    CallExpected, Event, Expectation, Expected, Fixture, QueryExpected, Step, StoreExpected,
-    goes_on,
+    CallExpected, Event, Expectation, Expected, Fixture, HttpExpected, QueryExpected, Step,
+    StoreExpected, goes_on,
 };
 use crate::seen::{Asked, Seen};
 use crate::store::StoreCall;
 use crate::trace::{Did, Trace};
+use crate::world::HttpCall;
 
 /// What a fixture expects and a run did not find, in the order of the file.
 #[must_use]
@@ -21,7 +22,7 @@ pub fn unmet(fixture: &Fixture, trace: &Trace) -> Vec<Problem> {
         match step {
             Step::Events(events) => check.events(events, did),
             Step::Expect(expected) => check.expectation(expected, did),
-            Step::Advance(_) | Step::Fault(_) => {}
+            Step::Advance(_) | Step::Fault(_) | Step::Http(_) => {}
         }
     }
     let mut seen = trace.steps.iter().flat_map(|did| &did.seen);
@@ -38,6 +39,7 @@ struct Check<'t> {
     /// What was found since the last expectation.
     store: Vec<&'t StoreCall>,
     broker: Vec<&'t Asked>,
+    http: Vec<&'t HttpCall>,
     log: Vec<&'t str>,
 }
 
@@ -53,6 +55,7 @@ impl<'t> Check<'t> {
         for (event, seen) in events.iter().zip(&did.seen) {
             self.event(event, seen);
         }
+        self.unanswered(events, did);
         let told = |event: &&Event| !event.hook.is_decision();
         let expects_failure = |event: &&Event| {
             let verdict = event.expected.verdict.as_ref();
@@ -70,6 +73,7 @@ impl<'t> Check<'t> {
             self.report(&event.at, what);
         }
         self.store.extend(&did.store);
+        self.http.extend(&did.http);
         self.broker
             .extend(did.broker.iter().filter(|asked| asked.call != "lookup"));
         self.log.extend(did.log.iter().map(String::as_str));
@@ -171,12 +175,16 @@ impl<'t> Check<'t> {
     fn expectation(&mut self, expected: &Expectation, did: &Did) {
         let store = std::mem::take(&mut self.store);
         let broker = std::mem::take(&mut self.broker);
+        let http = std::mem::take(&mut self.http);
         let log = std::mem::take(&mut self.log);
         if let Some(calls) = &expected.store_calls {
             self.store_calls(&expected.at, calls, &store);
         }
         if let Some(calls) = &expected.broker_calls {
             self.broker_calls(&expected.at, calls, &broker);
+        }
+        if let Some(calls) = &expected.http_calls {
+            self.http_calls(&expected.at, calls, &http);
         }
         for (query, found) in expected.queries.iter().zip(&did.queries) {
             match found {
@@ -273,6 +281,44 @@ impl<'t> Check<'t> {
         }
     }
 
+    /// Requests to nobody: the fixture has to say what they are answered.
+    fn unanswered(&mut self, events: &[Event], did: &Did) {
+        let Some(event) = events.first() else { return };
+        for call in &did.http {
+            if let Some(hint) = &call.unanswered {
+                let what = format!("http: nothing answers {call}; {hint}");
+                self.report(&event.at, what);
+            }
+        }
+    }
+
+    fn http_calls(&mut self, at: &At, expected: &[HttpExpected], found: &[&HttpCall]) {
+        for (expected, found) in expected.iter().zip(found) {
+            if !is_sent(expected, found) {
+                let what = format!("http: expected {expected}, found {found}");
+                self.report(&expected.at, what);
+            }
+            let sent = &found.request.headers;
+            for header in &expected.headers {
+                let is_there = |(name, value): &&(String, String)| {
+                    name.eq_ignore_ascii_case(&header.0) && *value == header.1
+                };
+                if !sent.iter().any(|header| is_there(&header)) {
+                    let (name, value) = header;
+                    let what = format!("http: expected the header {name}: {value}, found {sent:?}");
+                    self.report(&expected.at, what);
+                }
+            }
+        }
+        if expected.len() != found.len() {
+            let more = found.get(expected.len());
+            let more = more.map_or(String::new(), |more| format!("; the first more is {more}"));
+            let (expected, found) = (expected.len(), found.len());
+            let what = format!("http: expected {expected} requests, found {found}{more}");
+            self.report(at, what);
+        }
+    }
+
     fn log(&mut self, expected: &[Located<String>], found: &[&str]) {
         let mut lines = found.iter();
         for text in expected {
@@ -319,6 +365,13 @@ fn is_asked(expected: &CallExpected, found: &Asked) -> bool {
             found.user_properties.as_ref(),
         )
         && holds(expected.reason_code.as_ref(), found.reason_code.as_ref())
+}
+
+fn is_sent(expected: &HttpExpected, found: &HttpCall) -> bool {
+    let request = &found.request;
+    expected.method.eq_ignore_ascii_case(&request.method)
+        && expected.url == request.url
+        && (expected.body.as_ref()).is_none_or(|body| *body == request.body)
 }
 
 fn text_of_call(expected: &CallExpected) -> Asked {

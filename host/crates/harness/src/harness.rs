@@ -3,14 +3,15 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use hookwire_rules::{GuestClock, LoadedModule, Runtime, RuntimeError};
+use hookwire_rules::{GuestClock, LoadedModule, Runtime, RuntimeError, StandIn};
 use hookwire_settings::Problem;
 
 use crate::fixture::Fixture;
 use crate::runner;
 use crate::trace::Trace;
+use crate::world::World;
 
 /// Why nothing can be run.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,7 @@ pub enum HarnessError {
 pub struct Harness {
     pub(crate) runtime: Runtime,
     pub(crate) clock: GuestClock,
+    pub(crate) world: Arc<World>,
     component: Vec<u8>,
     loaded: Mutex<HashMap<(String, usize), LoadedModule>>,
 }
@@ -59,9 +61,12 @@ impl Harness {
     /// If the engine does not start.
     pub fn new(component: Vec<u8>) -> Result<Self, HarnessError> {
         let clock = GuestClock::standing_at(0);
+        let world = Arc::new(World::default());
+        let stand_in: Arc<dyn StandIn> = Arc::clone(&world) as _;
         Ok(Self {
-            runtime: Runtime::with_clock(clock.clone())?,
+            runtime: Runtime::for_tests(clock.clone(), stand_in)?,
             clock,
+            world,
             component,
             loaded: Mutex::default(),
         })

@@ -16,7 +16,7 @@ pub(crate) fn message(given: &EventMessage, at_ms: u64, ids: &mut IdGenerator) -
     Arc::new(Message {
         id: given.id.unwrap_or_else(|| ids.next(at_ms)),
         topic: given.topic.as_str().into(),
-        payload: Bytes::copy_from_slice(&given.payload),
+        payload: given.payload.clone(),
         sender: given.sender.as_str().into(),
         qos: given.qos,
         retain: given.retain,

@@ -13,12 +13,12 @@ use hookwire_settings::{At, Problem};
 /// stand before them: modules, rules, pools.
 ///
 /// It expects nothing but that each event goes on as it is, which is for the
-/// author to change.
+/// author to change. `missed` is how many more there were.
 #[must_use]
-pub fn fixture_text(rules: &str, events: &[EventRecord]) -> String {
+pub fn fixture_text(rules: &str, events: &[EventRecord], missed: u64) -> String {
     let mut text = String::new();
     // A String takes whatever is written to it.
-    write(&mut text, rules, events).unwrap_or_default();
+    write(&mut text, rules, events, missed).unwrap_or_default();
     text
 }
 
@@ -42,7 +42,7 @@ pub fn setup_text(path: &Path) -> Result<String, Problem> {
         .map_err(|error| problem(error.location().line(), error.message().to_owned()))?;
     let mut kept = String::new();
     for block in body.blocks() {
-        let stays = ["pool", "client", "module", "rule"].contains(&block.ident.as_str());
+        let stays = ["pool", "client", "module", "rule", "http"].contains(&block.ident.as_str());
         let written = block.span().and_then(|span| text.get(span));
         if let Some(written) = written.filter(|_| stays) {
             kept.push_str(written.trim_end());
@@ -52,7 +52,7 @@ pub fn setup_text(path: &Path) -> Result<String, Problem> {
     Ok(kept)
 }
 
-fn write(text: &mut String, rules: &str, events: &[EventRecord]) -> fmt::Result {
+fn write(text: &mut String, rules: &str, events: &[EventRecord], missed: u64) -> fmt::Result {
     let first = events.first().map(|event| event.at_ms);
     if let Some(at_ms) = first.filter(|at_ms| *at_ms > 0) {
         writeln!(text, "starts_at = {at_ms}\n")?;
@@ -72,6 +72,13 @@ fn write(text: &mut String, rules: &str, events: &[EventRecord]) -> fmt::Result 
         writeln!(text, "\nevent {} {{", quoted(&event.hook))?;
         write_event(text, event)?;
         writeln!(text, "}}")?;
+    }
+    if missed > 0 {
+        writeln!(
+            text,
+            "\n# {missed} events are missing, somewhere between these: they came faster than \
+             they were\n# written down."
+        )?;
     }
     Ok(())
 }
@@ -229,6 +236,7 @@ mod tests {
                         "reason": "keep-alive", "reason_code": 141}"#,
                 ),
             ],
+            3,
         );
         let fixture = Fixture::parse("recorded.hcl", &text);
         let fixture = fixture.unwrap_or_else(|problems| panic!("{text}\n{problems:#?}"));
@@ -240,5 +248,13 @@ mod tests {
             "{text}"
         );
         assert!(text.contains(r#"payload_base64 = "AJ//""#), "{text}");
+        assert!(text.contains("\n# 3 events are missing"), "{text}");
+    }
+
+    #[test]
+    fn where_nothing_is_missing_nothing_is_said() {
+        let event = record(r#"{"hook": "client.connected", "client": {"clientid": "c1"}}"#);
+        let text = fixture_text(RULES, &[event], 0);
+        assert!(!text.contains("missing"), "{text}");
     }
 }

@@ -108,9 +108,14 @@ impl Run<'_> {
                     Did::default()
                 }
                 Step::Fault(fault) => {
-                    if let Some(pool) = self.stage.pools.get(&fault.pool) {
-                        pool.fail(fault.clone());
+                    match self.stage.pools.get(&fault.what) {
+                        Some(pool) => pool.fail(fault.clone()),
+                        None => self.harness.world.fail(fault.clone()),
                     }
+                    Did::default()
+                }
+                Step::Http(answer) => {
+                    self.harness.world.answer(answer.clone());
                     Did::default()
                 }
                 Step::Expect(expected) => self.look(expected).await,
@@ -168,6 +173,7 @@ impl Run<'_> {
             failed,
             store: self.stage.journal.take(),
             broker: std::mem::take(&mut self.worker.asked),
+            http: self.harness.world.take(),
             log: self.lines.take(),
             took,
             ..Did::default()

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hookwire_broker::Hook;
 use hookwire_driver::SqlPool;
@@ -15,6 +16,7 @@ use tokio::runtime::Runtime as Tokio;
 use crate::fixture::{Fixture, StoreSetup};
 use crate::harness::Harness;
 use crate::limits::Limits;
+use crate::statements::statements;
 use crate::store::{Journal, Watched};
 
 /// The tables that the broker itself makes in every SQLite pool.
@@ -47,6 +49,7 @@ impl Stage {
             }]
         };
         harness.clock.set(fixture.starts_at_ms);
+        harness.world.forget();
         for module in &fixture.settings.modules {
             harness.runtime.forget(&module.name.value);
         }
@@ -62,7 +65,11 @@ impl Stage {
         let journal = Arc::new(Journal::default());
         let mut pools = HashMap::new();
         for setup in &fixture.stores {
-            let store = service.block_on(open(folder.path(), setup))?;
+            let store = if fixture.is_bundled {
+                service.block_on(open_guarded(folder.path(), setup))?
+            } else {
+                service.block_on(open(folder.path(), setup))?
+            };
             let name = &setup.name.value;
             let watched = Watched::new(name, behind(store), Arc::clone(&journal));
             pools.insert(name.clone(), watched);
@@ -109,17 +116,46 @@ fn actions_on_publish<'s>(settings: &'s Settings, module: &str) -> impl Iterator
         .map(|rule| rule.action.value.as_str())
 }
 
+/// How long a statement of a set-up may take that came with a component.
+const SETUP_DEADLINE: Duration = Duration::from_secs(5);
+
+/// As [`open`], where the set-up is a stranger's: its statements are those that
+/// rules may run, each before a deadline.
+async fn open_guarded(folder: &Path, setup: &StoreSetup) -> Result<Arc<dyn SqlPool>, Vec<Problem>> {
+    let alone = StoreSetup {
+        setup: None,
+        ..setup.clone()
+    };
+    let pool = open(folder, &alone).await?;
+    if let Some(Located { value, at }) = &setup.setup {
+        for statement in statements(value) {
+            let deadline = Instant::now() + SETUP_DEADLINE;
+            let ran = pool.exec_many(statement.trim().into(), vec![Vec::new()], deadline);
+            let failed = match ran.await {
+                Ok(ran) => ran.failed.into_iter().next().map(|row| row.fault),
+                Err(fault) => Some(fault),
+            };
+            if let Some(fault) = failed {
+                return Err(problem(setup, at, &format!("setup: {fault}")));
+            }
+        }
+    }
+    Ok(pool)
+}
+
+fn problem(setup: &StoreSetup, at: &At, why: &str) -> Vec<Problem> {
+    vec![Problem {
+        at: at.clone(),
+        message: format!("pool \"{}\": {why}", setup.name.value),
+    }]
+}
+
 async fn open(folder: &Path, setup: &StoreSetup) -> Result<Arc<dyn SqlPool>, Vec<Problem>> {
     let options = |schema: String| SqliteOptions {
         schema: Some(schema),
         ..SqliteOptions::new(folder.join(format!("{}.db", setup.name.value)))
     };
-    let problem = |at: &At, why: String| {
-        vec![Problem {
-            at: at.clone(),
-            message: format!("pool \"{}\": {why}", setup.name.value),
-        }]
-    };
+    let problem = |at: &At, why: String| problem(setup, at, &why);
     let mut statements = Vec::new();
     if let Some(Located { value: file, at }) = &setup.setup_file {
         let text = std::fs::read_to_string(file).map_err(|error| {

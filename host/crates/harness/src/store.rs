@@ -61,21 +61,9 @@ impl Watched {
 
     /// The fault that this call meets, and the rows that it is for.
     fn meets(&self, statement: &str) -> Option<(Fault, Vec<usize>)> {
-        let mut faults = lock(&self.faults);
-        let place = faults
-            .iter()
-            .position(|fault| statement.contains(&fault.statement))?;
-        let step = faults.get_mut(place)?;
-        if step.after > 0 {
-            step.after -= 1;
-            return None;
-        }
-        step.calls -= 1;
-        let met = (step.fault.clone(), step.rows.clone());
-        if step.calls == 0 {
-            faults.remove(place);
-        }
-        Some(met)
+        met(&mut lock(&self.faults), |fault| {
+            statement.contains(&fault.statement)
+        })
     }
 
     fn write_down(&self, statement: &str, rows: Vec<Row>, fault: Option<Fault>) {
@@ -149,6 +137,25 @@ fn joined(stored: BatchResult, places: &[usize], mut failed: Vec<FailedRow>) -> 
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// The fault that a call meets for which `is_meant` is true.
+pub(crate) fn met(
+    faults: &mut Vec<FaultStep>,
+    is_meant: impl Fn(&FaultStep) -> bool,
+) -> Option<(Fault, Vec<usize>)> {
+    let place = faults.iter().position(is_meant)?;
+    let step = faults.get_mut(place)?;
+    if step.after > 0 {
+        step.after -= 1;
+        return None;
+    }
+    step.calls -= 1;
+    let met = (step.fault.clone(), step.rows.clone());
+    if step.calls == 0 {
+        faults.remove(place);
+    }
+    Some(met)
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,6 +8,7 @@ use hookwire_rules::Metric;
 use crate::limits::Limits;
 pub use crate::seen::{Asked, Seen};
 pub use crate::store::StoreCall;
+pub use crate::world::HttpCall;
 
 /// What a run of a fixture found.
 #[derive(Debug, Default)]
@@ -29,6 +30,8 @@ pub struct Did {
     pub store: Vec<StoreCall>,
     /// What was asked of the broker, in order.
     pub broker: Vec<Asked>,
+    /// Requests that were sent, in order.
+    pub http: Vec<HttpCall>,
     /// Lines of the log, of modules and of the runtime about them.
     pub log: Vec<String>,
     /// From the hand-over to the last verdict.

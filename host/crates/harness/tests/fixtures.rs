@@ -119,7 +119,7 @@ batch {}
     let begins = [
         "f.hcl:17: event \"client.connected\": reason: \"bored\" is no reason that events give",
         "f.hcl:19: expect: verdict: client.connected does not end in \"deny\"",
-        "f.hcl:22: fault: no pool is called \"mian\"; did you mean \"main\"?",
+        "f.hcl:22: fault: no pool and no call of the host is called \"mian\"; did you mean \"main\"?",
         "f.hcl:23: fault \"mian\": kind: \"timout\" is not one of its words; did you mean",
         "f.hcl:26: clock: advance: \"soon\" is not a time",
         "f.hcl:29: store: no pool is called \"other\"",
@@ -307,12 +307,13 @@ fn every_kind_of_hook_can_be_tested() {
 fn a_recorded_fixture_begins_with_the_rules_of_another() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hooks.hcl");
     let rules = setup_text(&path).expect("it is HCL");
-    let text = fixture_text(&rules, &[]);
+    let text = fixture_text(&rules, &[], 3);
     assert!(
         text.contains("rule \"subscribed\" {") && text.contains("SQL"),
         "{text}"
     );
-    assert!(!text.contains("event"), "{text}");
+    assert!(!text.contains("event \""), "{text}");
+    assert!(text.contains("# 3 events are missing"), "{text}");
 }
 
 #[test]

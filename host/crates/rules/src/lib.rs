@@ -16,12 +16,14 @@ mod throttle;
 mod worker;
 
 pub use host::clock::GuestClock;
+pub use host::stand_in::{HttpRequest, HttpResponse, StandIn};
 pub use house::letters::DeadLetter;
 pub use house::record::{
     ClientRecord, EventRecord, MessageRecord, REASON_WORDS, SubscriptionRecord,
 };
 pub use house::spool::Spooled;
 pub use house::{House, HouseBounds, HouseStats};
+pub use lane::priority::step_back_to_load;
 pub use module::cache::Cache;
 pub use module::engine::{ModuleFigures, Runtime, RuntimeError};
 pub use module::figures::{Metric, bucket_bound};

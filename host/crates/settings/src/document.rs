@@ -13,6 +13,7 @@ use crate::source::Source;
 use crate::{listener, module, mqtt, pool, rule, value};
 
 const DEFAULT_NODE: &str = "hookwire@127.0.0.1";
+const MAX_SPOOL_BYTES: u64 = 1024 * 1024 * 1024 * 1024;
 const EMBEDDED_NAME: &str = "etc/hookwire.hcl";
 const EMBEDDED_TEXT: &str = include_str!("../../../../etc/hookwire.hcl");
 
@@ -117,6 +118,8 @@ fn empty() -> Settings {
     Settings {
         node: DEFAULT_NODE.to_owned(),
         workers: None,
+        max_spool_bytes: Settings::DEFAULT_SPOOL_BYTES,
+        max_dead_letters: Settings::DEFAULT_DEAD_LETTERS,
         listeners: Vec::new(),
         mqtt: Mqtt::default(),
         pools: Vec::new(),
@@ -140,6 +143,16 @@ fn read(source: &mut Source<'_>, body: &Body, part: Part) -> Settings {
     let workers = keys
         .located("workers", value::integer(1..=256))
         .map(|workers| workers.value);
+    let max_spool_bytes = keys.bytes(
+        "max_spool_bytes",
+        Settings::DEFAULT_SPOOL_BYTES,
+        0..=MAX_SPOOL_BYTES,
+    );
+    let max_dead_letters = keys.count(
+        "max_dead_letters",
+        Settings::DEFAULT_DEAD_LETTERS,
+        1..=10_000_000,
+    );
     let blocks = [
         keys.blocks("listener"),
         keys.blocks("mqtt"),
@@ -185,6 +198,8 @@ fn read(source: &mut Source<'_>, body: &Body, part: Part) -> Settings {
     Settings {
         node,
         workers,
+        max_spool_bytes,
+        max_dead_letters,
         listeners,
         mqtt,
         pools,

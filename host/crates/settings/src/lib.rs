@@ -25,3 +25,4 @@ pub use model::{
     QueueOverflow, Rule, Settings, SharedStrategy, SqlitePool,
 };
 pub use nearest::{hint, nearest};
+pub use rule::hook_has_topic;

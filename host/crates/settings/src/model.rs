@@ -37,6 +37,11 @@ pub struct Settings {
     pub node: String,
     /// Worker threads; `None`: one per core.
     pub workers: Option<usize>,
+    /// Bytes of events that may wait in the spool; beyond it a rule that spools
+    /// fails as if it did not.
+    pub max_spool_bytes: usize,
+    /// Dead letters that are kept; beyond it the oldest go.
+    pub max_dead_letters: usize,
     /// Where clients connect.
     pub listeners: Vec<Listener>,
     /// Limits of the protocol.
@@ -47,6 +52,13 @@ pub struct Settings {
     pub modules: Vec<Module>,
     /// Rules, in the order of the file.
     pub rules: Vec<Rule>,
+}
+
+impl Settings {
+    /// Bytes of events in the spool, unless the file says otherwise.
+    pub const DEFAULT_SPOOL_BYTES: usize = 256 * 1024 * 1024;
+    /// Dead letters, unless the file says otherwise.
+    pub const DEFAULT_DEAD_LETTERS: usize = 10_000;
 }
 
 /// One `listener "tcp" NAME` block.

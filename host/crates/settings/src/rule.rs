@@ -164,6 +164,13 @@ fn on_error(source: &Source<'_>, value: &Expression) -> Result<OnError, Wrong> {
     }
 }
 
+/// Whether events of the hook of that name have a topic, or a filter that stands
+/// for topics.
+#[must_use]
+pub fn hook_has_topic(hook: &str) -> bool {
+    HOOKS_WITH_TOPIC.contains(&hook)
+}
+
 /// Refuses what cannot mean anything on the hook.
 fn check_hook(
     keys: &mut Keys<'_, '_, '_>,
@@ -171,7 +178,7 @@ fn check_hook(
     topic: Option<&Located<String>>,
     on_error: Option<&Located<OnError>>,
 ) {
-    if let Some(topic) = topic.filter(|_| !HOOKS_WITH_TOPIC.contains(&hook)) {
+    if let Some(topic) = topic.filter(|_| !hook_has_topic(hook)) {
         let message = format!("topic: {hook} has no topic");
         keys.report(topic.at.clone(), &message);
     }

@@ -8,6 +8,8 @@ use hookwire_settings::{OnError, OptionValue, PoolKind, Settings};
 const EVERYTHING: &str = r#"
 node    = "a@10.0.0.1"
 workers = 3
+max_spool_bytes = "64KiB"
+max_dead_letters = 5
 listener "tcp" "open" {
   address         = "[::1]:0"
   connect_timeout = "500ms"
@@ -79,6 +81,8 @@ fn every_key_is_read() {
     let settings = everything();
     assert_eq!(settings.node, "a@10.0.0.1");
     assert_eq!(settings.workers, Some(3));
+    assert_eq!(settings.max_spool_bytes, 64 * 1024);
+    assert_eq!(settings.max_dead_letters, 5);
 
     let [open, inner] = settings.listeners.as_slice() else {
         panic!("not two listeners");

@@ -2,8 +2,9 @@
 
 use clap::Subcommand;
 use hookwire_admin::{ClientEntry, Request};
+use hookwire_settings::nearest;
 
-use super::{Asker, print, print_text, table};
+use super::{Asker, print, print_text, table, visible};
 use crate::cli::Failure;
 
 #[derive(Debug, Subcommand)]
@@ -44,7 +45,7 @@ pub(super) async fn clients(asker: &Asker, verb: &ClientsVerb) -> Result<(), Fai
             };
             let client: Option<ClientEntry> = asker.ask(&request).await?;
             let Some(client) = client else {
-                return Err(no_such(clientid, "has a session"));
+                return Err(no_such(asker, clientid, "has a session").await);
             };
             if asker.json {
                 let text = serde_json::to_string_pretty(&client);
@@ -60,7 +61,7 @@ pub(super) async fn clients(asker: &Asker, verb: &ClientsVerb) -> Result<(), Fai
             };
             let was_there: bool = asker.ask(&request).await?;
             if !was_there {
-                return Err(no_such(clientid, "is connected"));
+                return Err(no_such(asker, clientid, "is connected").await);
             }
             print(&format!("{clientid} is disconnected"));
             Ok(())
@@ -68,8 +69,24 @@ pub(super) async fn clients(asker: &Asker, verb: &ClientsVerb) -> Result<(), Fai
     }
 }
 
-fn no_such(clientid: &str, what: &str) -> Failure {
-    Failure::Other(anyhow::anyhow!("no client \"{clientid}\" {what}"))
+/// Client ids that are looked at for a near one.
+const LOOKED_AT: usize = 10_000;
+
+/// Says that there is no such client, and which one may be meant.
+async fn no_such(asker: &Asker, clientid: &str, what: &str) -> Failure {
+    let request = Request::Clients {
+        after: None,
+        limit: LOOKED_AT,
+    };
+    let known: Vec<ClientEntry> = asker.ask(&request).await.unwrap_or_default();
+    let others = known.iter().map(|client| client.clientid.as_str());
+    let near = nearest(clientid, others.filter(|other| *other != clientid));
+    let hint = match near {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => "see `hookwire ctl clients list`".to_owned(),
+    };
+    let text = format!("no client \"{clientid}\" {what}; {hint}");
+    Failure::Other(anyhow::anyhow!(visible(&text)))
 }
 
 #[allow(clippy::ptr_arg, reason = "the answer is a list that was read")]

@@ -69,7 +69,16 @@ pub(super) async fn deadletters(asker: &Asker, verb: &DeadlettersVerb) -> Result
         }
         DeadlettersVerb::Purge(which) => {
             let request = Request::PurgeDeadLetters { ids: which.ids() };
-            let show = |purged: &Purged| vec![format!("{} deleted", purged.deleted)];
+            let show = |purged: &Purged| {
+                let unknown = purged.unknown.iter();
+                let mut lines: Vec<String> = unknown
+                    .map(|id| {
+                        format!("there is no dead letter {id}: see `hookwire ctl deadletters list`")
+                    })
+                    .collect();
+                lines.push(format!("{} deleted", purged.deleted));
+                lines
+            };
             asker.show(&request, show).await
         }
     }

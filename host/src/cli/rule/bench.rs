@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use hookwire_harness::{Fixture, Harness};
 
-use super::build::build;
+use super::build::{Bundle, build};
 use super::project::Project;
 use super::replay::listed;
 
@@ -38,7 +38,7 @@ pub(crate) fn bench(options: &BenchOptions) -> Result<()> {
             };
             let component = match module {
                 Some(module) => module.clone(),
-                None => build(&mut project)?,
+                None => build(&mut project, Bundle::Sound)?,
             };
             (component, fixture)
         }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use hookwire_broker::Hook;
-use hookwire_guest_toolchain::{GuestCargo, TARGET, prepare, run};
+use hookwire_guest_toolchain::{GuestCargo, TARGET, prepare, run, say as note};
+use hookwire_harness::{BundledFixture, fixtures_of, with_fixtures};
 use hookwire_rules::{LoadedModule, Runtime};
 use wit_component::ComponentEncoder;
 
-use super::ProjectOptions;
 use super::project::{Project, shortened};
 use super::sdk;
 
@@ -19,9 +19,36 @@ const HANDLE: &[u8] = b"/actions@0.1.0#handle";
 /// Linear memory for a look at what the component holds.
 const MEMORY_BYTES: usize = 64 << 20;
 
-pub(crate) fn verb(options: &ProjectOptions) -> Result<()> {
+/// Options of `hookwire rule build`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BuildOptions {
+    /// Leave the fixtures in tests/ out of the component: a broker that loads it
+    /// runs none
+    #[arg(long)]
+    no_fixtures: bool,
+    /// Folder of the project
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+}
+
+/// Which fixtures go into the component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bundle {
+    /// All that are sound; who tests tells what is wrong with the others.
+    Sound,
+    /// The same, and one that is not sound is an error.
+    All,
+    None,
+}
+
+pub(crate) fn verb(options: &BuildOptions) -> Result<()> {
     let mut project = Project::find(&options.dir)?;
-    let component = build(&mut project)?;
+    let bundle = if options.no_fixtures {
+        Bundle::None
+    } else {
+        Bundle::All
+    };
+    let component = build(&mut project, bundle)?;
     say(&component, &look_into(&project, &component)?)
 }
 
@@ -29,7 +56,7 @@ pub(crate) fn verb(options: &ProjectOptions) -> Result<()> {
 ///
 /// # Errors
 /// If no toolchain can be had, or the module does not build.
-pub(crate) fn build(project: &mut Project) -> Result<PathBuf> {
+pub(crate) fn build(project: &mut Project, bundle: Bundle) -> Result<PathBuf> {
     sdk::refresh(&project.folder)?;
     project.ask_cargo()?;
     let guest_cargo = prepare(None, &project.target)?;
@@ -45,7 +72,7 @@ pub(crate) fn build(project: &mut Project) -> Result<PathBuf> {
     let file = format!("{}.wasm", project.name.replace('-', "_"));
     let core = target.join(TARGET).join("release").join(file);
     let component = project.component();
-    make_component(&core, &component)?;
+    make_component(&core, &component, &bundled(project, bundle)?)?;
     Ok(component)
 }
 
@@ -55,7 +82,35 @@ fn target_folder(project: &Project, guest_cargo: &GuestCargo) -> PathBuf {
     project.target.join(guest_cargo.target_dir_name())
 }
 
-fn make_component(core: &Path, component: &Path) -> Result<()> {
+/// The fixtures that go into the component.
+fn bundled(project: &Project, bundle: Bundle) -> Result<Vec<BundledFixture>> {
+    let mut bundled = Vec::new();
+    if bundle == Bundle::None {
+        return Ok(bundled);
+    }
+    for path in project.fixtures().unwrap_or_default() {
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        match hookwire_harness::bundle(&path, &format!("tests/{file}")) {
+            Ok(Some(fixture)) => bundled.push(fixture),
+            Ok(None) if bundle == Bundle::All => note(&format!(
+                "{} is about other components, too, and is not put into this one",
+                path.display()
+            )),
+            Err(problems) if bundle == Bundle::All => {
+                let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                bail!(
+                    "a fixture that goes into the component is wrong (--no-fixtures leaves all \
+                     out):\n  {}",
+                    lines.join("\n  ")
+                );
+            }
+            Ok(None) | Err(_) => {}
+        }
+    }
+    Ok(bundled)
+}
+
+fn make_component(core: &Path, component: &Path, fixtures: &[BundledFixture]) -> Result<()> {
     let module = fs::read(core).with_context(|| {
         format!(
             "there is no module at {}: a rule module has crate-type = [\"cdylib\", \"rlib\"] in \
@@ -74,6 +129,8 @@ fn make_component(core: &Path, component: &Path) -> Result<()> {
         .and_then(|encoder| encoder.validate(true).encode());
     let encoded =
         encoded.with_context(|| format!("{} does not make a component", core.display()))?;
+    let encoded = with_fixtures(encoded, fixtures)
+        .context("tests/ does not go into the component (--no-fixtures leaves it out)")?;
     if fs::read(component).is_ok_and(|old| old == encoded) {
         return Ok(());
     }
@@ -93,9 +150,10 @@ fn look_into(project: &Project, component: &Path) -> Result<LoadedModule> {
 
 fn say(component: &Path, module: &LoadedModule) -> Result<()> {
     let mut out = std::io::stdout();
-    let bytes = fs::metadata(component)?.len();
+    let bytes = fs::read(component)?;
     let path = shortened(component);
-    writeln!(out, "{}  {:.1} KB", path.display(), bytes as f64 / 1024.0)?;
+    let kilobytes = bytes.len() as f64 / 1024.0;
+    writeln!(out, "{}  {kilobytes:.1} KB", path.display())?;
     for action in &module.manifest().actions {
         let hooks: Vec<&str> = action.hooks.iter().map(|hook| Hook::name(*hook)).collect();
         let options: Vec<&str> = action.options.iter().map(|option| &*option.name).collect();
@@ -115,6 +173,9 @@ fn say(component: &Path, module: &LoadedModule) -> Result<()> {
             several => format!("needs one of the grants {}", several.join(", ")),
         };
         writeln!(out, "  imports {interface}: {what}")?;
+    }
+    for fixture in fixtures_of(&bytes)? {
+        writeln!(out, "  fixture {}: run wherever it is loaded", fixture.name)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod bundled;
 mod new;
 mod project;
 mod record;
@@ -9,8 +10,6 @@ mod replay;
 mod sdk;
 mod template;
 mod test;
-
-use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -27,7 +26,7 @@ enum RuleVerb {
     /// Makes a project that builds and passes its tests as it is.
     New(new::NewOptions),
     /// Builds the project into a component.
-    Build(ProjectOptions),
+    Build(build::BuildOptions),
     /// Builds the project and runs its fixtures in the broker's own runtime.
     Test(test::TestOptions),
     /// Builds the project and measures what an event costs.
@@ -36,14 +35,10 @@ enum RuleVerb {
     Record(record::RecordOptions),
     /// Shows what the rules of a fixture make of its events.
     Replay(replay::ReplayOptions),
-}
-
-/// Which project is meant.
-#[derive(Debug, clap::Args)]
-pub(crate) struct ProjectOptions {
-    /// Folder of the project
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    dir: PathBuf,
+    /// Runs the fixtures in the component on standard input, as a broker has it
+    /// done before it loads one.
+    #[command(hide = true)]
+    Bundled,
 }
 
 pub(crate) fn rule(options: &RuleOptions) -> Result<()> {
@@ -54,5 +49,6 @@ pub(crate) fn rule(options: &RuleOptions) -> Result<()> {
         RuleVerb::Bench(options) => bench::bench(options),
         RuleVerb::Record(options) => record::record(options),
         RuleVerb::Replay(options) => replay::replay(options),
+        RuleVerb::Bundled => bundled::bundled(),
     }
 }

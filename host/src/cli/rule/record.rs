@@ -15,9 +15,10 @@ pub(crate) struct RecordOptions {
     /// Hook whose events are recorded
     #[arg(long, default_value = "message.publish")]
     hook: String,
-    /// Topic filter of the messages or subscriptions
-    #[arg(long, value_name = "FILTER", default_value = "#")]
-    topic: String,
+    /// Only events that a rule with this topic filter would see; not on hooks
+    /// without a topic. Without it, all but messages on topics like $SYS/...
+    #[arg(long, value_name = "FILTER")]
+    topic: Option<String>,
     /// Events to record
     #[arg(long, value_name = "N", default_value_t = 10)]
     count: usize,
@@ -47,19 +48,26 @@ pub(crate) fn record(options: &RecordOptions) -> Result<()> {
         .enable_all()
         .build()
         .context("cannot start a runtime")?;
-    let events = runtime.block_on(events(options))?;
-    fs::write(&options.out, fixture_text(&rules, &events))
+    let (events, missed) = runtime.block_on(events(options))?;
+    fs::write(&options.out, fixture_text(&rules, &events, missed))
         .with_context(|| format!("cannot write {}", options.out.display()))?;
     let mut out = std::io::stdout();
     writeln!(out, "{}: {} events", options.out.display(), events.len())?;
+    if missed > 0 {
+        writeln!(
+            out,
+            "{missed} more are missing: they came faster than they were read"
+        )?;
+    }
     Ok(())
 }
 
 const PLACEHOLDER: &str = "# The module that is tested, and its rules as a configuration has \
                            them.\nmodule \"NAME\" {}\n";
 
-/// Records until there are as many events as wanted, or somebody presses Ctrl-C.
-async fn events(options: &RecordOptions) -> Result<Vec<EventRecord>> {
+/// Records until there are as many events as wanted, or somebody presses Ctrl-C;
+/// with how many are missing between them.
+async fn events(options: &RecordOptions) -> Result<(Vec<EventRecord>, u64)> {
     let client = Client::new(&options.data);
     let tap = Tap {
         hook: options.hook.clone(),
@@ -69,16 +77,19 @@ async fn events(options: &RecordOptions) -> Result<Vec<EventRecord>> {
     };
     let mut recording = client.record(tap).await.map_err(|error| told(&error))?;
     let mut events = Vec::new();
+    let mut is_stopped = false;
     loop {
         let line = tokio::select! {
             line = recording.next() => line.map_err(|error| told(&error))?,
-            pressed = tokio::signal::ctrl_c() => {
+            pressed = tokio::signal::ctrl_c(), if !is_stopped => {
                 pressed.context("cannot wait for Ctrl-C")?;
-                None
+                is_stopped = true;
+                recording.stop().await;
+                continue;
             }
         };
         let Some(line) = line else {
-            return Ok(events);
+            return Ok((events, recording.missed()));
         };
         let event = serde_json::from_str(&line).context("the broker sent no event")?;
         events.push(event);

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Result, bail};
 use hookwire_harness::{Harness, Summary};
 
-use super::build::build;
+use super::build::{Bundle, build};
 use super::project::Project;
 
 /// How often `--watch` looks.
@@ -53,7 +53,7 @@ fn once(options: &TestOptions) -> Result<Summary> {
             };
             let component = match module {
                 Some(module) => module.clone(),
-                None => build(&mut project)?,
+                None => build(&mut project, Bundle::Sound)?,
             };
             (component, fixtures)
         }

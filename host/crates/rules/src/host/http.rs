@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use ureq::Agent;
 use ureq::http::Uri;
 
+use crate::host::stand_in::{HttpRequest, StandIn};
 use crate::host::{Host, fault};
 
 /// Bytes of a body, either way.
@@ -47,6 +48,9 @@ impl HttpHost for Host {
         self.check_may_call("http.send")?;
         if let Err(refused) = check(&request, &self.access.http_hosts) {
             return Ok(Err(to_guest(refused)));
+        }
+        if let Some(stand_in) = &self.access.stand_in {
+            return Ok(answered(&**stand_in, request).map_err(to_guest));
         }
         let left = self.deadline.saturating_duration_since(Instant::now());
         let asked = request.timeout_ms.map(Duration::from_millis);
@@ -100,6 +104,25 @@ fn check(request: &Request, hosts: &[String]) -> Result<(), Fault> {
     }
     let message = format!("http_hosts does not name {name}:{port}");
     Err(fault(FaultKind::Denied, "http", message))
+}
+
+/// The answer of a test.
+fn answered(stand_in: &dyn StandIn, request: Request) -> Result<Response, Fault> {
+    let response = stand_in.http(HttpRequest {
+        method: request.method,
+        url: request.url,
+        headers: request.headers,
+        body: request.body,
+    })?;
+    let mut body = response.body;
+    let truncated = body.len() > MAX_BODY_BYTES;
+    body.truncate(MAX_BODY_BYTES);
+    Ok(Response {
+        status: response.status,
+        headers: response.headers,
+        body,
+        truncated,
+    })
 }
 
 async fn sent(request: Request, limit: Duration) -> Result<Response, Fault> {

@@ -22,10 +22,10 @@ impl key_value::Host for Host {
     ) -> wasmtime::Result<Result<(), Fault>> {
         self.check_may_call("key-value.set")?;
         let ttl = ttl_ms.map(Duration::from_millis);
-        let set = self
-            .access
-            .memory
-            .set(key, value, ttl, self.access.clock.moment());
+        let set = self.test_fault("key-value.set").and_then(|()| {
+            let now = self.access.clock.moment();
+            self.access.memory.set(key, value, ttl, now)
+        });
         Ok(set.map_err(to_guest))
     }
 
@@ -42,10 +42,10 @@ impl key_value::Host for Host {
     ) -> wasmtime::Result<Result<i64, Fault>> {
         self.check_may_call("key-value.increment")?;
         let ttl = ttl_ms.map(Duration::from_millis);
-        let sum = self
-            .access
-            .memory
-            .increment(key, by, ttl, self.access.clock.moment());
+        let sum = self.test_fault("key-value.increment").and_then(|()| {
+            let now = self.access.clock.moment();
+            self.access.memory.increment(key, by, ttl, now)
+        });
         Ok(sum.map_err(to_guest))
     }
 }

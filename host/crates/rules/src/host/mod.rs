@@ -13,6 +13,7 @@ pub(crate) mod outbox;
 pub(crate) mod passwords;
 pub(crate) mod random;
 pub(crate) mod sql;
+pub(crate) mod stand_in;
 pub(crate) mod wasi;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ use wasmtime::{ResourceLimiter, bail};
 use crate::host::clock::GuestClock;
 use crate::host::log::LogRate;
 use crate::host::outbox::Outbox;
+use crate::host::stand_in::StandIn;
 use crate::host::wasi::Wasi;
 use crate::lane::hold::Hold;
 use crate::lane::journal::Journal;
@@ -59,6 +61,8 @@ pub(crate) struct Access {
     pub(crate) memory: Arc<ModuleMemory>,
     pub(crate) clock: GuestClock,
     pub(crate) log: LogRate,
+    /// In place of the world outside, in tests.
+    pub(crate) stand_in: Option<Arc<dyn StandIn>>,
 }
 
 impl Access {

@@ -81,7 +81,9 @@ impl House {
         let rows = self.query(GET, vec![Value::Integer(id)], 1).await?;
         let invalid = |message| fault(FaultKind::Invalid, "dead-letter", message);
         let Some(letter) = rows.into_iter().next().map(read) else {
-            return Err(invalid(format!("there is no dead letter {id}")));
+            return Err(invalid(format!(
+                "there is no dead letter {id}: see `hookwire ctl deadletters list`"
+            )));
         };
         let event = letter.event.map_err(|error| {
             invalid(format!(

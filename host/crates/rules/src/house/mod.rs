@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hookwire_driver::{BatchResult, Fault, FaultKind, Row, SqlPool, Value};
+use hookwire_settings::Settings;
 use tokio::sync::RwLock;
 
 use crate::host::fault;
@@ -32,12 +33,28 @@ pub struct HouseBounds {
     pub max_dead_letters: u64,
 }
 
+impl HouseBounds {
+    /// As the settings have them.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        Self::new(settings.max_spool_bytes, settings.max_dead_letters)
+    }
+
+    fn new(max_spool_bytes: usize, max_dead_letters: usize) -> Self {
+        let number = |bound| u64::try_from(bound).unwrap_or(u64::MAX);
+        Self {
+            max_spool_bytes: number(max_spool_bytes),
+            max_dead_letters: number(max_dead_letters),
+        }
+    }
+}
+
 impl Default for HouseBounds {
     fn default() -> Self {
-        Self {
-            max_spool_bytes: 256 * 1024 * 1024,
-            max_dead_letters: 10_000,
-        }
+        Self::new(
+            Settings::DEFAULT_SPOOL_BYTES,
+            Settings::DEFAULT_DEAD_LETTERS,
+        )
     }
 }
 

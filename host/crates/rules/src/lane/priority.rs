@@ -19,3 +19,9 @@ pub(crate) fn step_back(how_far: StepBack) {
     #[cfg(not(target_os = "linux"))]
     let _: StepBack = how_far;
 }
+
+/// Gives the calling thread's time to others first, as where a module is loaded.
+/// Threads that it makes do so, too.
+pub fn step_back_to_load() {
+    step_back(StepBack::Loading);
+}

@@ -159,7 +159,11 @@ impl Settler {
                 Fate::Ends(end) => worker.step_ended(item, end),
                 Fate::Again(mut rest) => {
                     rest.known = known.cloned();
+                    let has_failed = rest.attempts > 0;
                     item.rest = Some(Box::new(rest));
+                    if has_failed {
+                        worker.rebind(&mut item, lane);
+                    }
                     again.push(item);
                 }
             }

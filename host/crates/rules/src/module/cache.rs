@@ -75,6 +75,11 @@ impl Cache {
         self.directory.join(name.as_str()).with_extension("module")
     }
 
+    /// What is noted of a module that has passed the fixtures in it.
+    fn passed(&self, engine: &Engine, hash: ContentHash) -> blake3::Hash {
+        self.tag(engine, hash, b"its fixtures passed")
+    }
+
     /// The component, if a sound entry of it is there.
     fn find(&self, engine: &Engine, hash: ContentHash) -> Option<Component> {
         let file = self.file(engine, hash);
@@ -140,6 +145,7 @@ impl Cache {
         entries.sort();
         let surplus = entries.len().saturating_sub(MAX_ENTRIES);
         for (_, path) in entries.into_iter().take(surplus) {
+            drop(fs::remove_file(path.with_extension("passed")));
             fs::remove_file(path)?;
         }
         Ok(())
@@ -147,6 +153,28 @@ impl Cache {
 }
 
 impl Runtime {
+    /// Whether the cache knows that a component has passed the fixtures in it.
+    #[must_use]
+    pub fn has_passed(&self, hash: ContentHash) -> bool {
+        let Some(cache) = self.cache() else {
+            return false;
+        };
+        let file = cache.file(self.engine(), hash).with_extension("passed");
+        let noted = fs::read(file).ok();
+        let noted = noted.and_then(|noted| blake3::Hash::from_slice(&noted).ok());
+        noted == Some(cache.passed(self.engine(), hash))
+    }
+
+    /// Notes in the cache that a component has passed the fixtures in it.
+    pub fn note_passed(&self, hash: ContentHash) {
+        let Some(cache) = self.cache() else { return };
+        let file = cache.file(self.engine(), hash).with_extension("passed");
+        let noted = cache.passed(self.engine(), hash);
+        if let Err(error) = write_whole(&file, &[noted.as_bytes()]) {
+            tracing::warn!(%error, "the cache does not take that a module passed its fixtures");
+        }
+    }
+
     /// Finds the component compiled, or compiles it.
     pub(crate) fn compile(
         &self,

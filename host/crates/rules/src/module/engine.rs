@@ -17,6 +17,7 @@ use std::time::Duration;
 use wasmtime::{Config, Engine};
 
 use crate::host::clock::GuestClock;
+use crate::host::stand_in::StandIn;
 use crate::module::cache::Cache;
 use crate::module::figures::Metric;
 use crate::module::memory::ModuleMemory;
@@ -61,6 +62,7 @@ struct Inner {
     engine: Engine,
     cache: Option<Arc<Cache>>,
     clock: GuestClock,
+    stand_in: Option<Arc<dyn StandIn>>,
     memories: Mutex<HashMap<String, Arc<ModuleMemory>>>,
     beat: Arc<Beat>,
     thread: Option<JoinHandle<()>>,
@@ -80,18 +82,23 @@ impl Runtime {
     /// # Errors
     /// As for [`Runtime::new`].
     pub fn with_cache(cache: Option<Arc<Cache>>) -> Result<Self, RuntimeError> {
-        Self::start(cache, GuestClock::default())
+        Self::start(cache, GuestClock::default(), None)
     }
 
-    /// As [`Runtime::new`], with a clock for guests that a test sets.
+    /// As [`Runtime::new`], for tests of modules: with a clock for guests that is
+    /// set, and what stands in for the world outside.
     ///
     /// # Errors
     /// As for [`Runtime::new`].
-    pub fn with_clock(clock: GuestClock) -> Result<Self, RuntimeError> {
-        Self::start(None, clock)
+    pub fn for_tests(clock: GuestClock, stand_in: Arc<dyn StandIn>) -> Result<Self, RuntimeError> {
+        Self::start(None, clock, Some(stand_in))
     }
 
-    fn start(cache: Option<Arc<Cache>>, clock: GuestClock) -> Result<Self, RuntimeError> {
+    fn start(
+        cache: Option<Arc<Cache>>,
+        clock: GuestClock,
+        stand_in: Option<Arc<dyn StandIn>>,
+    ) -> Result<Self, RuntimeError> {
         let engine = Engine::new(&config()).map_err(RuntimeError::Engine)?;
         let beat = Arc::new(Beat::default());
         let thread = std::thread::Builder::new()
@@ -106,6 +113,7 @@ impl Runtime {
                 engine,
                 cache,
                 clock,
+                stand_in,
                 memories: Mutex::default(),
                 beat,
                 thread: Some(thread),
@@ -123,6 +131,10 @@ impl Runtime {
 
     pub(crate) fn clock(&self) -> &GuestClock {
         &self.inner.clock
+    }
+
+    pub(crate) fn stand_in(&self) -> Option<&Arc<dyn StandIn>> {
+        self.inner.stand_in.as_ref()
     }
 
     /// What the module of that name keeps in memory, over all its generations.

@@ -4,6 +4,7 @@
 //! it imports was granted. Nothing else is ever linked to it.
 
 use hookwire_bindings::wit::hookwire::{broker, host, sql};
+use hookwire_settings::nearest;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::host::Host;
@@ -42,8 +43,9 @@ const OFFERED: [(&str, Interface); 12] = [
     ("hookwire:broker/broker", Interface::Broker),
     ("hookwire:sql/sql", Interface::Sql),
     // By its own version below.
-    ("wasi:", Interface::Wasi),
+    (WASI, Interface::Wasi),
 ];
+const WASI: &str = "wasi:";
 const VERSION_LINE: &str = "0.1.";
 const WASI_VERSION_LINE: &str = "0.2.";
 
@@ -85,7 +87,7 @@ impl Imports {
     /// Reads the imports of a component.
     ///
     /// # Errors
-    /// The names of those that the host does not offer.
+    /// The names of those that the host does not offer, each with what to do.
     pub(crate) fn of(component: &Component) -> Result<Self, Vec<String>> {
         let mut imports = Self::default();
         let mut unknown = Vec::new();
@@ -94,7 +96,7 @@ impl Imports {
                 Some(Interface::Types) => {}
                 Some(interface) if imports.has(interface) => {}
                 Some(interface) => imports.0.push(interface),
-                None => unknown.push(name.to_owned()),
+                None => unknown.push(format!("{name}, {}", advice(name))),
             }
         }
         if unknown.is_empty() {
@@ -168,6 +170,37 @@ fn offered(import: &str) -> Option<Interface> {
             is_patch && (*offered == name || is_wasi && *interface == Interface::Wasi)
         })
         .map(|(_, interface)| interface)
+}
+
+/// What to do about an import that is not offered.
+fn advice(import: &str) -> String {
+    let (name, version) = import.split_once('@').unwrap_or((import, ""));
+    let is_wasi = name.starts_with("wasi:");
+    let names = || OFFERED.iter().map(|(name, _)| *name);
+    if is_wasi || names().any(|offered| offered == name) && !version.is_empty() {
+        let line = if is_wasi {
+            WASI_VERSION_LINE
+        } else {
+            VERSION_LINE
+        };
+        return format!("which is here as {line}x: build it anew, `hookwire rule build`");
+    }
+    let own = names().filter(|name| *name != WASI);
+    let Some(near) = nearest(name, own.clone()) else {
+        let own: Vec<&str> = own.collect();
+        return format!("there is {}, wasi:*@0.2", own.join(", "));
+    };
+    let found = OFFERED.iter().find(|(offered, _)| *offered == near);
+    let grants: Vec<&str> = found
+        .map(|(_, interface)| interface.grants().collect())
+        .unwrap_or_default();
+    match grants.as_slice() {
+        [] => format!("did you mean \"{near}\"?"),
+        [grant] => format!("did you mean \"{near}\", with grants = [\"{grant}\"]?"),
+        [grant, ..] => format!(
+            "did you mean \"{near}\", with grants = [\"{grant}\"] or another of the broker's?"
+        ),
+    }
 }
 
 #[cfg(test)]

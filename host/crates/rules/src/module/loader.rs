@@ -31,16 +31,18 @@ pub struct LoadError {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadFailure {
     /// Some other file.
-    #[error("is not WebAssembly")]
+    #[error("is not WebAssembly: it has to be the component that `hookwire rule build` makes")]
     NotWebAssembly,
     /// Compiled, and not made into a component.
-    #[error("is a core WebAssembly module, not a component")]
+    #[error(
+        "is a core WebAssembly module, not a component: `hookwire rule build` makes one of a crate"
+    )]
     CoreModule,
     /// Damaged, or of a version or feature that the engine does not know.
     #[error("does not compile: {0}")]
     Compile(String),
     /// It needs what no host call gives.
-    #[error("imports what the host does not offer: {}", .0.join(", "))]
+    #[error("imports what the host does not offer: {}", .0.join("; "))]
     Imports(Vec<String>),
     /// An interface is missing or has other types.
     #[error("{0}")]
@@ -240,10 +242,13 @@ mod tests {
         check(b"\0asm\x0d\0\x01\0", "");
         check(
             b"\0asm\x01\0\0\0",
-            "is a core WebAssembly module, not a component",
+            "is a core WebAssembly module, not a component: `hookwire rule build` makes one of a \
+             crate",
         );
-        check(b"\0asm\x0d\0", "is not WebAssembly");
-        check(b"(component)", "is not WebAssembly");
-        check(b"", "is not WebAssembly");
+        let other =
+            "is not WebAssembly: it has to be the component that `hookwire rule build` makes";
+        check(b"\0asm\x0d\0", other);
+        check(b"(component)", other);
+        check(b"", other);
     }
 }

@@ -131,7 +131,14 @@ fn bind(
             }
         }
     }
+    let mut generations = previous.map_or_else(HashMap::new, |plan| plan.generations.clone());
+    generations.extend(
+        planned
+            .iter()
+            .map(|module| (Arc::clone(&module.name), module.generation)),
+    );
     Ok(Plan {
+        generations,
         number: previous.map_or(1, |previous| previous.number + 1),
         clock: runtime.clock().clone(),
         modules: planned,
@@ -181,6 +188,7 @@ impl ModuleBinding<'_> {
             memory,
             clock: self.runtime.clock().clone(),
             log: LogRate::default(),
+            stand_in: self.runtime.stand_in().cloned(),
         };
         let rules = self.drafts.iter().map(|draft| draft.given.clone());
         let setting = wit::Setting {
@@ -218,7 +226,9 @@ impl ModuleBinding<'_> {
         Some(Arc::new(PlannedModule {
             name: Arc::clone(&loaded.name),
             hash: loaded.hash,
-            generation: previous.map_or(1, |previous| previous.generation + 1),
+            generation: 1 + self
+                .previous
+                .map_or(0, |previous| previous.generation(&loaded.name)),
             template,
             setting,
             batch: BatchBounds {

@@ -6,6 +6,7 @@ pub(crate) mod rule;
 pub(crate) mod set;
 pub(crate) mod sets;
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +46,9 @@ pub struct Plan {
     pub(crate) clock: GuestClock,
     pub(crate) modules: Vec<Arc<PlannedModule>>,
     pub(crate) rules: Rules,
+    /// The generation that every module has, or had last: also of those that are
+    /// not there any more, so that no number comes twice.
+    pub(crate) generations: HashMap<Arc<str>, u64>,
 }
 
 /// The rules of a plan, by number.
@@ -56,7 +60,8 @@ pub(crate) struct Rules(Vec<PlannedRule>);
 pub(crate) struct PlannedModule {
     pub(crate) name: Arc<str>,
     pub(crate) hash: ContentHash,
-    /// How often the module or its rules have changed.
+    /// How often the module or its rules have changed in this run of the broker.
+    /// It never goes back, though the module be unloaded meanwhile.
     pub(crate) generation: u64,
     pub(crate) template: Template,
     pub(crate) setting: Setting,
@@ -119,6 +124,7 @@ impl Plan {
             clock: GuestClock::default(),
             modules: Vec::new(),
             rules: Rules::default(),
+            generations: HashMap::new(),
         })
     }
 
@@ -137,6 +143,12 @@ impl Plan {
             }
         });
         stats.collect()
+    }
+
+    /// The generation of a module, or the last that it had; 0: it had none.
+    #[must_use]
+    pub fn generation(&self, module: &str) -> u64 {
+        self.generations.get(module).copied().unwrap_or_default()
     }
 
     /// What each module has done so far.

@@ -174,6 +174,7 @@ mod tests {
             number: 1,
             modules: Vec::new(),
             rules: Rules::new(rules),
+            generations: std::collections::HashMap::new(),
         })
     }
 

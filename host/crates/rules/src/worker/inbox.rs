@@ -1,7 +1,7 @@
 //! What other threads ask of a worker's rules.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
@@ -105,10 +105,19 @@ impl RulesHandle {
 
     /// Has the worker tell `lines` of events as they come, as JSON, and waits
     /// until it does. It ends when the other side is dropped; what comes while
-    /// the channel is full is left out.
-    pub async fn tap(&self, filter: TapFilter, lines: mpsc::Sender<String>) {
+    /// the channel is full is left out, and counted in `missed`.
+    pub async fn tap(
+        &self,
+        filter: TapFilter,
+        lines: mpsc::Sender<String>,
+        missed: Arc<AtomicU64>,
+    ) {
         let (done, is_done) = oneshot::channel();
-        let tap = Tap { filter, lines };
+        let tap = Tap {
+            filter,
+            lines,
+            missed,
+        };
         self.inbox.push(Order::Tap { tap, done });
         // An error says that the worker is gone.
         drop(is_done.await);

@@ -10,6 +10,7 @@ pub(crate) mod tap;
 
 mod publishes;
 mod questions;
+mod rebind;
 
 use std::cell::{Cell, RefCell};
 use std::collections::hash_map::Entry;

@@ -283,27 +283,7 @@ fn one_that_waits_for_ever_is_stopped() {
 
 #[test]
 fn one_that_imports_wasi_runs_and_reaches_nothing() {
-    let imports = r#"
-        (import "wasi:cli/environment@0.2.0" "get-environment" (func $environment (param i32)))
-        (import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $directories (param i32)))
-        (import "wasi:clocks/wall-clock@0.2.0" "now" (func $now (param i32)))
-        (import "wasi:clocks/monotonic-clock@0.2.0" "now" (func $ticks (result i64)))
-        (import "wasi:sockets/tcp-create-socket@0.2.0" "create-tcp-socket"
-            (func $socket (param i32 i32)))
-        (import "wasi:cli/stdout@0.2.0" "get-stdout" (func $stdout (result i32)))
-        (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush"
-            (func $write (param i32 i32 i32 i32)))"#;
-    let look = "(call $environment (i32.const 1400))
-        (if (i32.load (i32.const 1404)) (then unreachable))
-        (call $directories (i32.const 1408))
-        (if (i32.load (i32.const 1412)) (then unreachable))
-        (call $now (i32.const 1416))
-        (if (i64.ne (i64.load (i32.const 1416)) (i64.const 0)) (then unreachable))
-        (if (i64.ne (call $ticks) (i64.const 0)) (then unreachable))
-        (call $socket (i32.const 0) (i32.const 1440))
-        (if (i32.ne (i32.load8_u (i32.const 1440)) (i32.const 1)) (then unreachable))
-        (call $write (call $stdout) (i32.const 3000) (i32.const 19) (i32.const 1456))";
-    let attack = attack(&written_guest::acting(imports, look), &plain_blocks());
+    let attack = attack(&written_guest::asking_wasi(), &plain_blocks());
     assert_eq!(attack.verdict, Verdict::Proceed, "{}", attack.log);
     let line = "it reaches nothing module=\"h\"";
     assert!(attack.log.contains(line), "{}", attack.log);

@@ -22,11 +22,14 @@ fn refused(bytes: &[u8], expected: &str) {
 
 #[test]
 fn other_files_are_refused() {
-    refused(b"#!/bin/sh\n", "module \"m\" is not WebAssembly");
-    refused(b"", "module \"m\" is not WebAssembly");
+    let other = "module \"m\" is not WebAssembly: \
+                 it has to be the component that `hookwire rule build` makes";
+    refused(b"#!/bin/sh\n", other);
+    refused(b"", other);
     refused(
         &written_guest::component("(module)"),
-        "module \"m\" is a core WebAssembly module, not a component",
+        "module \"m\" is a core WebAssembly module, not a component: \
+         `hookwire rule build` makes one of a crate",
     );
 }
 
@@ -45,11 +48,23 @@ fn every_import_beyond_the_offer_is_named() {
         (import "wasi:cli/environment@0.2.0" (instance))
         (import "hookwire:host/log@0.1.0" (instance))
         (import "hookwire:host/log@9.0.0" (instance))
+        (import "hookwire:host/key-values@0.1.0" (instance))
+        (import "hookwire:broker/brokers@0.1.0" (instance))
+        (import "wasi:cli/environment@0.3.0" (instance))
         (import "my:own/thing" (instance)))"#;
     refused(
         &written_guest::component(text),
         "module \"m\" imports what the host does not offer: \
-         hookwire:host/log@9.0.0, my:own/thing",
+         hookwire:host/log@9.0.0, which is here as 0.1.x: build it anew, `hookwire rule build`; \
+         hookwire:host/key-values@0.1.0, did you mean \"hookwire:host/key-value\", with grants = \
+         [\"key-value\"]?; \
+         hookwire:broker/brokers@0.1.0, did you mean \"hookwire:broker/broker\", with grants = \
+         [\"broker.publish\"] or another of the broker's?; \
+         wasi:cli/environment@0.3.0, which is here as 0.2.x: build it anew, `hookwire rule build`; \
+         my:own/thing, there is hookwire:types/events, hookwire:types/faults, hookwire:host/log, \
+         hookwire:host/metrics, hookwire:host/clock, hookwire:host/random, \
+         hookwire:host/key-value, hookwire:host/passwords, hookwire:host/http, \
+         hookwire:broker/broker, hookwire:sql/sql, wasi:*@0.2",
     );
 }
 

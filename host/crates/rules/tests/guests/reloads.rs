@@ -1,10 +1,13 @@
 //! Going over from one plan to the next, with events under way.
 
+use std::sync::Arc;
+
 use hookwire_broker::{Hook, Hooks, Verdict};
 use hookwire_rules::TapFilter;
 
 use crate::blocks::{MODULE, rule};
 use crate::rig::{Rig, with_rules};
+use crate::store::unavailable;
 
 const STORE: &str = "pool = \"memory\"";
 
@@ -32,6 +35,58 @@ fn what_came_under_a_plan_runs_by_it_and_before_what_is_new() {
             .map(|number| if number < 10 { "old" } else { "new" }.to_owned())
             .collect();
         assert_eq!(rig.store.column(0), rules);
+    });
+}
+
+/// A rule that stores in `pool`, and tries for a minute.
+fn patient(name: &str, pool: &str) -> String {
+    let more = format!("pool = \"{pool}\"\n  retry_for = \"60s\"");
+    format!("{MODULE}{}", rule(name, "message.publish", "store", &more))
+}
+
+#[test]
+fn what_is_tried_again_follows_its_rule_to_a_mended_pool() {
+    with_rules(&patient("r", "other"), async |mut rig: Rig| {
+        rig.other_store.fail_with(Some(unavailable()));
+        for number in 0..5 {
+            rig.publish("c", "t", &number.to_string());
+        }
+        rig.wait_for("the first call failed", |rig| {
+            rig.rule_stats("r").errors > 0
+        })
+        .await;
+        // Not run yet: they wait for the first, and came under the same plan.
+        for number in 5..10 {
+            rig.publish("c", "t", &number.to_string());
+        }
+        rig.go_over(&patient("r", "memory")).await;
+        for number in 10..15 {
+            rig.publish("c", "t", &number.to_string());
+        }
+        let verdicts = rig.verdicts().await;
+        assert_eq!(verdicts.len(), 15);
+        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Proceed));
+        let payloads: Vec<String> = (0..15).map(|number| number.to_string()).collect();
+        assert_eq!(rig.store.column(5), payloads, "in order, each once");
+    });
+}
+
+#[test]
+fn what_is_tried_again_stays_where_its_rule_is_gone() {
+    with_rules(&patient("r", "other"), async |mut rig: Rig| {
+        rig.other_store.fail_with(Some(unavailable()));
+        rig.publish("c", "t", "1");
+        rig.wait_for("the call failed", |rig| rig.rule_stats("r").errors > 0)
+            .await;
+        let tried = rig.other_store.executed().len();
+        rig.go_over(&patient("another", "memory")).await;
+        rig.wait_for("it is tried again", |rig| {
+            rig.other_store.executed().len() > tried + 1
+        })
+        .await;
+        rig.other_store.fail_with(None);
+        assert_eq!(rig.verdicts().await, [Verdict::Proceed]);
+        assert_eq!(rig.store.executed(), []);
     });
 }
 
@@ -140,10 +195,11 @@ fn somebody_is_told_of_events_whether_rules_see_them_or_not() {
         let handle = rig.rules.handle();
         let filter = TapFilter {
             hook: Hook::MessagePublish,
-            filter: hookwire_mqtt::TopicFilter::new("told/#").unwrap(),
+            filter: hookwire_mqtt::TopicFilter::new("told/#").ok(),
             payloads: false,
         };
-        let tapped = handle.tap(filter, sender);
+        let missed = Arc::default();
+        let tapped = handle.tap(filter, sender, Arc::clone(&missed));
         let mut decided = Vec::new();
         tokio::join!(tapped, async { rig.rules.take_decided(&mut decided) });
         rig.publish("c", "told/a", "secret");
@@ -153,6 +209,7 @@ fn somebody_is_told_of_events_whether_rules_see_them_or_not() {
         assert!(line.contains("\"topic\":\"told/a\""), "{line}");
         assert!(!line.contains("secret"), "{line}");
         assert!(lines.try_recv().is_err(), "one was meant");
+        assert_eq!(missed.load(std::sync::atomic::Ordering::Relaxed), 0);
         drop(lines);
         rig.rules.take_decided(&mut Vec::new());
         assert!(!rig.rules.wants(Hook::MessagePublish), "nobody listens");

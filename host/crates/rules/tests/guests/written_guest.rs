@@ -33,6 +33,32 @@ pub(crate) fn acting(imports: &str, handle: &str) -> Vec<u8> {
     written(imports, &manifest(1), "(i32.const 1300)", &handle)
 }
 
+/// A component that asks all of WASI what there is, as one that was compiled for
+/// it does, and traps if it finds anything.
+pub(crate) fn asking_wasi() -> Vec<u8> {
+    let imports = r#"
+        (import "wasi:cli/environment@0.2.0" "get-environment" (func $environment (param i32)))
+        (import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $directories (param i32)))
+        (import "wasi:clocks/wall-clock@0.2.0" "now" (func $now (param i32)))
+        (import "wasi:clocks/monotonic-clock@0.2.0" "now" (func $ticks (result i64)))
+        (import "wasi:sockets/tcp-create-socket@0.2.0" "create-tcp-socket"
+            (func $socket (param i32 i32)))
+        (import "wasi:cli/stdout@0.2.0" "get-stdout" (func $stdout (result i32)))
+        (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush"
+            (func $write (param i32 i32 i32 i32)))"#;
+    let look = "(call $environment (i32.const 1400))
+        (if (i32.load (i32.const 1404)) (then unreachable))
+        (call $directories (i32.const 1408))
+        (if (i32.load (i32.const 1412)) (then unreachable))
+        (call $now (i32.const 1416))
+        (if (i64.ne (i64.load (i32.const 1416)) (i64.const 0)) (then unreachable))
+        (if (i64.ne (call $ticks) (i64.const 0)) (then unreachable))
+        (call $socket (i32.const 0) (i32.const 1440))
+        (if (i32.ne (i32.load8_u (i32.const 1440)) (i32.const 1)) (then unreachable))
+        (call $write (call $stdout) (i32.const 3000) (i32.const 19) (i32.const 1456))";
+    acting(imports, look)
+}
+
 /// A component with the action `act` whose `configure` has this body.
 pub(crate) fn configuring(configure: &str) -> Vec<u8> {
     written("", &manifest(1), configure, "unreachable")
