@@ -7,7 +7,9 @@ use hookwire_mqtt::{PublishProperties, TopicName};
 
 use crate::connection::{CloseReason, Connection, ConnectionKey, Farewell, subscription_info};
 use crate::delayed::{self, DELAYED_PREFIX};
-use crate::hooks::{BrokerCall, ClientInfo, ClientState, Hooks, MAX_HOPS, OwnMessage, Refusal};
+use crate::hooks::{
+    BrokerCall, ClientInfo, ClientState, Hooks, MAX_HOPS, OwnMessage, Refusal, Stores,
+};
 use crate::link::{WorkerId, worker_of};
 use crate::message::Message;
 use crate::session::{SessionKey, Terms};
@@ -172,6 +174,7 @@ impl<H: Hooks> Shard<H> {
             qos: message.qos,
             retain_as_published: true,
             identifiers: None,
+            reads: Stores::NONE,
         };
         let mut transit = Transit::of(&message);
         transit.deliver_rules = self.deliver_rules(&message.topic);
@@ -206,6 +209,7 @@ impl<H: Hooks> Shard<H> {
             expires_at_ms,
             properties: properties.into(),
             hops: own.hops,
+            stored: Stores::NONE,
         }
     }
 

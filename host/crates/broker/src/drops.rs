@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hookwire_mqtt::TopicName;
 
-use crate::hooks::{DroppedEvent, Event, Hook, Hooks, RuleSet};
+use crate::hooks::{DroppedEvent, Event, Hook, Hooks, RuleSet, Stores};
 use crate::message::Message;
 use crate::session::SessionKey;
 use crate::shard::Shard;
@@ -25,6 +25,11 @@ impl<H: Hooks> Shard<H> {
         if self.hooks.wants(Hook::MessageDropped) {
             self.tell_dropped(now, session, transit, reason);
         }
+        if let Some(session) = session
+            && transit.stored != Stores::NONE
+        {
+            self.position_done(session, &transit.shared());
+        }
     }
 
     /// As [`Shard::dropped`], for a message that was kept.
@@ -38,6 +43,11 @@ impl<H: Hooks> Shard<H> {
     ) {
         if self.hooks.wants(Hook::MessageDropped) {
             self.tell_dropped(now, session, &mut Transit::of(message), reason);
+        }
+        if let Some(session) = session
+            && message.stored != Stores::NONE
+        {
+            self.position_done(session, message);
         }
     }
 

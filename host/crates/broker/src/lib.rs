@@ -49,10 +49,10 @@ pub use group::{Dispatch, SharedStrategy};
 pub use hooks::{
     Access, Answer, Answered, Authentication, AuthenticationOutcome, AuthenticationStep,
     Authorization, BrokerCall, ClientEvent, ClientInfo, ClientState, Command, ConnectionInfo,
-    Decided, DeliveryOutcome, DeliveryRequest, Denial, DroppedEvent, Event, Hook, Hooks,
-    ListenerInfo, MAX_HOPS, Operation, OwnMessage, PublishFacts, Question, Refusal, Reply,
-    Restored, RuleSet, SubscriptionEvent, SubscriptionInfo, SubscriptionOutcome,
-    SubscriptionRequest, Ticket, Verdict,
+    Decided, DeliveryOutcome, DeliveryRequest, Denial, DroppedEvent, Event, FetchRequest,
+    FetchRule, Hook, Hooks, ListenerInfo, MAX_HOPS, Operation, OwnMessage, Page, PublishFacts,
+    Question, Refusal, Reply, Restored, RuleSet, Stores, SubscriptionEvent, SubscriptionInfo,
+    SubscriptionOutcome, SubscriptionRequest, Ticket, Verdict,
 };
 pub use id::IdGenerator;
 pub use inspect::Holdings;

@@ -65,6 +65,7 @@ impl<H: Hooks> Shard<H> {
         }
         if let Some(session) = session {
             self.recall_deciding(now, session);
+            self.stop_fetching(session);
         }
         if let Some(will) = will {
             self.leave_will(now, key, will, reason);

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hookwire_mqtt::{PublishProperties, QoS};
 
+use crate::hooks::Stores;
+
 /// The identity of a message: assigned once, when it enters the spine.
 ///
 /// 20 base62 characters as text, of fixed width, so that ids sort by time as
@@ -125,6 +127,8 @@ pub struct Message {
     pub properties: Bytes,
     /// How many publishes of rules led to it; 0 for what a client published.
     pub hops: u8,
+    /// Where rules stored it, before it was routed.
+    pub stored: Stores,
 }
 
 impl Message {

@@ -8,7 +8,7 @@ use hookwire_mqtt::{PublishProperties, TopicName, Will};
 use crate::connection::{Connection, ConnectionKey, Pending};
 use crate::delayed;
 use crate::faults::Fault;
-use crate::hooks::{ClientInfo, Hooks, PublishFacts};
+use crate::hooks::{ClientInfo, Hooks, PublishFacts, Stores};
 use crate::message::Message;
 use crate::shard::Shard;
 use crate::time::Now;
@@ -42,6 +42,7 @@ impl<H: Hooks> Shard<H> {
             expires_at_ms: Message::expiry(properties, now.wall_ms),
             properties: will.properties.into(),
             hops: 0,
+            stored: Stores::NONE,
         };
         self.counters.wills_published += 1;
         self.publish_own(now, key, message, delay_ms);

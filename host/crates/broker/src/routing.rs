@@ -10,7 +10,7 @@ use hookwire_mqtt::TopicName;
 
 use crate::connection::ConnectionKey;
 use crate::faults::Fault;
-use crate::hooks::{Hook, Hooks, RuleSet};
+use crate::hooks::{Hook, Hooks, RuleSet, Stores};
 use crate::message::Message;
 use crate::retained::Retained;
 use crate::session::SessionKey;
@@ -157,12 +157,25 @@ impl<H: Hooks> Shard<H> {
         entry.publish_rules = self.rules_of(Hook::MessagePublish, topic);
         entry.deliver_rules = self.rules_of(Hook::MessageDeliver, topic);
         entry.acked_rules = self.rules_of(Hook::MessageAcked, topic);
+        entry.position_rules = self.rules_of(Hook::MessagePosition, topic);
         entry.remote = destinations.workers;
         entry.groups = destinations.groups;
         let mut matching = Vec::new();
         self.subscriptions
             .matches(topic, |subscriber| matching.push(*subscriber));
         entry.set_local(matching);
+        if self.hooks.wants(Hook::SessionFetch) {
+            for target in &mut entry.local {
+                self.refresh_sources(target.session);
+                let reads = self
+                    .session(target.session)
+                    .map_or(Stores::NONE, |session| session.sources.stores(topic));
+                target.terms.reads = reads;
+                if let Some(own) = &mut target.own {
+                    own.reads = reads;
+                }
+            }
+        }
         self.topics.insert(entry)
     }
 

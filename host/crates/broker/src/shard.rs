@@ -88,6 +88,8 @@ pub struct Shard<H> {
     pub(crate) closings: Vec<(ConnectionKey, CloseReason, Farewell)>,
     /// Sessions to which nothing is sent until the lanes have room.
     pub(crate) held: Vec<SessionKey>,
+    /// Sessions with a page that is asked for again in a while.
+    pub(crate) fetch_later: Vec<SessionKey>,
     /// When no session has [`Session::recent`] messages any more.
     pub(crate) recent_until_ms: u64,
     /// For properties of one PUBLISH.
@@ -149,6 +151,7 @@ impl<H: Hooks> Shard<H> {
             leaving: HashMap::default(),
             closings: Vec::new(),
             held: Vec::new(),
+            fetch_later: Vec::new(),
             recent_until_ms: 0,
             scratch: Vec::new(),
             warnings: Vec::new(),
@@ -239,8 +242,13 @@ impl<H: Hooks> Shard<H> {
     pub fn take_verdicts(&mut self, now: Now) {
         let mut decided = std::mem::take(&mut self.decided);
         self.hooks.take_decided(&mut decided);
-        for Decided { ticket, verdict } in decided.drain(..) {
-            self.settle(now, ticket, verdict);
+        for Decided {
+            ticket,
+            verdict,
+            stored,
+        } in decided.drain(..)
+        {
+            self.settle(now, ticket, verdict, stored);
         }
         self.decided = decided;
         self.take_answers(now);

@@ -12,7 +12,7 @@ use hookwire_mqtt::{Publish, ReasonCode, TopicName};
 use crate::connection::{CloseReason, ConnectionKey, Farewell, Pending, Receipt};
 use crate::delayed::{self, DELAYED_PREFIX};
 use crate::faults::Fault;
-use crate::hooks::{Hooks, PublishFacts, Refusal, RuleSet, Ticket, Verdict};
+use crate::hooks::{Hooks, PublishFacts, Refusal, RuleSet, Stores, Ticket, Verdict};
 use crate::message::Message;
 use crate::shard::Shard;
 use crate::time::Now;
@@ -71,6 +71,7 @@ impl<H: Hooks> Shard<H> {
             at_ms: now.wall_ms,
             expires_at_ms: Message::expiry(publish.properties, now.wall_ms),
             properties: &properties,
+            stored: Stores::NONE,
             deliver_rules: RuleSet::NONE,
             kept: None,
         };
@@ -167,12 +168,12 @@ impl<H: Hooks> Shard<H> {
     }
 
     /// A verdict arrived: what it frees leaves, in order.
-    pub(crate) fn settle(&mut self, now: Now, ticket: Ticket, verdict: Verdict) {
+    pub(crate) fn settle(&mut self, now: Now, ticket: Ticket, verdict: Verdict, stored: Stores) {
         let key = Self::ticket_key(ticket);
         let Some(connection) = self.connection_mut(key) else {
             return;
         };
-        connection.pipeline.decide(ticket.sequence, verdict);
+        connection.pipeline.decide(ticket.sequence, verdict, stored);
         self.release(now, key);
     }
 

@@ -22,6 +22,7 @@ pub(crate) struct TopicEntry {
     pub(crate) publish_rules: RuleSet,
     pub(crate) deliver_rules: RuleSet,
     pub(crate) acked_rules: RuleSet,
+    pub(crate) position_rules: RuleSet,
     /// Sessions of this worker, each once.
     pub(crate) local: Vec<Target>,
     /// Other workers with a subscriber.
@@ -99,6 +100,7 @@ impl TopicEntry {
             publish_rules: RuleSet::NONE,
             deliver_rules: RuleSet::NONE,
             acked_rules: RuleSet::NONE,
+            position_rules: RuleSet::NONE,
             local: Vec::new(),
             remote: Vec::new(),
             groups: Vec::new(),

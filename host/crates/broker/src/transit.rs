@@ -7,7 +7,7 @@ use hookwire_mqtt::{
     PacketId, ProtocolVersion, PublishHeader, QoS, encode_publish, encode_publish_head, publish_len,
 };
 
-use crate::hooks::RuleSet;
+use crate::hooks::{RuleSet, Stores};
 use crate::message::{Message, MessageId};
 use crate::output::Output;
 
@@ -24,6 +24,8 @@ pub(crate) struct Transit<'a> {
     pub(crate) expires_at_ms: u64,
     /// Encoded MQTT 5 properties that travel on.
     pub(crate) properties: &'a [u8],
+    /// Where rules stored it.
+    pub(crate) stored: Stores,
     /// The rules of `message.deliver` that see it.
     pub(crate) deliver_rules: RuleSet,
     pub(crate) kept: Option<Arc<Message>>,
@@ -41,6 +43,7 @@ impl<'a> Transit<'a> {
             at_ms: message.at_ms,
             expires_at_ms: message.expires_at_ms,
             properties: &message.properties,
+            stored: message.stored,
             deliver_rules: RuleSet::NONE,
             kept: Some(Arc::clone(message)),
         }
@@ -60,6 +63,7 @@ impl<'a> Transit<'a> {
                 expires_at_ms: self.expires_at_ms,
                 properties: Bytes::copy_from_slice(self.properties),
                 hops: 0,
+                stored: self.stored,
             })
         });
         Arc::clone(kept)

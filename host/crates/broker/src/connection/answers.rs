@@ -44,6 +44,7 @@ impl<H: Hooks> Shard<H> {
                 self.access_answered(now, key, number, authorization);
             }
             Answer::Subscribe(outcome) => self.filter_answered(now, key, number, outcome),
+            Answer::Fetch(page) => self.page_answered(now, key, number, page),
             Answer::Deliver(outcome) => self.delivery_answered(now, key, number, outcome),
             // Only those who arrive are asked about so.
             Answer::Connect(_) | Answer::CreateSession(_) => {}

@@ -140,7 +140,12 @@ impl<H: Hooks> Shard<H> {
             let Some((delivery, outcome)) = taken else {
                 break;
             };
-            if let Some(DeliveryOutcome::Drop(word)) = outcome {
+            if delivery.is_covered && !matches!(outcome, Some(DeliveryOutcome::Drop(_))) {
+                // It stays in the store.
+                if let Some(session) = self.session_mut(session_key) {
+                    session.positions.unsent(&delivery.message);
+                }
+            } else if let Some(DeliveryOutcome::Drop(word)) = outcome {
                 self.counters.deliveries_dropped_by_rule += 1;
                 self.dropped_message(now, Some(session_key), &delivery.message, word);
             } else if delivery.qos == QoS::AtMostOnce && !queue_qos0 {

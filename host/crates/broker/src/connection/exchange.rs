@@ -34,6 +34,9 @@ impl<H: Hooks> Shard<H> {
                 if self.hooks.wants(Hook::MessageAcked) {
                     self.acked(session_key, &delivery.message, ack);
                 }
+                if delivery.is_covered {
+                    self.position_done(session_key, &delivery.message);
+                }
                 if has_waiting {
                     self.send_waiting(now, session_key);
                 }
@@ -55,7 +58,12 @@ impl<H: Hooks> Shard<H> {
         if ack.reason.is_error() {
             // The exchange ends here, and the id is free [MQTT-4.3.3-4].
             match session.inflight.acknowledge(id, QoS::ExactlyOnce) {
-                Acknowledged::Message(_) => self.send_waiting(now, session_key),
+                Acknowledged::Message(delivery) => {
+                    if delivery.is_covered {
+                        self.position_done(session_key, &delivery.message);
+                    }
+                    self.send_waiting(now, session_key);
+                }
                 Acknowledged::Unknown => self.counters.acknowledgements_unknown += 1,
                 Acknowledged::WrongKind => self.wrong_kind(now, key),
             }
@@ -66,6 +74,9 @@ impl<H: Hooks> Shard<H> {
                 self.send_ack(key, AckKind::PubRel, &Ack::success(id));
                 if self.hooks.wants(Hook::MessageAcked) {
                     self.acked(session_key, &delivery.message, ack);
+                }
+                if delivery.is_covered {
+                    self.position_done(session_key, &delivery.message);
                 }
             }
             Acknowledged::Unknown if session.inflight.is_released(id) => {

@@ -78,6 +78,7 @@ impl<H: Hooks> Shard<H> {
                 if is_sent {
                     self.find_retained(now, key, subscription, granted, is_known);
                 }
+                self.fetch_for(key, subscription, granted);
             }
         }
         info.is_new = !is_known;
@@ -224,6 +225,9 @@ impl<H: Hooks> Shard<H> {
             .and_then(|session| session.subscriptions.remove(&wanted.subscription));
         if known.is_none() {
             return ReasonCode::NoSubscriptionExisted;
+        }
+        if let Some(session) = self.session_mut(key) {
+            session.forget_sources(&wanted.subscription);
         }
         self.remove_subscription(&wanted.subscription, key);
         let gone = subscription_info(text, known);

@@ -11,6 +11,7 @@ mod authenticate;
 mod connect;
 mod deciding;
 mod exchange;
+mod fetching;
 mod filters;
 mod grant;
 mod inbound;

@@ -81,12 +81,23 @@ impl<H: Hooks> Shard<H> {
         };
         let qos = transit.qos.min(terms.qos);
         let retain = transit.retain && terms.retain_as_published;
+        let is_covered = group.is_none() && transit.stored.meets(terms.reads);
+        if is_covered {
+            // While the client is away, the store is its queue; and what came from
+            // there does not come again.
+            let has_it =
+                session.fetched.has(transit.id) || session.positions.has(transit.topic, transit.id);
+            if session.connection.is_none() || has_it {
+                return;
+            }
+        }
+        let is_parked = is_covered && session.fetching.is_some();
         let is_first = match qos {
             // QoS 0 waits for retained messages, which are older, and for those
             // of its own kind that did.
             QoS::AtMostOnce => {
                 let is_held = session.is_held && transit.deliver_rules != RuleSet::NONE;
-                session.may_send_at_most_once() && !is_held
+                session.may_send_at_most_once() && !is_held && !is_parked
             }
             QoS::AtLeastOnce | QoS::ExactlyOnce => session.may_send(),
         };
@@ -97,10 +108,17 @@ impl<H: Hooks> Shard<H> {
                 .is_some_and(|connection| connection.output.len() <= max_output_bytes)
         });
         if let Some(key) = connection.filter(|_| is_first && has_room) {
+            if is_covered {
+                session.positions.sent(transit.topic, transit.id);
+            }
             let rules = transit.deliver_rules;
             if rules != RuleSet::NONE || !session.deciding.is_empty() {
                 let delivery = delivery_of(transit, qos, retain, terms, group);
                 return self.decide_delivery(session_key, key, rules, delivery);
+            }
+            if is_covered {
+                let delivery = delivery_of(transit, qos, retain, terms, group);
+                return self.send_delivery(now, session_key, key, delivery, None, false);
             }
             let packet_id = (qos > QoS::AtMostOnce).then(|| {
                 let delivery = delivery_of(transit, qos, retain, terms, group);
@@ -304,6 +322,7 @@ fn delivery_of(
         retain,
         identifiers: terms.identifiers.clone(),
         group: group.cloned(),
+        is_covered: group.is_none() && transit.stored.meets(terms.reads),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hookwire_mqtt::PacketId;
 
 use super::acknowledge::Receipt;
-use crate::hooks::Verdict;
+use crate::hooks::{Stores, Verdict};
 use crate::message::Message;
 
 /// A publish that was taken and not yet released.
@@ -80,12 +80,20 @@ impl Pipeline {
         }
     }
 
-    /// Notes a verdict; one for a number that does not wait is ignored.
-    pub(crate) fn decide(&mut self, sequence: u64, verdict: Verdict) {
+    /// Notes a verdict, and where the message was stored; those for a number that
+    /// does not wait are ignored.
+    pub(crate) fn decide(&mut self, sequence: u64, mut verdict: Verdict, stored: Stores) {
         let index = sequence
             .checked_sub(self.first)
             .and_then(|index| usize::try_from(index).ok());
         if let Some(pending) = index.and_then(|index| self.waiting.get_mut(index)) {
+            let message = match &mut verdict {
+                Verdict::Replace(message) => Some(message),
+                _ => pending.message.as_mut(),
+            };
+            if let Some(message) = message.filter(|_| stored != Stores::NONE) {
+                Arc::make_mut(message).stored = stored;
+            }
             pending.verdict = Some(verdict);
         }
     }

@@ -48,8 +48,13 @@ impl<H: Hooks> Shard<H> {
             reason_string: None,
             user_properties: Vec::new(),
         };
-        self.append_packet(key, |version, out| ack.encode(version, out));
-        self.send_waiting(now, session);
+        let filters: Vec<_> = subscribe
+            .filters
+            .iter()
+            .map(|requested| super::grant::wanted(&requested.filter).ok())
+            .map(|wanted| wanted.map(|wanted| wanted.subscription))
+            .collect();
+        self.acknowledge_subscribe(now, key, session, ack, &filters);
         true
     }
 

@@ -31,6 +31,18 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session_mut(key) else {
             return;
         };
+        let is_full = session
+            .queue
+            .is_full_for(delivery.message.held_bytes(), bounds);
+        if is_full && (delivery.is_covered || session.queue.has_covered()) {
+            self.fall_behind(key);
+            if delivery.is_covered {
+                return;
+            }
+        }
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
         // What is past its time holds no place against what is not.
         let expired = session.queue.expire(now.wall_ms);
         let queued = session.queue.push(delivery, bounds);
@@ -96,7 +108,7 @@ impl<H: Hooks> Shard<H> {
                 .session_mut(session_key)
                 .and_then(|session| next(session, takes_newest));
             let Some(next) = next else {
-                return;
+                return self.go_on_fetching(now, session_key);
             };
             self.send_next(now, session_key, key, next);
         }
@@ -110,6 +122,13 @@ impl<H: Hooks> Shard<H> {
             self.counters.deliveries_expired += 1;
             self.dropped_message(now, Some(session_key), &delivery.message, "expired");
             return;
+        }
+        if again.is_none() && delivery.is_covered {
+            if let Some(session) = self.session_mut(session_key) {
+                session
+                    .positions
+                    .sent(&delivery.message.topic, delivery.message.id);
+            }
         }
         if again.is_none() {
             let rules = self.deliver_rules(&delivery.message.topic);
@@ -139,6 +158,7 @@ impl<H: Hooks> Shard<H> {
             return;
         };
         let message = std::sync::Arc::clone(&delivery.message);
+        let is_done = delivery.is_covered && delivery.qos == QoS::AtMostOnce;
         let identifiers = delivery.identifiers.clone();
         let (qos, retain) = (delivery.qos, delivery.retain);
         let packet_id = match qos {
@@ -162,6 +182,9 @@ impl<H: Hooks> Shard<H> {
             outgoing,
             false,
         );
+        if is_done {
+            self.position_done(session_key, &message);
+        }
     }
 }
 
@@ -185,6 +208,9 @@ fn next(session: &mut Session, takes_newest: bool) -> Option<Next> {
         fits(first.qos).then(|| session.deciding.pop_returned())??
     } else if let Some(qos) = session.backlog.next_qos() {
         fits(qos).then(|| session.backlog.pop())??
+    } else if let Some(fetching) = &mut session.fetching {
+        let qos = fetching.first()?.qos;
+        fits(qos).then(|| fetching.pop())??
     } else {
         let qos = session.queue.next_qos()?;
         let taken = fits(qos).then(|| match takes_newest {

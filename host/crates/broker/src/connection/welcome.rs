@@ -69,6 +69,7 @@ impl<H: Hooks> Shard<H> {
         }
         if is_known {
             self.resend_releases(session, key);
+            self.fetch_all(session);
         }
         self.send_waiting(now, session);
         self.resume_if_free(key);

@@ -24,6 +24,8 @@ pub enum Hook {
     ClientSubscribe,
     /// `session.subscribed`: a subscription was made or renewed.
     SessionSubscribed,
+    /// `session.fetch`: what is stored for a subscription is wanted.
+    SessionFetch,
     /// `client.unsubscribe`: a filter of UNSUBSCRIBE, before it is given up.
     ClientUnsubscribe,
     /// `session.unsubscribed`: a subscription is gone.
@@ -34,6 +36,9 @@ pub enum Hook {
     MessageDeliver,
     /// `message.acked`: a client acknowledged a message.
     MessageAcked,
+    /// `message.position`: a client has acknowledged a stored message of a topic
+    /// and everything stored there before it.
+    MessagePosition,
     /// `message.dropped`: a message does not reach a client, or anybody.
     MessageDropped,
     /// `session.discarded`: a session ended because its client began anew.
@@ -48,7 +53,7 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::ClientConnect,
         Self::ClientAuthenticate,
         Self::ClientAuthorize,
@@ -58,11 +63,13 @@ impl Hook {
         Self::ClientConnected,
         Self::ClientSubscribe,
         Self::SessionSubscribed,
+        Self::SessionFetch,
         Self::ClientUnsubscribe,
         Self::SessionUnsubscribed,
         Self::MessagePublish,
         Self::MessageDeliver,
         Self::MessageAcked,
+        Self::MessagePosition,
         Self::MessageDropped,
         Self::SessionDiscarded,
         Self::SessionTakenover,
@@ -83,11 +90,13 @@ impl Hook {
             Self::ClientConnected => "client.connected",
             Self::ClientSubscribe => "client.subscribe",
             Self::SessionSubscribed => "session.subscribed",
+            Self::SessionFetch => "session.fetch",
             Self::ClientUnsubscribe => "client.unsubscribe",
             Self::SessionUnsubscribed => "session.unsubscribed",
             Self::MessagePublish => "message.publish",
             Self::MessageDeliver => "message.deliver",
             Self::MessageAcked => "message.acked",
+            Self::MessagePosition => "message.position",
             Self::MessageDropped => "message.dropped",
             Self::SessionDiscarded => "session.discarded",
             Self::SessionTakenover => "session.takenover",
@@ -115,6 +124,7 @@ impl Hook {
             | Self::ClientAuthorize
             | Self::SessionCreated
             | Self::ClientSubscribe
+            | Self::SessionFetch
             | Self::ClientUnsubscribe
             | Self::MessagePublish
             | Self::MessageDeliver => true,
@@ -124,6 +134,7 @@ impl Hook {
             | Self::SessionSubscribed
             | Self::SessionUnsubscribed
             | Self::MessageAcked
+            | Self::MessagePosition
             | Self::MessageDropped
             | Self::SessionDiscarded
             | Self::SessionTakenover

@@ -4,6 +4,7 @@
 
 mod call;
 mod client;
+mod fetch;
 mod hook;
 mod question;
 
@@ -17,6 +18,7 @@ pub use client::{
     ClientEvent, ClientInfo, ConnectionInfo, DroppedEvent, Event, ListenerInfo, SubscriptionEvent,
     SubscriptionInfo,
 };
+pub use fetch::{FetchRequest, FetchRule, Page, Stores};
 pub use hook::Hook;
 pub use question::{
     Access, Answer, Answered, Authentication, AuthenticationOutcome, AuthenticationStep,
@@ -96,6 +98,8 @@ pub struct Decided {
     pub ticket: Ticket,
     /// What was decided.
     pub verdict: Verdict,
+    /// Where rules have stored it.
+    pub stored: Stores,
 }
 
 /// Runs the rules of one worker. Called by that worker's thread alone.
@@ -129,6 +133,13 @@ pub trait Hooks {
 
     /// `client` acknowledged `message`.
     fn submit_acked(&mut self, set: RuleSet, client: &Arc<ClientInfo>, message: Arc<Message>);
+
+    /// `client` has acknowledged `message`, and everything stored before it on its
+    /// topic, of what was sent to it: its place in the store may move there.
+    fn submit_position(&mut self, set: RuleSet, client: &Arc<ClientInfo>, message: Arc<Message>);
+
+    /// The rules that hand over what is stored for a subscription, each by itself.
+    fn fetch_rules(&mut self, filter: &TopicFilter) -> Vec<FetchRule>;
 
     /// Something happened; nobody waits for what rules make of it. Events that
     /// name a topic or filter are matched here.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hookwire_mqtt::QoS;
 
-use super::{ClientInfo, Refusal, SubscriptionInfo, Ticket};
+use super::{ClientInfo, FetchRequest, Page, Refusal, SubscriptionInfo, Ticket};
 use crate::message::Message;
 
 /// A question to the rules of one decision hook.
@@ -22,6 +22,8 @@ pub enum Question {
     Subscribe(SubscriptionRequest),
     /// `client.unsubscribe`: one filter of UNSUBSCRIBE.
     Unsubscribe(SubscriptionRequest),
+    /// `session.fetch`
+    Fetch(FetchRequest),
     /// `message.deliver`
     Deliver(DeliveryRequest),
 }
@@ -126,6 +128,8 @@ pub enum Answer {
     CreateSession(Result<Restored, Denial>),
     /// To [`Question::Subscribe`] and [`Question::Unsubscribe`].
     Subscribe(SubscriptionOutcome),
+    /// To [`Question::Fetch`].
+    Fetch(Result<Page, Refusal>),
     /// To [`Question::Deliver`].
     Deliver(DeliveryOutcome),
 }

@@ -55,6 +55,7 @@ impl Backlog {
             retain: true,
             identifiers: run.terms.identifiers.clone(),
             group: None,
+            is_covered: false,
             message,
         };
         if run.messages.as_slice().is_empty() {

@@ -2,7 +2,9 @@
 
 mod backlog;
 mod deciding;
+mod fetching;
 mod inflight;
+mod positions;
 mod queue;
 mod recent;
 
@@ -11,17 +13,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
-use hookwire_mqtt::{PacketId, QoS, TopicFilter, Will};
+use hookwire_mqtt::{PacketId, QoS, TopicFilter, TopicName, Will};
 
 pub(crate) use backlog::Backlog;
 pub(crate) use deciding::Deciding;
+pub(crate) use fetching::{Fetching, Source};
 pub(crate) use inflight::{Acknowledged, Inflight};
+pub(crate) use positions::Positions;
 pub(crate) use queue::{Queue, QueueBounds, Queued};
-pub(crate) use recent::RecentRetained;
+pub(crate) use recent::{RecentFetched, RecentRetained};
 
 use crate::connection::ConnectionKey;
 use crate::group::{Group, Load};
-use crate::hooks::ClientInfo;
+use crate::hooks::{ClientInfo, FetchRule, Stores};
 use crate::message::Message;
 
 /// Names a session of a shard; never reused while the shard lives.
@@ -55,6 +59,14 @@ pub(crate) struct Session {
     pub(crate) will: Option<PendingWill>,
     /// Retained messages that may still arrive by mail as well.
     pub(crate) recent: RecentRetained,
+    /// Rules that hand over what is stored for its subscriptions.
+    pub(crate) sources: Sources,
+    /// What comes from them before anything live does.
+    pub(crate) fetching: Option<Box<Fetching>>,
+    /// What has come from them, and may still arrive live as well.
+    pub(crate) fetched: RecentFetched,
+    /// How far what is stored was acknowledged.
+    pub(crate) positions: Positions,
     /// What shared subscriptions know of it; made by the first.
     pub(crate) load: Option<Arc<Load>>,
     /// Whether nothing is sent to it because its acknowledgements, or what rules
@@ -64,6 +76,22 @@ pub(crate) struct Session {
     pub(crate) is_discarded: bool,
     /// When its client connected last, milliseconds since the Unix epoch.
     pub(crate) connected_at_ms: u64,
+}
+
+/// Rules that hand over what is stored, by subscription; true for one generation
+/// of the rules.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    pub(crate) generation: u64,
+    pub(crate) list: Vec<(TopicFilter, FetchRule)>,
+}
+
+impl Sources {
+    /// Where messages of a topic are read from.
+    pub(crate) fn stores(&self, topic: TopicName<'_>) -> Stores {
+        let matching = self.list.iter().filter(|(filter, _)| filter.matches(topic));
+        matching.fold(Stores::NONE, |stores, (_, rule)| stores.union(rule.stores))
+    }
 }
 
 /// A will that waits.
@@ -92,6 +120,8 @@ pub(crate) struct Terms {
     pub(crate) retain_as_published: bool,
     /// Those of all the subscriptions that have one [MQTT-3.3.4-4].
     pub(crate) identifiers: Option<Rc<[u32]>>,
+    /// Where the session fetches messages of the topic from.
+    pub(crate) reads: Stores,
 }
 
 /// One message on its way to one session.
@@ -105,6 +135,8 @@ pub(crate) struct Delivery {
     pub(crate) identifiers: Option<Rc<[u32]>>,
     /// The shared subscription that chose this session.
     pub(crate) group: Option<Arc<Group>>,
+    /// Whether it is stored where this session fetches from.
+    pub(crate) is_covered: bool,
 }
 
 impl Terms {
@@ -113,6 +145,7 @@ impl Terms {
             qos: granted.qos,
             retain_as_published: granted.retain_as_published,
             identifiers: granted.identifier.map(|identifier| Rc::from([identifier])),
+            reads: Stores::NONE,
         }
     }
 
@@ -145,10 +178,22 @@ impl Session {
             received: HashSet::default(),
             will: None,
             recent: RecentRetained::default(),
+            sources: Sources::default(),
+            fetching: None,
+            fetched: RecentFetched::default(),
+            positions: Positions::default(),
             load: None,
             is_held: false,
             is_discarded: false,
             connected_at_ms: 0,
+        }
+    }
+
+    /// Nothing is fetched for this subscription any more.
+    pub(crate) fn forget_sources(&mut self, filter: &TopicFilter) {
+        self.sources.list.retain(|(known, _)| known != filter);
+        if let Some(fetching) = &mut self.fetching {
+            fetching.remove(filter);
         }
     }
 
@@ -158,6 +203,7 @@ impl Session {
             || !self.backlog.is_empty()
             || self.deciding.returned().is_some()
             || self.inflight.is_resending()
+            || self.fetching.is_some()
     }
 
     /// Whether one more of this QoS may leave, as far as the window says.
@@ -166,6 +212,7 @@ impl Session {
             QoS::AtMostOnce => self.deciding.has_room_at_most_once(),
             QoS::AtLeastOnce | QoS::ExactlyOnce => {
                 self.inflight.has_room_beside(self.deciding.acknowledged())
+                    && self.positions.has_room()
             }
         }
     }
@@ -173,7 +220,8 @@ impl Session {
     /// Messages that wait, here or with the rules.
     pub(crate) fn waiting(&self) -> usize {
         let returned = self.deciding.returned().map_or(0, VecDeque::len);
-        self.queue.len() + self.backlog.len() + returned + self.deciding.len()
+        let fetched = self.fetching.as_ref().map_or(0, |fetching| fetching.len());
+        self.queue.len() + self.backlog.len() + returned + self.deciding.len() + fetched
     }
 
     /// Whether a new message may be sent now, without overtaking any.
@@ -231,6 +279,7 @@ mod tests {
             expires_at_ms: Message::NEVER,
             properties: Bytes::new(),
             hops: 0,
+            stored: Stores::NONE,
         };
         Delivery {
             message: Arc::new(message),
@@ -238,6 +287,7 @@ mod tests {
             retain: false,
             identifiers: None,
             group: None,
+            is_covered: false,
         }
     }
 
@@ -256,6 +306,7 @@ mod tests {
             qos: QoS::ExactlyOnce,
             retain_as_published: true,
             identifiers: Some(Rc::from([7, 9])),
+            reads: Stores::NONE,
         };
         assert_eq!(terms, expected);
     }

@@ -15,6 +15,8 @@ pub(crate) struct Queue {
     bytes: usize,
     /// Those of QoS 0.
     at_most_once: usize,
+    /// Those that are stored, too.
+    covered: usize,
     /// No message expires before this; that of one that is gone may stand here.
     expires_at_ms: Option<u64>,
 }
@@ -49,6 +51,16 @@ impl Queue {
         self.bytes
     }
 
+    /// Whether one more message of so many bytes goes beyond a bound.
+    pub(crate) fn is_full_for(&self, bytes: usize, bounds: QueueBounds) -> bool {
+        self.waiting.len() >= bounds.messages || self.bytes.saturating_add(bytes) > bounds.bytes
+    }
+
+    /// Whether something waits that is stored, too.
+    pub(crate) fn has_covered(&self) -> bool {
+        self.covered > 0
+    }
+
     /// Whether something of QoS 0 waits.
     pub(crate) fn has_at_most_once(&self) -> bool {
         self.at_most_once > 0
@@ -58,9 +70,7 @@ impl Queue {
     pub(crate) fn push(&mut self, delivery: Delivery, bounds: QueueBounds) -> Queued {
         let bytes = delivery.message.held_bytes();
         let mut dropped = Vec::new();
-        while self.waiting.len() >= bounds.messages
-            || self.bytes.saturating_add(bytes) > bounds.bytes
-        {
+        while self.is_full_for(bytes, bounds) {
             let makes_room = bounds.overflow == QueueOverflow::DropOldest && bytes <= bounds.bytes;
             let oldest = if makes_room { self.pop() } else { None };
             match oldest {
@@ -70,6 +80,7 @@ impl Queue {
         }
         self.bytes += bytes;
         self.at_most_once += usize::from(delivery.qos == QoS::AtMostOnce);
+        self.covered += usize::from(delivery.is_covered);
         let expires_at_ms = delivery.message.expires_at_ms;
         if expires_at_ms != Message::NEVER {
             let known = self.expires_at_ms.unwrap_or(Message::NEVER);
@@ -99,6 +110,7 @@ impl Queue {
     fn removed(&mut self, delivery: Delivery) -> Delivery {
         self.bytes = self.bytes.saturating_sub(delivery.message.held_bytes());
         self.at_most_once -= usize::from(delivery.qos == QoS::AtMostOnce);
+        self.covered -= usize::from(delivery.is_covered);
         delivery
     }
 

@@ -1,8 +1,10 @@
-//! Retained messages that were sent at SUBSCRIBE and may come by mail as well.
+//! Messages that were found in the retained index or in a store, and may come by
+//! mail as well.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use crate::message::{Message, MessageId};
 
@@ -59,5 +61,38 @@ impl RecentRetained {
         self.entries.get(&message.topic).is_some_and(|entry| {
             wall_ms < entry.until_ms && message.id <= entry.id && message.sender == entry.sender
         })
+    }
+}
+
+/// A stored message can be fetched before the mail arrives that brings it. What
+/// was fetched is noted here for as long as mail can be under way.
+#[derive(Debug, Default)]
+pub(crate) struct RecentFetched {
+    ids: HashSet<MessageId>,
+    /// In the order noted.
+    until_ms: VecDeque<(MessageId, u64)>,
+}
+
+/// Messages remembered at most; beyond it the oldest may come twice.
+const MAX_FETCHED: usize = 262_144;
+
+impl RecentFetched {
+    /// Notes a message, and forgets old ones.
+    pub(crate) fn note(&mut self, message: &Message, wall_ms: u64) {
+        while let Some((id, until_ms)) = self.until_ms.front().copied()
+            && (until_ms <= wall_ms || self.ids.len() >= MAX_FETCHED)
+        {
+            self.until_ms.pop_front();
+            self.ids.remove(&id);
+        }
+        let until_ms = message.at_ms.saturating_add(MAIL_MS);
+        if until_ms > wall_ms && self.ids.insert(message.id) {
+            self.until_ms.push_back((message.id, until_ms));
+        }
+    }
+
+    /// Whether it was fetched.
+    pub(crate) fn has(&self, id: MessageId) -> bool {
+        !self.ids.is_empty() && self.ids.contains(&id)
     }
 }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use hookwire_mqtt::QoS;
 
 use crate::counters::Counters;
-use crate::hooks::Hooks;
+use crate::hooks::{Hooks, Stores};
 use crate::inspect::Holdings;
 use crate::message::Message;
 use crate::shard::Shard;
@@ -173,6 +173,7 @@ impl<H: Hooks> Shard<H> {
             expires_at_ms: Message::NEVER,
             properties: Bytes::new(),
             hops: 0,
+            stored: Stores::NONE,
         };
         self.publish_house(now, message);
     }

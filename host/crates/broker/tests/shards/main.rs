@@ -10,6 +10,7 @@ mod delivering;
 mod drops;
 mod endings;
 mod exactly_once;
+mod fetching;
 mod filters;
 mod hostile;
 mod late_answers;

@@ -1,7 +1,7 @@
 //! A client and a message from beginning to end: all hooks, in one list.
 
 use hookwire_broker::{
-    Answer, AuthenticationOutcome, Authorization, BrokerCall, DeliveryOutcome, OwnMessage,
+    Answer, AuthenticationOutcome, Authorization, BrokerCall, DeliveryOutcome, OwnMessage, Page,
     Question, Restored, SubscriptionOutcome,
 };
 
@@ -37,13 +37,14 @@ fn agree(world: &mut World) {
                     Answer::Subscribe(SubscriptionOutcome::Proceed)
                 }
                 Question::Deliver(_) => Answer::Deliver(DeliveryOutcome::Proceed),
+                Question::Fetch(_) => Answer::Fetch(Ok(Page::default())),
                 Question::Authenticate(_) => panic!("it waits elsewhere"),
             };
             world.answer(0, answer);
         } else if !world.script.borrow().authentications.is_empty() {
             world.authenticate(AuthenticationOutcome::Accept { data: None });
         } else if !world.script.borrow().submitted.is_empty() {
-            world.decide(0, Verdict::Proceed);
+            world.store();
         } else {
             return;
         }
@@ -107,10 +108,12 @@ fn a_client_and_its_message_pass_every_hook_in_order() {
             client.authorize one subscribe t 1
             client.subscribe one t 1 new
             session.subscribed one t 1 new
+            session.fetch one t begins
             client.authorize one publish t 1
             message.publish one t m
             message.deliver one t m 1
             message.acked one m
+            message.position one m
             client.unsubscribe one t
             session.unsubscribed one t 1 known
             client.authorize one publish t 1

@@ -1,11 +1,13 @@
 //! What hooks are told, and what the test answers for them.
 
 use hookwire_broker::{
-    Answer, Answered, AuthenticationOutcome, BrokerCall, Decided, Hook, Ticket, Verdict,
+    Answer, Answered, AuthenticationOutcome, BrokerCall, Decided, Hook, Question, Refusal, Stores,
+    Ticket, Verdict,
 };
 use hookwire_mqtt::TopicFilter;
 
 use super::World;
+use super::store::STORE;
 
 impl World {
     /// Answers the n-th waiting submission.
@@ -14,9 +16,64 @@ impl World {
         self.answers[usize::from(worker)]
             .borrow_mut()
             .decided
-            .push(Decided { ticket, verdict });
+            .push(Decided {
+                ticket,
+                verdict,
+                stored: Stores::NONE,
+            });
         self.shards[usize::from(worker)].take_verdicts(self.now);
         self.settle();
+    }
+
+    /// Stores the oldest waiting submission, and answers so.
+    pub(crate) fn store(&mut self) {
+        let (worker, ticket) = {
+            let mut script = self.script.borrow_mut();
+            let (worker, ticket, message) = script.submitted.pop_front().unwrap();
+            script.store.rows.push(message);
+            (worker, ticket)
+        };
+        let decided = Decided {
+            ticket,
+            verdict: Verdict::Proceed,
+            stored: STORE,
+        };
+        let answers = &self.answers[usize::from(worker)];
+        answers.borrow_mut().decided.push(decided);
+        self.shards[usize::from(worker)].take_verdicts(self.now);
+        self.settle();
+    }
+
+    /// Answers the oldest question with what the store has, at most so many.
+    pub(crate) fn page(&mut self, max: usize) {
+        let page = {
+            let script = self.script.borrow();
+            let Question::Fetch(request) = &script.questions[0].2 else {
+                panic!("{:?} is asked", script.questions[0].2);
+            };
+            script.store.page(request, max)
+        };
+        self.answer(0, Answer::Fetch(Ok(page)));
+    }
+
+    /// Answers questions with pages until none is left.
+    pub(crate) fn pages(&mut self, max: usize) -> usize {
+        let mut pages = 0;
+        while !self.script.borrow().questions.is_empty() {
+            self.page(max);
+            pages += 1;
+            assert!(pages < 1_000, "it goes on for ever");
+        }
+        pages
+    }
+
+    /// The store cannot be asked.
+    pub(crate) fn no_page(&mut self) {
+        let refusal = Refusal {
+            reason: hookwire_mqtt::ReasonCode::UnspecifiedError,
+            text: "the store is away".to_owned(),
+        };
+        self.answer(0, Answer::Fetch(Err(refusal)));
     }
 
     /// Answers the oldest step of authentication.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use hookwire_broker::{
-    Answered, Authentication, BrokerCall, ClientInfo, Decided, Event, Hook, Hooks, Message,
-    PublishFacts, Question, RuleSet, Ticket, WorkerId,
+    Answered, Authentication, BrokerCall, ClientInfo, Decided, Event, FetchRule, Hook, Hooks,
+    Message, PublishFacts, Question, RuleSet, Ticket, WorkerId,
 };
 use hookwire_mqtt::{TopicFilter, TopicName};
 
+use super::store::{STORE, Store};
 use super::words;
 
 /// What a test sees of the hooks of all shards, and how it answers them.
@@ -41,6 +42,7 @@ pub(crate) struct Script {
     pub(crate) log: Vec<String>,
     /// The events among it.
     pub(crate) events: Vec<Event>,
+    pub(crate) store: Store,
 }
 
 #[derive(Debug)]
@@ -132,6 +134,25 @@ impl Hooks for ScriptedHooks {
             .log
             .push(format!("message.acked {} {payload}", client.clientid));
         script.acked.push((client.clientid.to_string(), payload));
+    }
+
+    fn submit_position(&mut self, _: RuleSet, client: &Arc<ClientInfo>, message: Arc<Message>) {
+        let payload = String::from_utf8_lossy(&message.payload).into_owned();
+        let mut script = self.script.borrow_mut();
+        script
+            .log
+            .push(format!("message.position {} {payload}", client.clientid));
+        script.store.acknowledged(&client.clientid, &message);
+    }
+
+    fn fetch_rules(&mut self, filter: &TopicFilter) -> Vec<FetchRule> {
+        match self.match_filter(Hook::SessionFetch, filter) {
+            RuleSet::NONE => Vec::new(),
+            rules => vec![FetchRule {
+                rules,
+                stores: STORE,
+            }],
+        }
     }
 
     fn submit_event(&mut self, event: Event) {

@@ -6,6 +6,7 @@ mod carry;
 mod got;
 mod hooks;
 mod send;
+mod store;
 mod words;
 
 use std::cell::RefCell;

@@ -72,6 +72,12 @@ pub(crate) fn question(question: &Question) -> String {
             qos(access.qos),
             if access.retain { " retain" } else { "" }
         ),
+        Question::Fetch(request) => format!(
+            "session.fetch {} {}{}",
+            request.client.clientid,
+            request.filter,
+            if request.begins { " begins" } else { "" }
+        ),
         Question::CreateSession(client) => format!("session.created {}", client.clientid),
         Question::Subscribe(request) => format!(
             "client.subscribe {} {}",

@@ -1,0 +1,307 @@
+//! What is stored for a client, before what comes live: a session's fetch, page
+//! by page, and its positions in the stores.
+//!
+//! A subscription is in the route table before its first page is asked for, and
+//! a message is stored before it is routed. So whatever is not in the pages is
+//! routed to the session; what is in both is sent once.
+
+use std::sync::Arc;
+
+use hookwire_mqtt::{ReasonCode, SubAck, TopicFilter, TopicName};
+
+use super::ConnectionKey;
+use crate::hooks::{FetchRequest, FetchRule, Hook, Hooks, Page, Question, Refusal, RuleSet};
+use crate::message::Message;
+use crate::session::{Delivery, Granted, SessionKey, Source};
+use crate::shard::Shard;
+use crate::time::Now;
+
+/// Messages asked for in one page.
+const PAGE_MESSAGES: usize = 256;
+/// Pause before a page that could not be had is asked for again.
+const RETRY_MS: u64 = 1_000;
+
+impl<H: Hooks> Shard<H> {
+    /// A subscription was made: what is stored for it comes first.
+    pub(super) fn fetch_for(&mut self, key: SessionKey, filter: &TopicFilter, granted: Granted) {
+        if !self.hooks.wants(Hook::SessionFetch) {
+            return;
+        }
+        let rules = self.hooks.fetch_rules(filter);
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        session.sources.list.retain(|(known, _)| known != filter);
+        for rule in rules {
+            session.sources.list.push((filter.clone(), rule));
+            session.fetching.get_or_insert_default().add(Source {
+                filter: filter.clone(),
+                rule,
+                granted,
+                cursor: None,
+                begins: true,
+            });
+        }
+    }
+
+    /// Writes SUBACK, once the client's place is kept in every store that one of
+    /// the subscriptions reads.
+    pub(super) fn acknowledge_subscribe(
+        &mut self,
+        now: Now,
+        key: ConnectionKey,
+        session_key: SessionKey,
+        ack: SubAck,
+        filters: &[Option<TopicFilter>],
+    ) {
+        match self
+            .session_mut(session_key)
+            .and_then(|session| session.fetching.as_mut())
+        {
+            Some(fetching) => {
+                fetching.hold(ack, filters);
+                self.write_subacks(session_key);
+            }
+            None => self.append_packet(key, |version, out| ack.encode(version, out)),
+        }
+        self.send_waiting(now, session_key);
+    }
+
+    fn write_subacks(&mut self, session_key: SessionKey) {
+        let Some(session) = self.session_mut(session_key) else {
+            return;
+        };
+        let Some((key, fetching)) = session.connection.zip(session.fetching.as_mut()) else {
+            return;
+        };
+        for ack in fetching.take_subacks() {
+            self.append_packet(key, |version, out| ack.encode(version, out));
+        }
+    }
+
+    /// Has everything that is stored for a session come again, from its positions
+    /// on: its client is back, or could not keep up.
+    pub(super) fn fetch_all(&mut self, key: SessionKey) {
+        self.refresh_sources(key);
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        for (filter, rule) in &session.sources.list {
+            if let Some(granted) = session.subscriptions.get(filter) {
+                session.fetching.get_or_insert_default().add(Source {
+                    filter: filter.clone(),
+                    rule: *rule,
+                    granted: *granted,
+                    cursor: None,
+                    begins: false,
+                });
+            }
+        }
+    }
+
+    /// Finds a session's sources, if rules have changed.
+    pub(crate) fn refresh_sources(&mut self, key: SessionKey) {
+        let generation = self.hooks.generation();
+        let Some(session) = self.session(key) else {
+            return;
+        };
+        if session.sources.generation == generation {
+            return;
+        }
+        let mut list: Vec<(TopicFilter, FetchRule)> = Vec::new();
+        if self.hooks.wants(Hook::SessionFetch) {
+            let filters: Vec<_> = session.subscriptions.keys().cloned().collect();
+            for filter in filters
+                .into_iter()
+                .filter(|filter| filter.shared().is_none())
+            {
+                let rules = self.hooks.fetch_rules(&filter);
+                list.extend(rules.into_iter().map(|rule| (filter.clone(), rule)));
+            }
+        }
+        if let Some(session) = self.session_mut(key) {
+            session.sources.generation = generation;
+            session.sources.list = list;
+        }
+    }
+
+    /// Asks for the next page, or lets what was parked follow the last one.
+    pub(super) fn go_on_fetching(&mut self, now: Now, session_key: SessionKey) {
+        let Some(session) = self.session_mut(session_key) else {
+            return;
+        };
+        let Some((key, fetching)) = session.connection.zip(session.fetching.as_mut()) else {
+            return;
+        };
+        if let Some(source) = fetching.next_source(now.mono_ms) {
+            return self.ask_page(session_key, key, source);
+        }
+        if !fetching.is_over() {
+            return;
+        }
+        if fetching.take_missed() {
+            self.fetch_all(session_key);
+            return self.go_on_fetching(now, session_key);
+        }
+        session.fetching = None;
+        let (fetched, positions) = (&session.fetched, &session.positions);
+        let again = |delivery: &Delivery| {
+            let message = &delivery.message;
+            delivery.is_covered
+                && (fetched.has(message.id) || positions.has(&message.topic, message.id))
+        };
+        session.queue.extract(again);
+        session.report_load();
+        self.send_waiting(now, session_key);
+    }
+
+    fn ask_page(&mut self, session_key: SessionKey, key: ConnectionKey, source: Source) {
+        let Some(session) = self.session(session_key) else {
+            return;
+        };
+        let request = FetchRequest {
+            client: Arc::clone(&session.client),
+            filter: Arc::from(source.filter.as_str()),
+            qos: source.granted.qos,
+            cursor: source.cursor.clone(),
+            begins: source.begins,
+            max_messages: PAGE_MESSAGES,
+        };
+        let number = self.ask(key, source.rule.rules, Question::Fetch(request));
+        if let Some(session) = self.session_mut(session_key)
+            && let Some(fetching) = &mut session.fetching
+        {
+            fetching.asked(number, source);
+        }
+    }
+
+    /// A page came, or why there is none.
+    pub(super) fn page_answered(
+        &mut self,
+        now: Now,
+        key: ConnectionKey,
+        number: u64,
+        answer: Result<Page, Refusal>,
+    ) {
+        let Some(session_key) = self.live(key).and_then(|connection| connection.session) else {
+            return;
+        };
+        let Some(session) = self.session_mut(session_key) else {
+            return;
+        };
+        let Some((fetching, source)) = session.fetching.as_mut().and_then(|fetching| {
+            let source = fetching.answered(number)?;
+            Some((fetching, source))
+        }) else {
+            return;
+        };
+        match answer {
+            Ok(page) => {
+                if source.begins {
+                    fetching.begun(&source, None);
+                }
+                self.take_page(now, session_key, source, page);
+            }
+            Err(_) if source.begins => {
+                // Without its place kept it would lose what it is promised.
+                fetching.begun(&source, Some(ReasonCode::UnspecifiedError));
+                self.counters.subscriptions_denied += 1;
+                self.revoke(now, session_key, source.filter.as_str());
+            }
+            Err(_) => {
+                fetching.put_back(source, now.mono_ms + RETRY_MS);
+                self.fetch_later.push(session_key);
+            }
+        }
+        self.write_subacks(session_key);
+        self.send_waiting(now, session_key);
+    }
+
+    fn take_page(&mut self, now: Now, key: SessionKey, source: Source, page: Page) {
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        let Some(fetching) = &mut session.fetching else {
+            return;
+        };
+        let clientid = Arc::clone(&session.client.clientid);
+        let waiting = fetching.ids();
+        let mut deliveries = Vec::with_capacity(page.messages.len());
+        for message in page.messages {
+            let is_own = source.granted.no_local && message.sender == clientid;
+            let was_sent = session.positions.has(&message.topic, message.id);
+            if is_own || was_sent || waiting.contains(&message.id) {
+                continue;
+            }
+            session.fetched.note(&message, now.wall_ms);
+            deliveries.push(Delivery {
+                qos: message.qos.min(source.granted.qos),
+                retain: false,
+                identifiers: source.granted.identifier.map(|number| [number].into()),
+                group: None,
+                is_covered: true,
+                message,
+            });
+        }
+        fetching.take(source, page.next, deliveries);
+    }
+
+    /// What is parked for a session has no room: what is stored of it is fetched
+    /// again when its turn comes.
+    pub(super) fn fall_behind(&mut self, key: SessionKey) {
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        session.queue.extract(|delivery| delivery.is_covered);
+        match &mut session.fetching {
+            Some(fetching) => fetching.miss(),
+            None => self.fetch_all(key),
+        }
+    }
+
+    /// Asks again for pages that could not be had.
+    pub(crate) fn fetch_again(&mut self, now: Now) {
+        for key in std::mem::take(&mut self.fetch_later) {
+            let is_waiting = |session: &crate::session::Session| session.fetching.is_some();
+            if self.session(key).is_some_and(is_waiting) {
+                self.go_on_fetching(now, key);
+                let fetching = self
+                    .session(key)
+                    .and_then(|session| session.fetching.as_ref());
+                if fetching.is_some_and(|fetching| fetching.waits_to_retry()) {
+                    self.fetch_later.push(key);
+                }
+            }
+        }
+    }
+
+    /// A message that is stored was acknowledged, or dropped for the client by
+    /// rule: its position may move.
+    pub(crate) fn position_done(&mut self, key: SessionKey, message: &Arc<Message>) {
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        let client = Arc::clone(&session.client);
+        let Some(reached) = session.positions.done(message) else {
+            return;
+        };
+        let Ok(topic) = TopicName::new(&reached.topic) else {
+            return;
+        };
+        let rules = self.topic_entry(topic).position_rules;
+        if rules != RuleSet::NONE {
+            self.hooks.submit_position(rules, &client, reached);
+            self.hold_without_room(key);
+        }
+    }
+
+    /// The client is gone: what is stored for it stays in the store.
+    pub(crate) fn stop_fetching(&mut self, key: SessionKey) {
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        session.fetching = None;
+        session.queue.extract(|delivery| delivery.is_covered);
+        session.report_load();
+    }
+}

@@ -1,0 +1,208 @@
+//! What a client is sent from stores before it is sent what comes live.
+//!
+//! While this is there, nothing leaves the queue: what comes live is parked in
+//! it, and is newer than what is fetched.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use foldhash::HashSet;
+use hookwire_mqtt::{ReasonCode, SubAck, TopicFilter};
+
+use super::{Delivery, Granted};
+use crate::hooks::{FetchRule, RuleSet};
+use crate::message::MessageId;
+
+/// The pages of one session.
+#[derive(Debug, Default)]
+pub(crate) struct Fetching {
+    /// Those of which there is more.
+    sources: VecDeque<Source>,
+    /// The one that is asked, and the number of the question.
+    asked: Option<(u64, Source)>,
+    /// Fetched and not sent yet.
+    page: VecDeque<Delivery>,
+    /// Whether something that is stored was not parked, for want of room: it has
+    /// to be fetched.
+    missed: bool,
+    /// When a page that could not be had is asked for again, on the steady clock.
+    retry_at_ms: Option<u64>,
+    subacks: Vec<HeldSubAck>,
+}
+
+/// One rule that hands over what is stored for one subscription.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Source {
+    pub(crate) filter: TopicFilter,
+    pub(crate) rule: FetchRule,
+    pub(crate) granted: Granted,
+    /// Where the next page begins; none for the first.
+    pub(crate) cursor: Option<Arc<str>>,
+    /// Whether the client has just subscribed.
+    pub(crate) begins: bool,
+}
+
+/// A SUBACK that waits until the client's place in each store is kept.
+#[derive(Debug)]
+struct HeldSubAck {
+    ack: SubAck,
+    /// Filters, which reason code is theirs, and the rules that did not answer yet.
+    left: Vec<(TopicFilter, usize, RuleSet)>,
+}
+
+impl Fetching {
+    /// Adds a source, unless it is there and nothing of it has come yet.
+    pub(crate) fn add(&mut self, source: Source) {
+        let known = self.sources.iter_mut().find(|known| {
+            known.filter == source.filter && known.rule == source.rule && known.cursor.is_none()
+        });
+        match known {
+            Some(known) => *known = source,
+            None => self.sources.push_back(source),
+        }
+    }
+
+    /// Forgets what was to be fetched for a subscription that is gone. What has
+    /// come of it already is sent.
+    pub(crate) fn remove(&mut self, filter: &TopicFilter) {
+        self.sources.retain(|source| source.filter != *filter);
+        self.asked.take_if(|(_, source)| source.filter == *filter);
+        for held in &mut self.subacks {
+            held.left.retain(|(left, _, _)| left != filter);
+        }
+    }
+
+    /// Has SUBACK wait for the sources of these filters that begin.
+    pub(crate) fn hold(&mut self, ack: SubAck, filters: &[Option<TopicFilter>]) {
+        let left = filters.iter().enumerate().flat_map(|(number, filter)| {
+            let begins = self
+                .sources
+                .iter()
+                .filter(move |source| source.begins && filter.as_ref() == Some(&source.filter));
+            begins.map(move |source| (source.filter.clone(), number, source.rule.rules))
+        });
+        let left = left.collect();
+        self.subacks.push(HeldSubAck { ack, left });
+    }
+
+    /// A source that begins has answered; `reason` if it cannot serve.
+    pub(crate) fn begun(&mut self, source: &Source, reason: Option<ReasonCode>) {
+        for held in &mut self.subacks {
+            let ack = &mut held.ack;
+            held.left.retain(|(filter, number, rules)| {
+                let is_it = *filter == source.filter && *rules == source.rule.rules;
+                if is_it
+                    && let Some(reason) = reason
+                    && let Some(granted) = ack.reasons.get_mut(*number)
+                {
+                    *granted = reason;
+                }
+                !is_it
+            });
+        }
+    }
+
+    /// The SUBACKs that wait for nothing any more.
+    pub(crate) fn take_subacks(&mut self) -> Vec<SubAck> {
+        let mut ready = Vec::new();
+        let held = std::mem::take(&mut self.subacks);
+        for held in held {
+            if held.left.is_empty() {
+                ready.push(held.ack);
+            } else {
+                self.subacks.push(held);
+            }
+        }
+        ready
+    }
+
+    /// Takes the source to ask, if it is time: nothing is out, and what has come
+    /// is sent. One that begins does not wait for what others have to send.
+    pub(crate) fn next_source(&mut self, mono_ms: u64) -> Option<Source> {
+        let is_early = self.retry_at_ms.is_some_and(|at_ms| at_ms > mono_ms);
+        if self.asked.is_some() || is_early {
+            return None;
+        }
+        let begins = self.sources.iter().position(|source| source.begins);
+        match begins {
+            Some(place) => self.sources.remove(place),
+            None if self.page.is_empty() => self.sources.pop_front(),
+            None => None,
+        }
+    }
+
+    /// A source is asked.
+    pub(crate) fn asked(&mut self, number: u64, source: Source) {
+        self.asked = Some((number, source));
+        self.retry_at_ms = None;
+    }
+
+    /// Takes the source that an answer is from, if the answer is awaited.
+    pub(crate) fn answered(&mut self, number: u64) -> Option<Source> {
+        let answered = self.asked.take_if(|(awaited, _)| *awaited == number);
+        answered.map(|(_, source)| source)
+    }
+
+    /// A page came; its source goes on if there is more.
+    pub(crate) fn take(
+        &mut self,
+        mut source: Source,
+        next: Option<Arc<str>>,
+        page: impl IntoIterator<Item = Delivery>,
+    ) {
+        self.page.extend(page);
+        if next.is_some() {
+            source.cursor = next;
+            source.begins = false;
+            self.sources.push_front(source);
+        }
+    }
+
+    /// A page could not be had: it is asked for again.
+    pub(crate) fn put_back(&mut self, source: Source, at_ms: u64) {
+        self.sources.push_front(source);
+        self.retry_at_ms = Some(at_ms);
+    }
+
+    /// The next to be sent.
+    pub(crate) fn first(&self) -> Option<&Delivery> {
+        self.page.front()
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Delivery> {
+        self.page.pop_front()
+    }
+
+    /// Those that have come and are not sent.
+    pub(crate) fn ids(&self) -> HashSet<MessageId> {
+        self.page
+            .iter()
+            .map(|delivery| delivery.message.id)
+            .collect()
+    }
+
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        self.page.len()
+    }
+
+    /// Something that is stored could not be parked.
+    pub(crate) fn miss(&mut self) {
+        self.missed = true;
+    }
+
+    /// Whether all that was asked for has come and is sent.
+    pub(crate) fn is_over(&self) -> bool {
+        self.sources.is_empty() && self.page.is_empty() && self.asked.is_none()
+    }
+
+    /// Whether it is to be looked at again later, whatever happens.
+    pub(crate) fn waits_to_retry(&self) -> bool {
+        self.retry_at_ms.is_some()
+    }
+
+    /// Whether it has to begin anew when it is over.
+    pub(crate) fn take_missed(&mut self) -> bool {
+        std::mem::take(&mut self.missed)
+    }
+}

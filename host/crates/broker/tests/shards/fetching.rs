@@ -1,0 +1,395 @@
+//! What is stored for a client comes first, in order, and once.
+
+use super::*;
+
+/// A world whose publishes are stored, and fetched from there.
+fn storing(workers: u16) -> World {
+    let world = World::new(workers);
+    world.script.borrow_mut().publish_filter = Some(TopicFilter::new("t/#").unwrap());
+    world.listen(Hook::SessionFetch, "#");
+    world.listen(Hook::MessagePosition, "#");
+    world
+}
+
+fn lasting(id: &str) -> Connect {
+    let mut connect = Connect::new(V5, id);
+    connect.clean_start = false;
+    connect.session_expiry_interval_s = 100;
+    connect
+}
+
+fn stored(world: &mut World, publisher: usize, topic: &str, payload: &str) {
+    world.publish(publisher, topic, payload, Some(1));
+    world.store();
+    assert_eq!(world.got(publisher).len(), 1, "PUBACK of {payload}");
+}
+
+/// Takes all that comes, acknowledging each.
+fn drain(world: &mut World, client: usize, page: usize) -> Vec<String> {
+    let mut all = Vec::new();
+    loop {
+        world.pages(page);
+        let got = world.got(client);
+        let mut is_over = true;
+        for got in got {
+            if let Got::Publish {
+                payload,
+                packet_id: id,
+                ..
+            } = got
+            {
+                all.push(payload);
+                is_over = false;
+                if let Some(id) = id {
+                    world.puback(client, id);
+                }
+            }
+        }
+        if is_over && world.script.borrow().questions.is_empty() {
+            return all;
+        }
+    }
+}
+
+fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|number| number.to_string()).collect()
+}
+
+#[test]
+fn suback_waits_until_the_place_is_kept() {
+    let mut world = storing(1);
+    let client = world.connect_with(lasting("c"));
+    world.got(client);
+    world.subscribe(client, "t/a", QoS::AtLeastOnce);
+    assert_eq!(world.told(), ["session.fetch c t/a begins"]);
+    assert!(world.got(client).is_empty());
+    world.page(10);
+    let got = world.got(client);
+    assert!(
+        matches!(&got[..], [Got::Other(ack)] if ack.contains("GrantedQoS1")),
+        "{got:?}"
+    );
+    // A place that cannot be kept is no subscription.
+    world.subscribe(client, "t/b", QoS::AtLeastOnce);
+    world.no_page();
+    let got = world.got(client);
+    assert!(
+        matches!(&got[..], [Got::Other(ack)] if ack.contains("UnspecifiedError")),
+        "{got:?}"
+    );
+    let publisher = world.connect(V5, "p");
+    stored(&mut world, publisher, "t/b", "for nobody");
+    assert!(world.got(client).is_empty());
+}
+
+#[test]
+fn what_is_stored_comes_before_what_is_live_and_once() {
+    for workers in [1, 3] {
+        for page in [1, 2, 7] {
+            let mut world = storing(workers);
+            let publisher = world.connect(V5, "p");
+            for number in numbered(0..5) {
+                stored(&mut world, publisher, "t/a", &number);
+            }
+            let client = world.connect_with(lasting("c"));
+            world.got(client);
+            world.subscribe(client, "t/+", QoS::AtLeastOnce);
+            // Stored and routed while the first page is under way: in both.
+            stored(&mut world, publisher, "t/a", "5");
+            world.page(page);
+            stored(&mut world, publisher, "t/a", "6");
+            assert_eq!(drain(&mut world, client, page), numbered(0..7));
+            stored(&mut world, publisher, "t/a", "7");
+            assert_eq!(drain(&mut world, client, page), numbered(7..8));
+            let script = world.script.borrow();
+            let position = script.store.positions.values().collect::<Vec<_>>();
+            assert_eq!(position, [&8]);
+        }
+    }
+}
+
+#[test]
+fn while_a_client_is_away_the_store_is_its_queue() {
+    let mut world = storing(2);
+    let publisher = world.connect(V5, "p");
+    let client = world.connect_with(lasting("c"));
+    world.subscribe(client, "t/#", QoS::AtLeastOnce);
+    drain(&mut world, client, 4);
+    stored(&mut world, publisher, "t/a", "0");
+    stored(&mut world, publisher, "t/a", "1");
+    assert_eq!(world.payloads(client), ["0", "1"]);
+    world.puback(client, 1);
+    world.drop_socket(client);
+    // More than its queue would hold.
+    for number in numbered(2..12) {
+        stored(&mut world, publisher, "t/a", &number);
+    }
+    assert_eq!(world.counters().dropped_queue_full, 0);
+    let client = world.connect_with(lasting("c"));
+    assert_eq!(drain(&mut world, client, 3), numbered(1..12));
+    assert!(world.script.borrow().store.positions.values().eq([&12]));
+}
+
+#[test]
+fn a_client_that_cannot_keep_up_is_served_from_the_store() {
+    let mut world = storing(2);
+    let publisher = world.connect(V5, "p");
+    let client = world.connect_with(lasting("c"));
+    world.subscribe(client, "t/#", QoS::AtLeastOnce);
+    drain(&mut world, client, 4);
+    // The window holds two, and the queue three.
+    for number in numbered(0..20) {
+        stored(&mut world, publisher, "t/a", &number);
+    }
+    assert_eq!(world.counters().dropped_queue_full, 0);
+    assert_eq!(drain(&mut world, client, 3), numbered(0..20));
+    stored(&mut world, publisher, "t/a", "20");
+    assert_eq!(drain(&mut world, client, 3), numbered(20..21));
+}
+
+#[test]
+fn a_position_does_not_jump_over_what_is_not_acknowledged() {
+    let mut world = storing(1);
+    let publisher = world.connect(V5, "p");
+    let client = world.connect_with(lasting("c"));
+    world.subscribe(client, "t/#", QoS::AtLeastOnce);
+    drain(&mut world, client, 4);
+    stored(&mut world, publisher, "t/a", "0");
+    stored(&mut world, publisher, "t/a", "1");
+    assert_eq!(world.payloads(client), ["0", "1"]);
+    world.puback(client, 2);
+    assert!(world.script.borrow().store.positions.is_empty());
+    // What was acknowledged does not come again, though the position is before it.
+    world.drop_socket(client);
+    let client = world.connect_with(lasting("c"));
+    world.pages(4);
+    assert_eq!(world.payloads(client), ["0"]);
+    world.puback(client, 1);
+    assert!(world.script.borrow().store.positions.values().eq([&2]));
+    assert!(drain(&mut world, client, 4).is_empty());
+}
+
+#[test]
+fn a_page_that_cannot_be_had_is_asked_for_again() {
+    let mut world = storing(1);
+    let publisher = world.connect(V5, "p");
+    let client = world.connect_with(lasting("c"));
+    world.subscribe(client, "#", QoS::AtLeastOnce);
+    drain(&mut world, client, 4);
+    world.drop_socket(client);
+    stored(&mut world, publisher, "t/a", "0");
+    let client = world.connect_with(lasting("c"));
+    for _ in 0..3 {
+        world.no_page();
+        assert!(world.script.borrow().questions.is_empty());
+        world.publish(publisher, "other", "parked", Some(2));
+        world.advance_ms(1_100);
+        assert_eq!(world.script.borrow().questions.len(), 1);
+    }
+    let got = drain(&mut world, client, 4);
+    assert_eq!(got, ["0", "parked", "parked", "parked"]);
+}
+
+#[test]
+fn what_is_not_stored_is_parked_and_follows() {
+    let mut world = storing(1);
+    let publisher = world.connect(V5, "p");
+    stored(&mut world, publisher, "t/a", "stored");
+    let client = world.connect_with(lasting("c"));
+    world.got(client);
+    world.subscribe(client, "#", QoS::AtLeastOnce);
+    world.publish(publisher, "other", "live", Some(2));
+    assert!(world.payloads(client).is_empty());
+    assert_eq!(drain(&mut world, client, 4), ["stored", "live"]);
+}
+
+#[test]
+fn a_late_page_is_for_nobody() {
+    let mut world = storing(1);
+    let publisher = world.connect(V5, "p");
+    let client = world.connect_with(lasting("c"));
+    world.subscribe(client, "t/#", QoS::AtLeastOnce);
+    drain(&mut world, client, 4);
+    world.drop_socket(client);
+    stored(&mut world, publisher, "t/a", "0");
+    let first = world.connect_with(lasting("c"));
+    world.got(first);
+    // Taken over with the page under way.
+    let second = world.connect_with(lasting("c"));
+    assert_eq!(world.script.borrow().questions.len(), 2);
+    world.page(4);
+    assert!(world.payloads(first).is_empty());
+    assert_eq!(drain(&mut world, second, 4), ["0"]);
+}
+
+#[test]
+fn a_subscription_that_ends_is_not_fetched_any_more() {
+    let mut world = storing(1);
+    let publisher = world.connect(V5, "p");
+    for number in numbered(0..5) {
+        stored(&mut world, publisher, "t/a", &number);
+    }
+    let client = world.connect_with(lasting("c"));
+    world.got(client);
+    world.subscribe(client, "t/#", QoS::AtLeastOnce);
+    world.page(1);
+    assert_eq!(world.payloads(client), ["0"]);
+    world.send(
+        client,
+        Packet::Unsubscribe(Unsubscribe {
+            packet_id: PacketId::FIRST,
+            user_properties: Vec::new(),
+            filters: vec!["t/#".to_owned()],
+        }),
+    );
+    world.page(1);
+    assert!(world.payloads(client).is_empty());
+    stored(&mut world, publisher, "t/a", "5");
+    assert!(world.payloads(client).is_empty());
+}
+
+/// One thing that happens in a random history.
+#[derive(Debug, Clone)]
+enum Step {
+    Publish { topic: u8 },
+    Store,
+    Page { max: usize },
+    NoPage,
+    Acknowledge { place: usize },
+    Leave,
+    Return,
+    Wait,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..3_u8).prop_map(|topic| Step::Publish { topic }),
+        6 => Just(Step::Store),
+        4 => (1..5_usize).prop_map(|max| Step::Page { max }),
+        1 => Just(Step::NoPage),
+        6 => (0..3_usize).prop_map(|place| Step::Acknowledge { place }),
+        1 => Just(Step::Leave),
+        1 => Just(Step::Return),
+        1 => Just(Step::Wait),
+    ]
+}
+
+/// A reader, and what it has seen.
+struct Reader {
+    client: Option<usize>,
+    /// Payloads in the order in which they came first.
+    seen: Vec<String>,
+    acknowledged: Vec<String>,
+    held: Vec<(u16, String)>,
+}
+
+impl Reader {
+    fn take(&mut self, world: &mut World) {
+        let Some(client) = self.client else {
+            return;
+        };
+        for got in world.got(client) {
+            let Got::Publish {
+                payload,
+                packet_id: Some(id),
+                ..
+            } = got
+            else {
+                continue;
+            };
+            assert!(
+                !self.acknowledged.contains(&payload),
+                "{payload} came after its PUBACK"
+            );
+            if !self.seen.contains(&payload) {
+                self.seen.push(payload.clone());
+            }
+            self.held.retain(|(held, _)| *held != id);
+            self.held.push((id, payload));
+        }
+    }
+
+    fn acknowledge(&mut self, world: &mut World, place: usize) {
+        if let Some(client) = self.client
+            && place < self.held.len()
+        {
+            let (id, payload) = self.held.remove(place);
+            world.puback(client, id);
+            self.acknowledged.push(payload);
+        }
+    }
+
+    fn come_back(&mut self, world: &mut World) {
+        self.client = Some(world.connect_with(lasting("c")));
+        self.take(world);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn what_is_stored_reaches_its_reader_in_order_and_once(
+        steps in prop::collection::vec(step(), 0..160),
+        workers in 1..3_u16,
+    ) {
+        let mut world = storing(workers);
+        let publisher = world.connect(V5, "p");
+        let mut reader = Reader {
+            client: None,
+            seen: Vec::new(),
+            acknowledged: Vec::new(),
+            held: Vec::new(),
+        };
+        reader.come_back(&mut world);
+        world.subscribe(reader.client.unwrap(), "t/#", QoS::AtLeastOnce);
+        world.pages(4);
+        let mut published = Vec::new();
+        for step in steps {
+            match step {
+                Step::Publish { topic } => {
+                    if world.script.borrow().submitted.len() < 3 {
+                        let payload = format!("{topic}-{}", published.len());
+                        let topic = format!("t/{topic}");
+                        world.publish(publisher, &topic, &payload, Some(published.len() as u16 + 1));
+                        published.push(payload);
+                    }
+                }
+                Step::Store if !world.script.borrow().submitted.is_empty() => world.store(),
+                Step::Page { max } if !world.script.borrow().questions.is_empty() => world.page(max),
+                Step::NoPage if !world.script.borrow().questions.is_empty() => world.no_page(),
+                Step::Acknowledge { place } => reader.acknowledge(&mut world, place),
+                Step::Leave => {
+                    if let Some(client) = reader.client.take() {
+                        reader.held.clear();
+                        world.drop_socket(client);
+                    }
+                }
+                Step::Return if reader.client.is_none() => reader.come_back(&mut world),
+                Step::Wait => world.advance_ms(1_100),
+                _ => {}
+            }
+            reader.take(&mut world);
+        }
+        while !world.script.borrow().submitted.is_empty() {
+            world.store();
+        }
+        if reader.client.is_none() {
+            reader.come_back(&mut world);
+        }
+        for _ in 0..2_000 {
+            world.advance_ms(1_100);
+            world.pages(4);
+            reader.take(&mut world);
+            reader.acknowledge(&mut world, 0);
+        }
+        for topic in 0..3 {
+            let of = |all: &[String]| -> Vec<String> {
+                let prefix = format!("{topic}-");
+                all.iter().filter(|payload| payload.starts_with(&prefix)).cloned().collect()
+            };
+            prop_assert_eq!(of(&reader.seen), of(&published));
+        }
+        prop_assert_eq!(reader.acknowledged.len(), published.len());
+    }
+}

@@ -1,0 +1,56 @@
+//! A store in memory that numbers its rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hookwire_broker::{FetchRequest, Message, Page, Stores};
+use hookwire_mqtt::{TopicFilter, TopicName};
+
+pub(crate) const STORE: Stores = Stores(1);
+
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    /// A row's number is its place.
+    pub(crate) rows: Vec<Arc<Message>>,
+    /// By client and topic: the first row that was not acknowledged.
+    pub(crate) positions: BTreeMap<(String, String), usize>,
+    /// By client and filter: the first row that is the subscription's.
+    pub(crate) floors: BTreeMap<(String, String), usize>,
+}
+
+impl Store {
+    pub(crate) fn page(&self, request: &FetchRequest, max: usize) -> Page {
+        let clientid = request.client.clientid.to_string();
+        let filter = TopicFilter::new(&request.filter).unwrap();
+        let floor = (clientid.clone(), request.filter.to_string());
+        let floor = self.floors.get(&floor).copied().unwrap_or_default();
+        let from = request
+            .cursor
+            .as_ref()
+            .map_or(0, |cursor| cursor.parse().unwrap());
+        let is_meant = |row: usize, message: &Message| {
+            let place = (clientid.clone(), message.topic.to_string());
+            let position = self.positions.get(&place).copied().unwrap_or_default();
+            row >= position.max(floor) && filter.matches(TopicName::new(&message.topic).unwrap())
+        };
+        let mut page = Page::default();
+        for (row, message) in self.rows.iter().enumerate().skip(from) {
+            if page.messages.len() == max {
+                page.next = Some(row.to_string().into());
+                break;
+            }
+            if is_meant(row, message) {
+                page.messages.push(Arc::clone(message));
+            }
+        }
+        page
+    }
+
+    pub(crate) fn acknowledged(&mut self, clientid: &str, message: &Message) {
+        let row = self.rows.iter().position(|row| row.id == message.id);
+        let next = row.expect("it is stored") + 1;
+        let place = (clientid.to_owned(), message.topic.to_string());
+        let known = self.positions.insert(place, next).unwrap_or_default();
+        assert!(known < next, "a position went back");
+    }
+}
