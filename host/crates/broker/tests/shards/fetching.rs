@@ -251,11 +251,19 @@ fn a_subscription_that_ends_is_not_fetched_any_more() {
 /// One thing that happens in a random history.
 #[derive(Debug, Clone)]
 enum Step {
-    Publish { topic: u8 },
+    Publish {
+        topic: u8,
+    },
     Store,
-    Page { max: usize },
+    /// The second first; what it is before is of another topic.
+    StoreSecond,
+    Page {
+        max: usize,
+    },
     NoPage,
-    Acknowledge { place: usize },
+    Acknowledge {
+        place: usize,
+    },
     Leave,
     Return,
     Wait,
@@ -265,6 +273,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..3_u8).prop_map(|topic| Step::Publish { topic }),
         6 => Just(Step::Store),
+        3 => Just(Step::StoreSecond),
         4 => (1..5_usize).prop_map(|max| Step::Page { max }),
         1 => Just(Step::NoPage),
         6 => (0..3_usize).prop_map(|place| Step::Acknowledge { place }),
@@ -351,11 +360,22 @@ proptest! {
                     if world.script.borrow().submitted.len() < 3 {
                         let payload = format!("{topic}-{}", published.len());
                         let topic = format!("t/{topic}");
-                        world.publish(publisher, &topic, &payload, Some(published.len() as u16 + 1));
-                        published.push(payload);
+                        let id = Some(published.len() as u16 + 1);
+                        if world.publish(publisher, &topic, &payload, id) == Flow::Continue {
+                            published.push(payload);
+                        }
                     }
                 }
                 Step::Store if !world.script.borrow().submitted.is_empty() => world.store(),
+                Step::StoreSecond => {
+                    let topics: Vec<_> = {
+                        let script = world.script.borrow();
+                        script.submitted.iter().map(|(_, _, message)| message.topic.clone()).collect()
+                    };
+                    if topics.len() > 1 && topics[0] != topics[1] {
+                        world.store_at(1);
+                    }
+                }
                 Step::Page { max } if !world.script.borrow().questions.is_empty() => world.page(max),
                 Step::NoPage if !world.script.borrow().questions.is_empty() => world.no_page(),
                 Step::Acknowledge { place } => reader.acknowledge(&mut world, place),

@@ -27,9 +27,15 @@ impl World {
 
     /// Stores the oldest waiting submission, and answers so.
     pub(crate) fn store(&mut self) {
+        self.store_at(0);
+    }
+
+    /// Stores the n-th waiting submission, and answers so: it is routed when
+    /// those of its publisher before it are.
+    pub(crate) fn store_at(&mut self, index: usize) {
         let (worker, ticket) = {
             let mut script = self.script.borrow_mut();
-            let (worker, ticket, message) = script.submitted.pop_front().unwrap();
+            let (worker, ticket, message) = script.submitted.remove(index).unwrap();
             script.store.rows.push(message);
             (worker, ticket)
         };
