@@ -27,12 +27,12 @@ pub mod testing;
 mod verdict;
 
 pub use context::Context;
-pub use event::{Access, Client, Connection, Credentials, Delivery, Message, Subscription};
+pub use event::{Access, Client, Connection, Credentials, Delivery, Fetch, Message, Subscription};
 pub use fault::{Fault, FaultKind};
 pub use options::{OptionValue, Options};
 pub use serde_json;
 pub use verdict::{
-    Allowance, Authentication, Authorization, Denial, IntoVerdict, IntoVerdicts, Replacement,
+    Allowance, Authentication, Authorization, Denial, IntoVerdict, IntoVerdicts, Page, Replacement,
     Restoration, RestoredSubscription, Verdict, Verdicts,
 };
 
@@ -145,7 +145,7 @@ pub mod prelude {
     pub use crate::sql::{OwnedValue, Pool, RowSet, Value};
     pub use crate::{
         Access, Allowance, Authentication, Authorization, Client, Context, Credentials, Delivery,
-        Fault, FaultKind, Message, OptionValue, Options, Replacement, Restoration,
+        Fault, FaultKind, Fetch, Message, OptionValue, Options, Page, Replacement, Restoration,
         RestoredSubscription, Subscription, Verdict, Verdicts, action, log_debug, log_error,
         log_info, log_trace, log_warn, reason_code,
     };

@@ -18,12 +18,14 @@ const HOOKS: &[(&str, &str)] = &[
     ("session.resumed", "Client"),
     ("session.subscribed", "Subscription"),
     ("session.unsubscribed", "Subscription"),
+    ("session.fetch", "Fetch"),
     ("session.discarded", "Client"),
     ("session.takenover", "Client"),
     ("session.terminated", "Client"),
     ("message.publish", "Message"),
     ("message.deliver", "Delivery"),
     ("message.acked", "Delivery"),
+    ("message.position", "Delivery"),
     ("message.dropped", "Delivery"),
 ];
 
@@ -31,7 +33,7 @@ const HOOKS: &[(&str, &str)] = &[
 const OTHER_NAMES: &[(&str, &str)] = &[("message.delivered", "message.deliver")];
 
 const OF_MESSAGES: &[&str] = &["Message", "Delivery"];
-const OF_CLIENTS: &[&str] = &["Client", "Credentials", "Access", "Subscription"];
+const OF_CLIENTS: &[&str] = &["Client", "Credentials", "Access", "Subscription", "Fetch"];
 
 /// What an action can need to see, and the types of events that have it.
 const INTERESTS: &[(&str, &[&str])] = &[
@@ -93,6 +95,7 @@ const ANSWERS: &[(&str, &[&str])] = &[
     ("Authorization", &["client.authorize"]),
     ("Restoration", &["session.created"]),
     ("RestoredSubscription", &["session.created"]),
+    ("Page", &["session.fetch"]),
     (
         "Replacement",
         &["client.subscribe", "message.publish", "message.deliver"],

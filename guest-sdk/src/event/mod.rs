@@ -137,7 +137,34 @@ pub use crate::bindings::hookwire::types::events::Subscription;
 /// ```
 pub use crate::bindings::hookwire::types::events::Message;
 
-/// The event of `message.deliver`, `message.acked` and `message.dropped`.
+/// The event of `session.fetch`: messages that are stored for a subscription are
+/// wanted, page by page.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// Everybody finds a word of welcome, once.
+/// #[action(hook = "session.fetch")]
+/// fn welcome(_: &Context, fetch: &Fetch) -> Page {
+///     match fetch.begins && fetch.filter == "news/#" {
+///         true => Page::of(vec![testing::message("news/welcome", "hello")]),
+///         false => Page::default(),
+///     }
+/// }
+///
+/// let rule = Rule::new(&welcome::ACTION);
+/// let begins = Fetch { begins: true, ..testing::fetch("c1", "news/#") };
+/// let Verdict::Page(page) = rule.run(begins) else {
+///     panic!("no page");
+/// };
+/// assert_eq!(page.messages[0].topic, "news/welcome");
+/// assert_eq!(rule.run(testing::fetch("c1", "news/#")), Page::default().into());
+/// ```
+pub use crate::bindings::hookwire::types::events::Fetch;
+
+/// The event of `message.deliver`, `message.acked`, `message.position` and
+/// `message.dropped`.
 ///
 /// ```
 /// use hookwire_sdk::prelude::*;
@@ -186,7 +213,15 @@ macro_rules! subjects {
     )+};
 }
 
-subjects!(Client, Credentials, Access, Subscription, Message, Delivery);
+subjects!(
+    Client,
+    Credentials,
+    Access,
+    Subscription,
+    Message,
+    Delivery,
+    Fetch
+);
 
 impl Message {
     /// The payload as text.

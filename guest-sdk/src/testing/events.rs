@@ -1,7 +1,7 @@
 //! Events for tests to change.
 
 use crate::broker::ClientState;
-use crate::{Access, Client, Connection, Credentials, Delivery, Message, Subscription};
+use crate::{Access, Client, Connection, Credentials, Delivery, Fetch, Message, Subscription};
 
 /// When all of it happened: 2016-11-15 09:40:40 UTC.
 const AT_MS: u64 = 1_479_202_840_000;
@@ -137,6 +137,27 @@ pub fn subscription(clientid: &str, filter: &str) -> Subscription {
         identifier: None,
         is_new: true,
         user_properties: Vec::new(),
+        extras: Vec::new(),
+    }
+}
+
+/// What is stored for client `clientid` by `filter` is wanted, from the first page
+/// on, by a client that had the subscription already.
+///
+/// ```
+/// # use hookwire_sdk::testing;
+/// let fetch = testing::fetch("c1", "news/#");
+/// assert!(fetch.cursor.is_none() && !fetch.begins);
+/// ```
+#[must_use]
+pub fn fetch(clientid: &str, filter: &str) -> Fetch {
+    Fetch {
+        client: client(clientid),
+        filter: filter.to_owned(),
+        qos: 1,
+        cursor: None,
+        begins: false,
+        max_messages: 256,
         extras: Vec::new(),
     }
 }

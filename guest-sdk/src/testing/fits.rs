@@ -13,6 +13,7 @@ pub(super) fn check(action: &Action, hook: &str, verdict: &Verdict) -> Result<()
         "client.authenticate" => &["allow", "challenge", "deny", "disconnect"],
         "client.authorize" => &["allow", "deny", "disconnect"],
         "client.subscribe" => &["replace", "deny", "disconnect"],
+        "session.fetch" => &["page", "deny"],
         "session.created" => &["restore", "deny", "disconnect"],
         "message.publish" => &["replace", "drop", "deny", "disconnect"],
         "message.deliver" => &["replace", "drop", "disconnect"],
@@ -34,6 +35,7 @@ pub(super) fn check(action: &Action, hook: &str, verdict: &Verdict) -> Result<()
         Verdict::Allow(_) => "allow",
         Verdict::Challenge(_) => "challenge",
         Verdict::Restore(_) => "restore",
+        Verdict::Page(_) => "page",
         Verdict::Other(_) => "other",
     };
     if allowed.contains(&name) {

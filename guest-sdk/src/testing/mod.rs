@@ -100,7 +100,7 @@ pub use doubles::metrics::{counter, gauge, observations};
 pub use doubles::passwords::set_password;
 pub use doubles::random::seed_random;
 pub use events::{
-    access, client, client_state, connection, credentials, delivery, message, subscription,
+    access, client, client_state, connection, credentials, delivery, fetch, message, subscription,
 };
 pub use instance::Instance;
 pub use rule::Rule;

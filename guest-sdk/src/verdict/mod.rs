@@ -4,6 +4,7 @@ mod answer;
 mod authentication;
 mod authorization;
 mod batch;
+mod page;
 mod replacement;
 mod restoration;
 
@@ -79,6 +80,7 @@ pub use answer::{IntoVerdict, IntoVerdicts};
 pub use authentication::Authentication;
 pub use authorization::Authorization;
 pub use batch::Verdicts;
+pub use page::Page;
 pub use replacement::Replacement;
 pub use restoration::{Restoration, RestoredSubscription};
 

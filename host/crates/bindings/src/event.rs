@@ -7,7 +7,7 @@
 
 use hookwire_broker::{
     Access as BrokerAccess, Authentication, AuthenticationStep, ClientInfo, ConnectionInfo,
-    Message as BrokerMessage, Operation, SubscriptionInfo,
+    FetchRequest, Message as BrokerMessage, Operation, SubscriptionInfo,
 };
 use hookwire_mqtt::ProtocolVersion;
 use wasmtime::component::{ComponentType, Lower, TypedFunc};
@@ -324,6 +324,43 @@ pub struct Delivery<'a> {
     pub extras: &'a [Attribute<'a>],
 }
 
+/// What is stored for a subscription is wanted.
+#[derive(Debug, Clone, Copy, ComponentType, Lower)]
+#[component(record)]
+pub struct Fetch<'a> {
+    /// Whose.
+    pub client: Client<'a>,
+    /// Its filter.
+    pub filter: &'a str,
+    /// Maximum QoS.
+    pub qos: u8,
+    /// Where the page before ended.
+    pub cursor: Option<&'a str>,
+    /// Whether the client has just subscribed.
+    pub begins: bool,
+    /// Messages wanted at most.
+    #[component(name = "max-messages")]
+    pub max_messages: u32,
+    /// What this version has no field for.
+    pub extras: &'a [Attribute<'a>],
+}
+
+impl<'a> Fetch<'a> {
+    /// The view of a request.
+    #[must_use]
+    pub fn new(request: &'a FetchRequest, client: Client<'a>) -> Self {
+        Self {
+            client,
+            filter: &request.filter,
+            qos: request.qos.as_u8(),
+            cursor: request.cursor.as_deref(),
+            begins: request.begins,
+            max_messages: u32::try_from(request.max_messages).unwrap_or(u32::MAX),
+            extras: &[],
+        }
+    }
+}
+
 /// One event of a batch.
 #[derive(Debug, Clone, Copy, ComponentType, Lower)]
 #[component(variant)]
@@ -343,9 +380,12 @@ pub enum Event<'a> {
     /// `message.publish`
     #[component(name = "message")]
     Message(Message<'a>),
-    /// `message.deliver`, `message.acked`, `message.dropped`
+    /// `message.deliver`, `message.acked`, `message.position`, `message.dropped`
     #[component(name = "delivery")]
     Delivery(Delivery<'a>),
+    /// `session.fetch`
+    #[component(name = "fetch")]
+    Fetch(Fetch<'a>),
     /// A shape this version does not know; the host sends none.
     #[component(name = "other")]
     Other(&'a [Attribute<'a>]),

@@ -7,6 +7,7 @@
 pub mod event;
 pub mod fault;
 pub mod lower;
+pub mod page;
 pub mod sql;
 pub mod state;
 pub mod text;

@@ -177,7 +177,7 @@ pub fn outgoing(given: Outgoing, sender: &str, hops: u8) -> Result<OwnMessage, R
     })
 }
 
-fn fits_property((name, value): &(String, String)) -> bool {
+pub(crate) fn fits_property((name, value): &(String, String)) -> bool {
     let fits = |text: &str| text.len() <= MAX_PROPERTY_BYTES && !text.contains('\0');
     fits(name) && fits(value)
 }
@@ -251,6 +251,7 @@ mod tests {
             expires_at_ms: Message::NEVER,
             properties: Bytes::from_static(b"\x01\x01\x26\0\x01k\0\x01v"),
             hops: 0,
+            stored: hookwire_broker::Stores::NONE,
         }
     }
 

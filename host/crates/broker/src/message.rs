@@ -23,7 +23,9 @@ impl MessageId {
     /// The least id of all.
     pub const MIN: Self = Self { high: 0, low: 0 };
 
-    pub(crate) fn from_halves(high: u64, low: u64) -> Self {
+    /// The id of these halves.
+    #[must_use]
+    pub fn from_halves(high: u64, low: u64) -> Self {
         Self { high, low }
     }
 

@@ -227,12 +227,13 @@ impl<H: Hooks> Shard<H> {
         let clientid = Arc::clone(&session.client.clientid);
         let waiting = fetching.ids();
         let mut deliveries = Vec::with_capacity(page.messages.len());
-        for message in page.messages {
+        for mut message in page.messages {
             let is_own = source.granted.no_local && message.sender == clientid;
             let was_sent = session.positions.has(&message.topic, message.id);
             if is_own || was_sent || waiting.contains(&message.id) {
                 continue;
             }
+            Arc::make_mut(&mut message).stored = source.rule.stores;
             session.fetched.note(&message, now.wall_ms);
             deliveries.push(Delivery {
                 qos: message.qos.min(source.granted.qos),

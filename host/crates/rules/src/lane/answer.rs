@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hookwire_bindings::page::page;
 use hookwire_bindings::text::bounded;
 use hookwire_bindings::verdict::{refusal, replace, subscription};
 use hookwire_bindings::wit::exports::hookwire::rule::actions::{
@@ -98,6 +99,13 @@ pub(crate) fn of_verdict(asked: &mut Asked, verdict: GuestVerdict) -> Outcome {
         (Question::Subscribe(_) | Question::Unsubscribe(_), GuestVerdict::Disconnect(denial)) => {
             subscribed(SubscriptionOutcome::Disconnect(refusal(denial)))
         }
+        (Question::Fetch(_), GuestVerdict::Page(given)) => match page(given) {
+            Ok(page) => Outcome::Answered(Answer::Fetch(Ok(page))),
+            Err(error) => Outcome::Odd(error.to_string()),
+        },
+        (Question::Fetch(_), GuestVerdict::Deny(denial) | GuestVerdict::Disconnect(denial)) => {
+            Outcome::Answered(Answer::Fetch(Err(refusal(denial))))
+        }
         (Question::Deliver(delivery), verdict) => match verdict {
             GuestVerdict::Replace(change) => match replace(&delivery.message, change) {
                 Ok(replaced) => {
@@ -143,6 +151,7 @@ pub(crate) fn of_failure(question: &Question, refusal: Refusal) -> Answer {
                 ..refusal
             }))
         }
+        Question::Fetch(_) => Answer::Fetch(Err(refusal)),
         Question::Deliver(_) => Answer::Deliver(DeliveryOutcome::Drop("rule-failed")),
     }
 }
@@ -166,6 +175,10 @@ pub(crate) fn at_the_end(asked: Asked) -> Answer {
         Question::Subscribe(_) | Question::Unsubscribe(_) => {
             Answer::Subscribe(SubscriptionOutcome::Proceed)
         }
+        Question::Fetch(_) => Answer::Fetch(Err(Refusal {
+            reason: ReasonCode::UnspecifiedError,
+            text: "no rule answered a page".to_owned(),
+        })),
         Question::Deliver(delivery) if replaced => {
             Answer::Deliver(DeliveryOutcome::Replace(delivery.message))
         }
@@ -186,6 +199,7 @@ pub(crate) fn matching(rules: &Rules, hook: Hook, question: &Question) -> Vec<Ru
         Question::Subscribe(request) | Question::Unsubscribe(request) => {
             matching_filter(rules, hook, &request.subscription.filter)
         }
+        Question::Fetch(request) => matching_filter(rules, hook, &request.filter),
         Question::Deliver(delivery) => TopicName::new(&delivery.message.topic)
             .map_or_else(|_| Vec::new(), |topic| rules.matching(hook, topic)),
     }
@@ -263,6 +277,7 @@ pub(crate) fn word(verdict: &GuestVerdict) -> &'static str {
         GuestVerdict::Allow(_) => "allow",
         GuestVerdict::Challenge(_) => "challenge",
         GuestVerdict::Restore(_) => "restore",
+        GuestVerdict::Page(_) => "page",
         GuestVerdict::Other(_) => "other",
     }
 }

@@ -21,6 +21,7 @@ impl Class {
             Hook::ClientConnect | Hook::ClientAuthenticate | Hook::ClientAuthorize => Self::Auth,
             Hook::SessionCreated
             | Hook::ClientSubscribe
+            | Hook::SessionFetch
             | Hook::ClientUnsubscribe
             | Hook::MessageDeliver => Self::Read,
             Hook::SessionResumed
@@ -30,6 +31,7 @@ impl Class {
             | Hook::SessionUnsubscribed
             | Hook::MessagePublish
             | Hook::MessageAcked
+            | Hook::MessagePosition
             | Hook::MessageDropped
             | Hook::SessionDiscarded
             | Hook::SessionTakenover

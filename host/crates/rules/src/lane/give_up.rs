@@ -83,6 +83,7 @@ impl Settler {
     }
 
     fn give_up(&mut self, item: &Item, event: u32, id: RuleId, rule: &PlannedRule, fault: &Fault) {
+        self.failed.push((event, id));
         if item.replay.is_some() {
             // Whoever runs it again has it on disk.
             return self.set(event, Fate::Ends(StepEnd::Lost(fault.clone())));
@@ -120,6 +121,7 @@ impl Settler {
         let Some(item) = item(batch, event) else {
             return;
         };
+        self.failed.push((event, id));
         self.written.push(Written {
             event,
             rule: id,

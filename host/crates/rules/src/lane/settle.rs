@@ -1,5 +1,6 @@
 //! From what a guest answered to what becomes of each event.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use hookwire_bindings::verdict::{refusal, replace};
 use hookwire_bindings::wit::exports::hookwire::rule::actions::{
     Call, Settled, Verdict as GuestVerdict,
 };
-use hookwire_broker::Verdict;
+use hookwire_broker::{Stores, Verdict};
 use hookwire_driver::{Fault, FaultKind};
 
 use crate::lane::answer::{self, Outcome};
@@ -29,6 +30,8 @@ const FAILURE_LINES_PER_SECOND: u32 = 5;
 pub(crate) struct Settler {
     fates: Vec<Fate>,
     pub(super) written: Vec<Written>,
+    /// Rules that did not do their work on an event, and do not run on it again.
+    pub(super) failed: Vec<(u32, RuleId)>,
     log: Throttle,
 }
 
@@ -61,6 +64,7 @@ impl Settler {
         Self {
             fates: Vec::new(),
             written: Vec::new(),
+            failed: Vec::new(),
             log: Throttle::per_second(FAILURE_LINES_PER_SECOND),
         }
     }
@@ -70,6 +74,7 @@ impl Settler {
     pub(crate) fn judge(&mut self, batch: &mut Batch, mut answer: Vec<Settled>) {
         self.fates.clear();
         self.written.clear();
+        self.failed.clear();
         if answer.is_empty()
             && batch.left.is_empty()
             && batch.held_back.is_empty()
@@ -136,14 +141,27 @@ impl Settler {
         known: Option<&Known>,
     ) {
         if self.fates.is_empty() {
-            for item in batch.items.drain(..) {
+            for mut item in batch.items.drain(..) {
+                note_stored(&mut item, &[], &[]);
                 let end = changed_before(&item).map_or(StepEnd::GoesOn, StepEnd::Changed);
                 worker.step_ended(item, end);
             }
             return;
         }
         let mut again: Vec<Item> = Vec::new();
-        for (mut item, mut fate) in batch.items.drain(..).zip(self.fates.drain(..)) {
+        let events = (0_u32..).zip(batch.items.drain(..).zip(self.fates.drain(..)));
+        for (event, (mut item, mut fate)) in events {
+            let failed: Vec<RuleId> = self
+                .failed
+                .iter()
+                .filter(|(of, _)| *of == event)
+                .map(|(_, rule)| *rule)
+                .collect();
+            let left = match &fate {
+                Fate::Again(rest) => &*rest.rules,
+                Fate::Ends(_) => &[],
+            };
+            note_stored(&mut item, &failed, left);
             if let (Fate::Ends(StepEnd::GoesOn), Some(id)) = (&fate, changed_before(&item)) {
                 fate = Fate::Ends(StepEnd::Changed(id));
             }
@@ -340,6 +358,28 @@ impl Settler {
                 batch.calls.len(),
             );
         }
+    }
+}
+
+/// Notes on a publish where rules of its step have stored it: all but those that
+/// failed and those that are left to run.
+fn note_stored(item: &mut Item, failed: &[RuleId], left: &[RuleId]) {
+    let set = Rc::clone(&item.set);
+    if set.stores == Stores::NONE {
+        return;
+    }
+    let ran = |id: &&RuleId| !failed.contains(id) && !left.contains(id);
+    let mut stored = Stores::NONE;
+    for id in item.rules().iter().filter(ran) {
+        if let Some(rule) = set.plan.rules.get(*id)
+            && rule.stores
+            && set.runs(rule, &item.subject)
+        {
+            stored = stored.union(rule.store);
+        }
+    }
+    if let Subject::Publish(publish) = &mut item.subject {
+        publish.stored = publish.stored.union(stored);
     }
 }
 

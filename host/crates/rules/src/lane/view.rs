@@ -1,8 +1,8 @@
 //! Events as a guest is given them, borrowed from what they are about.
 
 use hookwire_bindings::event::{
-    Access, Attribute, Client, Connection, ConnectionText, Credentials, Delivery, Event, Message,
-    MessageText, Subscription,
+    Access, Attribute, Client, Connection, ConnectionText, Credentials, Delivery, Event, Fetch,
+    Message, MessageText, Subscription,
 };
 use hookwire_bindings::wit::exports::hookwire::rule::actions::Call;
 use hookwire_broker::{ClientInfo, ConnectionInfo, Question};
@@ -97,7 +97,9 @@ impl<'a> Texts<'a> {
             Subject::Publish(publish) => {
                 Event::Message(self.message(number, &publish.message, needs))
             }
-            Subject::Acked { client, message } => Event::Delivery(Delivery {
+            Subject::Acked {
+                client, message, ..
+            } => Event::Delivery(Delivery {
                 clientid: &client.clientid,
                 username: client.username.as_deref(),
                 qos: message.qos.as_u8(),
@@ -148,6 +150,7 @@ impl<'a> Texts<'a> {
                     text.map_or(&[], |text| &text.packet_properties),
                 ))
             }
+            Question::Fetch(request) => Event::Fetch(Fetch::new(request, client(&request.client))),
             Question::Deliver(delivery) => Event::Delivery(Delivery {
                 clientid: &delivery.client.clientid,
                 username: delivery.client.username.as_deref(),

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use hookwire_broker::Stores;
 use wasmtime::{Config, Engine};
 
 use crate::host::clock::GuestClock;
@@ -64,6 +65,8 @@ struct Inner {
     clock: GuestClock,
     stand_in: Option<Arc<dyn StandIn>>,
     memories: Mutex<HashMap<String, Arc<ModuleMemory>>>,
+    /// Names of pools, each at the place of its bit in [`Stores`].
+    stores: Mutex<Vec<String>>,
     beat: Arc<Beat>,
     thread: Option<JoinHandle<()>>,
 }
@@ -115,6 +118,7 @@ impl Runtime {
                 clock,
                 stand_in,
                 memories: Mutex::default(),
+                stores: Mutex::default(),
                 beat,
                 thread: Some(thread),
             }),
@@ -138,6 +142,24 @@ impl Runtime {
     }
 
     /// What the module of that name keeps in memory, over all its generations.
+    /// The store that a pool of this name is, in every plan. None beyond as many
+    /// as there are bits: then what is stored there is not fetched in place of
+    /// what waits in memory.
+    pub(crate) fn store(&self, pool: &str) -> Stores {
+        let stores = &self.inner.stores;
+        let mut names = stores.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = names.iter().position(|name| name == pool);
+        let place = known.unwrap_or_else(|| {
+            names.push(pool.to_owned());
+            names.len() - 1
+        });
+        let bit = u32::try_from(place).ok();
+        Stores(
+            bit.and_then(|bit| 1_u64.checked_shl(bit))
+                .unwrap_or_default(),
+        )
+    }
+
     pub(crate) fn memory(&self, module: &str) -> Arc<ModuleMemory> {
         let mut memories = self.memories();
         Arc::clone(memories.entry(module.to_owned()).or_default())

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use hookwire_bindings::wit::exports::hookwire::rule::actions as wit;
+use hookwire_broker::Stores;
 use hookwire_driver::SqlPool;
 use hookwire_settings::{Located, Module, Problem, Settings, hint};
 
@@ -18,7 +19,7 @@ use crate::module::grant::{GRANTABLE, Interface};
 use crate::module::instance::{StartError, Template};
 use crate::module::loader::{LoadedModule, run_to_end};
 use crate::plan::rule::{Draft, bind_rule};
-use crate::plan::{ModuleBounds, Plan, PlannedModule, PoolHandle, RuleId, Rules};
+use crate::plan::{ModuleBounds, Plan, PlannedModule, PlannedRule, PoolHandle, RuleId, Rules};
 use crate::stats::ModuleCounters;
 
 impl Plan {
@@ -110,7 +111,17 @@ fn bind(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let mut rules: Vec<_> = drafts.into_iter().map(|draft| draft.planned).collect();
+    let mut rules: Vec<_> = drafts
+        .into_iter()
+        .map(|draft| {
+            let pool = draft.given.pool.as_deref();
+            let store = pool.map_or(Stores::NONE, |pool| runtime.store(pool));
+            PlannedRule {
+                store,
+                ..draft.planned
+            }
+        })
+        .collect();
     if let Some(previous) = previous {
         for rule in &mut rules {
             let Some(before) = previous

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookwire_bindings::wit::exports::hookwire::rule::actions::Setting;
-use hookwire_broker::Hook;
+use hookwire_broker::{Hook, Stores};
 use hookwire_driver::SqlPool;
 use hookwire_mqtt::{TopicFilter, TopicName};
 use hookwire_settings::OnError;
@@ -94,6 +94,8 @@ pub(crate) struct PlannedRule {
     pub(crate) filter: TopicFilter,
     pub(crate) interest: Interest,
     pub(crate) stores: bool,
+    /// The store that its pool is.
+    pub(crate) store: Stores,
     pub(crate) on_error: OnError,
     /// How long a call is tried again that may succeed later.
     pub(crate) retry_for: Duration,
@@ -232,7 +234,7 @@ impl Rules {
     /// where only some of its topics are theirs.
     pub(crate) fn matching_filter(&self, hook: Hook, filter: &TopicFilter) -> Vec<RuleId> {
         self.select(hook, |rule| {
-            if hook.is_decision() {
+            if hook.is_decision() && hook != Hook::SessionFetch {
                 rule.filter.overlaps(filter)
             } else {
                 rule.filter.covers(filter)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookwire_bindings::wit::exports::hookwire::rule::actions as wit;
-use hookwire_broker::Hook;
+use hookwire_broker::{Hook, Stores};
 use hookwire_mqtt::TopicFilter;
 use hookwire_settings::{At, Located, OnError, Problem, Rule, Settings, hint};
 
@@ -54,8 +54,23 @@ fn default_on_error(hook: Hook) -> OnError {
         | Hook::ClientAuthorize
         | Hook::SessionCreated
         | Hook::ClientSubscribe
+        | Hook::SessionFetch
         | Hook::MessagePublish => OnError::Deny,
         _ => OnError::Continue,
+    }
+}
+
+/// The hook that an action runs at. An action that fetches, and one that moves
+/// positions, is bound to the hook that the storage backends of old name for it.
+fn accepted_as(action: &Action, hook: Hook) -> Hook {
+    let own = match hook {
+        Hook::SessionSubscribed => Hook::SessionFetch,
+        Hook::MessageAcked => Hook::MessagePosition,
+        hook => hook,
+    };
+    match action.hooks.contains(&hook) {
+        false if action.hooks.contains(&own) => own,
+        _ => hook,
     }
 }
 
@@ -73,6 +88,7 @@ impl RuleCheck<'_> {
         self.check_module_block();
         let manifest = modules.get(&rule.module.value)?.manifest();
         let action = self.action(manifest)?;
+        let hook = hook.map(|hook| accepted_as(action, hook));
         self.check_accepts(action, hook);
         self.check_pool(action);
         let (given_options, mut wrong) =
@@ -103,6 +119,7 @@ impl RuleCheck<'_> {
                 filter,
                 interest: action.interest,
                 stores: action.stores,
+                store: Stores::NONE,
                 on_error: rule.on_error.unwrap_or_else(|| default_on_error(hook)),
                 retry_for: rule.retry_for.unwrap_or(match rule.on_error {
                     Some(OnError::Retry) => RETRY_FOR,

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hookwire_broker::Hook;
+use hookwire_broker::{Hook, Stores};
 
 use crate::lane::group::Lanes;
 use crate::module::interest::{MessageKind, MessageKinds};
@@ -21,6 +21,8 @@ pub(crate) struct Set {
     pub(crate) kinds: MessageKinds,
     /// Whether filters must be asked for each message.
     pub(crate) asks_filters: bool,
+    /// Where any of the rules stores a message that is published.
+    pub(crate) stores: Stores,
 }
 
 /// Consecutive rules of one module: one call.
@@ -51,6 +53,9 @@ impl Set {
         let kinds = steps
             .iter()
             .fold(MessageKinds::NONE, |kinds, step| kinds.union(step.kinds));
+        let storing = ids.iter().filter_map(|id| plan.rules.get(*id));
+        let storing = storing.filter(|rule| rule.stores && hook == Hook::MessagePublish);
+        let stores = storing.fold(Stores::NONE, |stores, rule| stores.union(rule.store));
         Self {
             plan: Arc::clone(plan),
             lanes: Rc::clone(lanes),
@@ -58,6 +63,7 @@ impl Set {
             steps,
             kinds,
             asks_filters,
+            stores,
         }
     }
 

@@ -8,7 +8,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hookwire_broker::{Hook, RuleSet};
+use hookwire_broker::{FetchRule, Hook, RuleSet};
 use hookwire_mqtt::{TopicFilter, TopicName};
 use rustc_hash::FxHashMap;
 
@@ -82,6 +82,26 @@ impl Sets {
         self.set_of(hook, &ids)
     }
 
+    /// The rules that hand over what is stored for a subscription, each in a set of
+    /// its own.
+    pub(crate) fn fetch_rules(&mut self, filter: &TopicFilter) -> Vec<FetchRule> {
+        let hook = Hook::SessionFetch;
+        let ids = self.plan.rules.matching_filter(hook, filter);
+        let mut rules = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(stores) = self.plan.rules.get(id).map(|rule| rule.store) else {
+                continue;
+            };
+            let number = self.number_of(hook, &[id]);
+            let rules_of = number.unwrap_or_else(|| self.intern(hook, &[id]).1);
+            rules.push(FetchRule {
+                rules: rules_of,
+                stores,
+            });
+        }
+        rules
+    }
+
     /// A set without rules that is not [`RuleSet::NONE`].
     pub(crate) fn without_rules(&mut self, hook: Hook) -> RuleSet {
         let place = Hook::ALL.iter().position(|known| *known == hook);
@@ -141,7 +161,7 @@ fn last_number(sets: &[Rc<Set>]) -> u32 {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use hookwire_broker::{Message, MessageId, Ticket};
+    use hookwire_broker::{Message, MessageId, Stores, Ticket};
     use hookwire_mqtt::QoS;
     use hookwire_settings::OnError;
 
@@ -161,6 +181,7 @@ mod tests {
             filter: TopicFilter::new(filter).unwrap(),
             interest: Interest::read(&words).unwrap(),
             stores,
+            store: Stores::NONE,
             on_error: OnError::Deny,
             retry_for: std::time::Duration::ZERO,
             counters: Arc::default(),
@@ -198,6 +219,7 @@ mod tests {
             expires_at_ms: Message::NEVER,
             properties: Bytes::new(),
             hops: 0,
+            stored: Stores::NONE,
         };
         Subject::Publish(Publish {
             ticket: Ticket {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use hookwire_broker::{
-    Answered, BrokerCall, ClientInfo, Decided, Event, Hook, Hooks, Message, PublishFacts, Question,
-    Restored, RuleSet, Ticket,
+    Answered, BrokerCall, ClientInfo, Decided, Event, FetchRule, Hook, Hooks, Message,
+    PublishFacts, Question, Restored, RuleSet, Stores, Ticket,
 };
 use hookwire_driver::FaultKind;
 use hookwire_mqtt::{TopicFilter, TopicName};
@@ -175,6 +175,7 @@ impl Hooks for WorkerRules {
                 message,
                 replaced: false,
                 is_seen: false,
+                stored: Stores::NONE,
             };
             if !self.taps.is_empty() {
                 self.tell_taps(&Subject::Publish(publish.clone()));
@@ -186,10 +187,30 @@ impl Hooks for WorkerRules {
     fn submit_acked(&mut self, set: RuleSet, client: &Arc<ClientInfo>, message: Arc<Message>) {
         if let Some(set) = self.shared.set(set) {
             let client = Arc::clone(client);
-            let subject = Subject::Acked { client, message };
+            let subject = Subject::Acked {
+                hook: Hook::MessageAcked,
+                client,
+                message,
+            };
             self.tell_taps(&subject);
             self.shared.submit_event(&set, &subject);
         }
+    }
+
+    fn submit_position(&mut self, set: RuleSet, client: &Arc<ClientInfo>, message: Arc<Message>) {
+        if let Some(set) = self.shared.set(set) {
+            let subject = Subject::Acked {
+                hook: Hook::MessagePosition,
+                client: Arc::clone(client),
+                message,
+            };
+            self.tell_taps(&subject);
+            self.shared.submit_event(&set, &subject);
+        }
+    }
+
+    fn fetch_rules(&mut self, filter: &TopicFilter) -> Vec<FetchRule> {
+        self.shared.with_sets(|sets| sets.fetch_rules(filter))
     }
 
     fn submit_event(&mut self, event: Event) {

@@ -10,6 +10,7 @@ pub(crate) mod tap;
 
 mod publishes;
 mod questions;
+mod readers;
 mod rebind;
 
 use std::cell::{Cell, RefCell};
@@ -33,6 +34,7 @@ use crate::plan::sets::Sets;
 use crate::plan::{Plan, RuleId};
 use crate::worker::chain::Chains;
 use crate::worker::inbox::tell;
+use crate::worker::readers::Readers;
 use crate::worker::subject::{ClientHash, Subject, client_hash};
 
 pub(crate) struct Worker {
@@ -51,6 +53,8 @@ pub(crate) struct Worker {
     /// Publishes and questions whose answer was not taken, and events that did
     /// not run.
     outstanding: Cell<usize>,
+    /// What clients want to read while they have something to write.
+    readers: RefCell<Readers>,
     waiting: RefCell<Waiting>,
 }
 
@@ -124,6 +128,7 @@ impl Worker {
             calls: RefCell::default(),
             waker: RefCell::default(),
             outstanding: Cell::default(),
+            readers: RefCell::default(),
             waiting: RefCell::default(),
         }
     }
@@ -223,6 +228,7 @@ impl Worker {
             _ => {
                 let outstanding = self.outstanding.get();
                 self.outstanding.set(outstanding.saturating_sub(1));
+                self.write_ended(item.client);
                 if is_about_client(&item.subject) && self.waiting.borrow_mut().end(item.client) {
                     self.wake_core();
                 }
@@ -242,6 +248,7 @@ impl Worker {
                 continue;
             };
             self.outstanding.set(self.outstanding.get() + 1);
+            self.readers.borrow_mut().write_began(client);
             if is_about_client(subject) {
                 self.waiting.borrow_mut().begin(client);
             }

@@ -190,6 +190,7 @@ impl Worker {
         };
         self.decided.borrow_mut().push(Decided {
             ticket: publish.ticket,
+            stored: publish.stored,
             verdict: ended.unwrap_or_else(passed),
         });
     }

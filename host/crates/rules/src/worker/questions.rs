@@ -2,18 +2,31 @@
 
 use std::rc::Rc;
 
-use hookwire_broker::Answered;
+use hookwire_broker::{Answered, Question};
 
 use super::{StepEnd, Worker};
 use crate::lane::answer;
 use crate::lane::item::Item;
 use crate::plan::set::Set;
-use crate::worker::subject::{Asked, Subject, client_hash};
+use crate::worker::subject::{Asked, Subject, asker, client_hash};
 
 impl Worker {
     /// Puts a question to the rules of a set, one step after the other.
     pub(crate) fn ask(&self, asked: Asked, set: Rc<Set>) {
         self.outstanding.set(self.outstanding.get() + 1);
+        let client = client_hash(asker(&asked.question).clientid.as_ref());
+        let reads = matches!(asked.question, Question::Fetch(_));
+        let now = if reads {
+            self.readers.borrow_mut().hold(client, asked, set)
+        } else {
+            Some((asked, set))
+        };
+        if let Some((asked, set)) = now {
+            self.put_asked(asked, set);
+        }
+    }
+
+    pub(super) fn put_asked(&self, asked: Asked, set: Rc<Set>) {
         if !self.put(Box::new(asked), set, 0) {
             self.wake_core();
         }

@@ -4,7 +4,7 @@ use std::hash::Hasher;
 use std::sync::Arc;
 
 use hookwire_broker::{
-    ClientEvent, ClientInfo, DroppedEvent, Hook, Message, Operation, Question, Restored,
+    ClientEvent, ClientInfo, DroppedEvent, Hook, Message, Operation, Question, Restored, Stores,
     SubscriptionEvent, Ticket,
 };
 use hookwire_mqtt::{TopicFilter, TopicName};
@@ -18,8 +18,9 @@ pub(crate) type ClientHash = u64;
 pub(crate) enum Subject {
     /// `message.publish`
     Publish(Publish),
-    /// `message.acked`
+    /// `message.acked`, `message.position`
     Acked {
+        hook: Hook,
         client: Arc<ClientInfo>,
         message: Arc<Message>,
     },
@@ -42,6 +43,8 @@ pub(crate) struct Publish {
     pub(crate) replaced: bool,
     /// Whether a rule has run on it.
     pub(crate) is_seen: bool,
+    /// Where rules have stored it.
+    pub(crate) stored: Stores,
 }
 
 /// A question that waits for its answer, as rules have changed it.
@@ -60,7 +63,7 @@ impl Subject {
     pub(crate) fn hook(&self) -> Hook {
         match self {
             Self::Publish(_) => Hook::MessagePublish,
-            Self::Acked { .. } => Hook::MessageAcked,
+            Self::Acked { hook, .. } => *hook,
             Self::Client(event) => event.hook,
             Self::Subscription(event) => event.hook,
             Self::Dropped(_) => Hook::MessageDropped,
@@ -127,6 +130,7 @@ impl Subject {
                     subscription(&access.topic, true)
                 }
                 Question::Authorize(access) => topic(&access.topic),
+                Question::Fetch(request) => subscription(&request.filter, false),
                 Question::Subscribe(request) | Question::Unsubscribe(request) => {
                     subscription(&request.subscription.filter, true)
                 }
@@ -154,16 +158,18 @@ pub(crate) fn hook_of(question: &Question) -> Hook {
         Question::CreateSession(_) => Hook::SessionCreated,
         Question::Subscribe(_) => Hook::ClientSubscribe,
         Question::Unsubscribe(_) => Hook::ClientUnsubscribe,
+        Question::Fetch(_) => Hook::SessionFetch,
         Question::Deliver(_) => Hook::MessageDeliver,
     }
 }
 
-fn asker(question: &Question) -> &Arc<ClientInfo> {
+pub(crate) fn asker(question: &Question) -> &Arc<ClientInfo> {
     match question {
         Question::Connect(client) | Question::CreateSession(client) => client,
         Question::Authenticate(step) => &step.client,
         Question::Authorize(access) => &access.client,
         Question::Subscribe(request) | Question::Unsubscribe(request) => &request.client,
+        Question::Fetch(request) => &request.client,
         Question::Deliver(delivery) => &delivery.client,
     }
 }

@@ -7,7 +7,8 @@ mod parts;
 use std::sync::Arc;
 
 use hookwire_broker::{
-    ClientEvent, ClientInfo, DroppedEvent, Hook, Operation, Question, SubscriptionEvent, Ticket,
+    ClientEvent, ClientInfo, DroppedEvent, Hook, Operation, Question, Stores, SubscriptionEvent,
+    Ticket,
 };
 use hookwire_mqtt::ReasonCode;
 use serde::{Deserialize, Serialize};
@@ -125,8 +126,10 @@ impl EventRecord {
                 message: message.ok_or_else(|| missing("message"))?,
                 replaced: false,
                 is_seen: true,
+                stored: Stores::NONE,
             }),
-            Hook::MessageAcked => Subject::Acked {
+            Hook::MessageAcked | Hook::MessagePosition => Subject::Acked {
+                hook,
                 client: some_client(client)?,
                 message: message.ok_or_else(|| missing("message"))?,
             },
@@ -225,6 +228,7 @@ mod tests {
             // User property k=v.
             properties: Bytes::from_static(b"\x26\0\x01k\0\x01v"),
             hops: 2,
+            stored: Stores::NONE,
         })
     }
 
@@ -244,6 +248,7 @@ mod tests {
     fn events_survive_being_written_down() {
         for payload in [b"text".as_slice(), &[0, 159, 255], b""] {
             let record = survives(&Subject::Acked {
+                hook: Hook::MessageAcked,
                 client: client(),
                 message: message(payload),
             });

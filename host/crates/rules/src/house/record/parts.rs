@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use hookwire_broker::{Message, MessageId, SubscriptionInfo};
+use hookwire_broker::{Message, MessageId, Stores, SubscriptionInfo};
 use hookwire_mqtt::{PublishProperties, QoS};
 use serde::{Deserialize, Serialize};
 
@@ -139,6 +139,7 @@ impl MessageRecord {
             expires_at_ms: self.expires_at_ms.unwrap_or(Message::NEVER),
             properties: Bytes::from(properties),
             hops: self.hops,
+            stored: Stores::NONE,
         }))
     }
 }
