@@ -121,6 +121,12 @@ impl<'t> Check<'t> {
             expected.is_present.as_ref(),
             seen.is_present.as_ref(),
         );
+        self.same(
+            "messages",
+            expected.messages.as_ref(),
+            seen.messages.as_ref(),
+        );
+        self.same("next", expected.next.as_ref(), seen.next.as_ref());
         self.bytes(
             "payload",
             expected.payload.as_ref(),

@@ -24,5 +24,6 @@ pub(crate) fn message(given: &EventMessage, at_ms: u64, ids: &mut IdGenerator) -
         expires_at_ms: Message::NEVER,
         properties: Bytes::from(properties),
         hops: 0,
+        stored: hookwire_broker::Stores::NONE,
     })
 }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use hookwire_broker::{
-    Access, Authentication, ClientEvent, DeliveryRequest, DroppedEvent, Event as Happened, Hook,
-    Hooks, IdGenerator, Operation, PublishFacts, Question, RuleSet, SubscriptionEvent,
-    SubscriptionRequest, Ticket,
+    Access, Authentication, ClientEvent, DeliveryRequest, DroppedEvent, Event as Happened,
+    FetchRequest, Hook, Hooks, IdGenerator, Operation, PublishFacts, Question, RuleSet,
+    SubscriptionEvent, SubscriptionRequest, Ticket,
 };
 use hookwire_mqtt::{TopicFilter, TopicName};
 use hookwire_rules::WorkerRules;
@@ -123,6 +123,30 @@ pub(crate) fn give(
                 _ => Question::Subscribe(request),
             }
         }
+        EventKind::Fetch {
+            filter,
+            qos,
+            cursor,
+            begins,
+            max_messages,
+        } => {
+            let request = FetchRequest {
+                client,
+                filter: filter.as_str().into(),
+                qos: *qos,
+                cursor: cursor.as_deref().map(Into::into),
+                begins: *begins,
+                max_messages: *max_messages,
+            };
+            let Ok(filter) = TopicFilter::new(filter) else {
+                return Given::ToNobody;
+            };
+            let Some(rule) = rules.fetch_rules(&filter).into_iter().next() else {
+                return Given::ToNobody;
+            };
+            rules.ask(rule.rules, ticket, Question::Fetch(request));
+            return Given::Awaited;
+        }
         EventKind::Delivery {
             message: given,
             qos,
@@ -131,12 +155,16 @@ pub(crate) fn give(
         } => {
             let message = message(given, at_ms, origin.ids);
             match hook {
-                Hook::MessageAcked => {
+                Hook::MessageAcked | Hook::MessagePosition => {
                     let set = by_topic(rules, hook, &message.topic);
                     if set == RuleSet::NONE {
                         return Given::ToNobody;
                     }
-                    rules.submit_acked(set, &client, message);
+                    if hook == Hook::MessageAcked {
+                        rules.submit_acked(set, &client, message);
+                    } else {
+                        rules.submit_position(set, &client, message);
+                    }
                     return Given::Told;
                 }
                 Hook::MessageDropped => {
@@ -176,6 +204,7 @@ fn ask(rules: &mut WorkerRules, hook: Hook, ticket: Ticket, question: Question) 
         Question::Subscribe(request) | Question::Unsubscribe(request) => {
             by_filter(rules, hook, &request.subscription.filter)
         }
+        Question::Fetch(request) => by_filter(rules, hook, &request.filter),
         Question::Deliver(delivery) => by_topic(rules, hook, &delivery.message.topic),
         Question::Connect(_) | Question::Authenticate(_) | Question::CreateSession(_) => {
             rules.match_client(hook)

@@ -37,6 +37,10 @@ pub struct Seen {
     pub subscriptions: Option<Vec<String>>,
     /// Whether the client is told that its session is present.
     pub is_present: Option<bool>,
+    /// Topic and payload of each message of a page, `TOPIC PAYLOAD`.
+    pub messages: Option<Vec<String>>,
+    /// Where the next page begins; empty where there is none.
+    pub next: Option<String>,
 }
 
 impl Seen {
@@ -90,6 +94,12 @@ impl Seen {
                 SubscriptionOutcome::Deny(refusal) => Self::refused("deny", refusal),
                 SubscriptionOutcome::Disconnect(refusal) => Self::refused("disconnect", refusal),
             },
+            Answer::Fetch(Ok(page)) => Self {
+                messages: Some(page.messages.iter().map(|message| shown(message)).collect()),
+                next: Some(page.next.as_deref().unwrap_or_default().to_owned()),
+                ..Self::word("page")
+            },
+            Answer::Fetch(Err(refusal)) => Self::refused("deny", refusal),
             Answer::Deliver(outcome) => match outcome {
                 DeliveryOutcome::Proceed => Self::word("proceed"),
                 DeliveryOutcome::Replace(message) => Self::replaced(message),
@@ -169,6 +179,11 @@ impl Seen {
     }
 }
 
+fn shown(message: &Message) -> String {
+    let payload = String::from_utf8_lossy(&message.payload);
+    format!("{} {payload}", message.topic)
+}
+
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.verdict)?;
@@ -186,6 +201,12 @@ impl fmt::Display for Seen {
         }
         if let Some(payload) = &self.payload {
             write!(f, " {:?}", String::from_utf8_lossy(payload))?;
+        }
+        if let Some(messages) = &self.messages {
+            write!(f, " {messages:?}")?;
+        }
+        if let Some(next) = self.next.as_ref().filter(|next| !next.is_empty()) {
+            write!(f, ", and more from {next:?} on")?;
         }
         if let Some(subscriptions) = self.subscriptions.as_ref().filter(|list| !list.is_empty()) {
             write!(f, " {}", subscriptions.join(", "))?;

@@ -7,7 +7,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use hookwire_broker::{
-    Answered, BrokerCall, ClientInfo, ClientState, Command, Decided, Event, Hook, Hooks,
+    Answered, BrokerCall, ClientInfo, ClientState, Command, Decided, Event, FetchRule, Hook, Hooks,
     IdGenerator, Limits, ListenerInfo, Message, PublishFacts, Question, Refusal, Reply,
     RetainedMessages, RouteTable, RuleSet, Shard, ShardSetup, SharedStrategy, Ticket,
 };
@@ -43,6 +43,12 @@ impl Hooks for NoRules {
     }
     fn submit_publish(&mut self, _: RuleSet, _: Ticket, _: Arc<Message>) {}
     fn submit_acked(&mut self, _: RuleSet, _: &Arc<ClientInfo>, _: Arc<Message>) {}
+    fn submit_position(&mut self, _: RuleSet, _: &Arc<ClientInfo>, _: Arc<Message>) {}
+
+    fn fetch_rules(&mut self, _: &TopicFilter) -> Vec<FetchRule> {
+        Vec::new()
+    }
+
     fn submit_event(&mut self, _: Event) {}
     fn ask(&mut self, _: RuleSet, _: Ticket, _: Question) {}
     fn take_answers(&mut self, _: &mut Vec<Answered>) {}

@@ -151,6 +151,7 @@ fn messages(topic: &str, count: usize) -> Vec<Arc<Message>> {
         expires_at_ms: Message::NEVER,
         properties: Bytes::new(),
         hops: 0,
+        stored: hookwire_broker::Stores::NONE,
     };
     (0..count).map(message).map(Arc::new).collect()
 }

@@ -9,9 +9,9 @@ use std::task::Waker;
 
 use hookwire_broker::{
     Answer, Answered, Authentication, AuthenticationOutcome, AuthenticationStep, Authorization,
-    BrokerCall, ClientInfo, Decided, DeliveryOutcome, Denial, Event, Hook, Hooks, Message,
-    Operation, PublishFacts, Question, Refusal, Restored, RuleSet, SubscriptionOutcome, Ticket,
-    Verdict, WorkerId,
+    BrokerCall, ClientInfo, Decided, DeliveryOutcome, Denial, Event, FetchRule, Hook, Hooks,
+    Message, Operation, Page, PublishFacts, Question, Refusal, Restored, RuleSet,
+    SubscriptionOutcome, Ticket, Verdict, WorkerId,
 };
 use hookwire_mqtt::{ReasonCode, TopicFilter, TopicName};
 
@@ -136,6 +136,7 @@ pub(super) fn answer(asks: Asks, question: &Question) -> Answer {
             })
         }
         Question::Unsubscribe(_) => Answer::Subscribe(SubscriptionOutcome::Proceed),
+        Question::Fetch(_) => Answer::Fetch(Ok(Page::default())),
         Question::Deliver(request) => {
             let message = &request.message;
             Answer::Deliver(if matches_topic(UNDELIVERED_TOPICS, &message.topic) {
@@ -259,6 +260,12 @@ impl Hooks for ScriptedHooks {
     }
 
     fn submit_acked(&mut self, _: RuleSet, _: &Arc<ClientInfo>, _: Arc<Message>) {}
+
+    fn submit_position(&mut self, _: RuleSet, _: &Arc<ClientInfo>, _: Arc<Message>) {}
+
+    fn fetch_rules(&mut self, _: &TopicFilter) -> Vec<FetchRule> {
+        Vec::new()
+    }
 
     fn submit_event(&mut self, _: Event) {}
 

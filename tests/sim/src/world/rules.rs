@@ -1,6 +1,6 @@
 //! What the rules are asked, and that they answer when they are told to.
 
-use hookwire_broker::{Answered, Decided, Verdict};
+use hookwire_broker::{Answered, Decided, Stores, Verdict};
 
 use super::World;
 use super::hooks::answer;
@@ -40,7 +40,11 @@ impl World {
             replaces: matches!(verdict, Verdict::Replace(_)),
         });
         let worker = usize::from(worker);
-        let decided = Decided { ticket, verdict };
+        let decided = Decided {
+            ticket,
+            verdict,
+            stored: Stores::NONE,
+        };
         self.answers[worker].borrow_mut().decided.push(decided);
         self.shards[worker].take_verdicts(self.now);
         self.pump(worker);

@@ -229,6 +229,7 @@ mod tests {
             message: Arc::new(message),
             replaced: false,
             is_seen: false,
+            stored: Stores::NONE,
         })
     }
 

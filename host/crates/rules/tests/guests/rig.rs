@@ -160,6 +160,7 @@ impl Rig {
             expires_at_ms: Message::NEVER,
             properties: Bytes::new(),
             hops: 0,
+            stored: hookwire_broker::Stores::NONE,
         }
     }
 

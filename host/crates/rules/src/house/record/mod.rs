@@ -265,6 +265,7 @@ mod tests {
             message: message(b"x"),
             replaced: true,
             is_seen: true,
+            stored: Stores::NONE,
         }));
         survives(&Subject::Dropped(DroppedEvent {
             client: None,
