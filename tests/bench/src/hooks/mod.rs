@@ -1,6 +1,6 @@
 //! `bench hooks`: what a message costs without a rule, with rules of other
 //! topics, with one and with ten no-op rules, with the sqlite rule, and in
-//! Mosquitto, under the same load.
+//! Mosquitto, under the same load; and what a lane alone costs, see [`lane`].
 
 mod subject;
 mod targets;
@@ -12,8 +12,9 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::broker::Broker;
+use crate::lane::{self, LaneOptions};
 use crate::load::{self, Load, Pace};
-use crate::report::{conclude, median};
+use crate::report::{Target, conclude, median};
 use subject::{Scenario, Subject, configuration, scenarios};
 
 /// Options of `bench hooks`.
@@ -60,14 +61,34 @@ struct Figures {
 }
 
 pub(crate) fn run(options: &HooksOptions) -> Result<bool> {
+    let is_chosen = |name: &str| {
+        let word = options.only.as_ref();
+        word.is_none_or(|word| name.contains(word))
+    };
     let scenarios: Vec<Scenario> = scenarios(options.against.is_some())
-        .filter(|scenario| {
-            options
-                .only
-                .as_ref()
-                .is_none_or(|word| scenario.name().contains(word))
-        })
+        .filter(|scenario| is_chosen(&scenario.name()))
         .collect();
+    let (mut rows, mut targets) = (Vec::new(), Vec::new());
+    if !scenarios.is_empty() {
+        (rows, targets) = through_brokers(options, &scenarios)?;
+    }
+    // The lane is that of this build alone.
+    if options.against.is_none() {
+        let options = LaneOptions {
+            payload_bytes: options.payload,
+            rounds: options.rounds,
+        };
+        let (lane_rows, lane_targets) = lane::run(options, is_chosen)?;
+        rows.extend(lane_rows);
+        targets.extend(lane_targets);
+    }
+    conclude(&targets, &rows, options.json.as_deref())
+}
+
+/// Rows of the report, and targets.
+type Found = (Vec<Value>, Vec<Target>);
+
+fn through_brokers(options: &HooksOptions, scenarios: &[Scenario]) -> Result<Found> {
     println!(
         "{} pairs, {} bytes, {} rounds of {} s; saturated: {} under way a pair; paced: {}/s a pair",
         options.pairs,
@@ -106,10 +127,10 @@ pub(crate) fn run(options: &HooksOptions) -> Result<bool> {
         rows.push(row(*scenario, figures));
     }
     let targets = match &options.against {
-        Some(revision) => targets::against(revision, &scenarios, &rounds),
-        None => targets::of(options, &scenarios, &rounds, &medians)?,
+        Some(revision) => targets::against(revision, scenarios, &rounds),
+        None => targets::of(options, scenarios, &rounds, &medians)?,
     };
-    conclude(&targets, &rows, options.json.as_deref())
+    Ok((rows, targets))
 }
 
 fn measure(options: &HooksOptions, scenario: Scenario) -> Result<Figures> {
