@@ -8,13 +8,13 @@ mod targets;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::broker::Broker;
-use crate::lane::{self, LaneOptions};
+use crate::lane::{self, Findings, LaneOptions};
 use crate::load::{self, Load, Pace};
-use crate::report::{Target, conclude, median};
+use crate::report::{conclude, median};
 use subject::{Scenario, Subject, configuration, scenarios};
 
 /// Options of `bench hooks`.
@@ -35,7 +35,8 @@ pub(crate) struct HooksOptions {
     /// Seconds of one measurement
     #[arg(long, default_value_t = 3)]
     seconds: u64,
-    /// Times that every measurement is made; the median counts
+    /// Times that every measurement is made, those of a lane 21 times at least;
+    /// the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Only scenarios whose name holds this word; targets that lack one are left out
@@ -82,13 +83,14 @@ pub(crate) fn run(options: &HooksOptions) -> Result<bool> {
         rows.extend(lane_rows);
         targets.extend(lane_targets);
     }
+    ensure!(
+        !rows.is_empty(),
+        "no scenario's name holds what --only says"
+    );
     conclude(&targets, &rows, options.json.as_deref())
 }
 
-/// Rows of the report, and targets.
-type Found = (Vec<Value>, Vec<Target>);
-
-fn through_brokers(options: &HooksOptions, scenarios: &[Scenario]) -> Result<Found> {
+fn through_brokers(options: &HooksOptions, scenarios: &[Scenario]) -> Result<Findings> {
     println!(
         "{} pairs, {} bytes, {} rounds of {} s; saturated: {} under way a pair; paced: {}/s a pair",
         options.pairs,
