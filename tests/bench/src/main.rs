@@ -12,6 +12,7 @@ mod broker;
 mod hooks;
 mod hostile;
 mod hostile_guests;
+mod lane;
 mod load;
 mod publishers;
 mod reload;

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
-const SCHEMA: &str = include_str!("../../../etc/sql/sqlite-emqx3.sql");
+/// The tables of the stock sqlite module.
+pub(crate) const SCHEMA: &str = include_str!("../../../etc/sql/sqlite-emqx3.sql");
 
 /// A row of `mqtt_msg`.
 #[derive(Debug)]
@@ -42,6 +43,33 @@ pub(crate) fn stored_messages(file: &Path) -> Result<Vec<StoredMessage>> {
                 })
                 .collect())
         })
+}
+
+/// How many messages two databases hold; an error unless they hold the same, each
+/// in the same place.
+pub(crate) async fn same_messages(one: &Path, other: &Path) -> Result<i64> {
+    const SELECT: &str =
+        "SELECT id, msgid, topic, sender, node, qos, retain, payload, typeof(payload), arrived";
+    let options = SqliteConnectOptions::from_str(&format!("sqlite://{}", one.display()))?;
+    let mut connection = options.connect().await?;
+    sqlx::query("ATTACH DATABASE ? AS other")
+        .bind(other.display().to_string())
+        .execute(&mut connection)
+        .await?;
+    let counts = format!(
+        "SELECT (SELECT COUNT(*) FROM main.mqtt_msg), (SELECT COUNT(*) FROM other.mqtt_msg), \
+         (SELECT COUNT(*) FROM ({SELECT} FROM main.mqtt_msg EXCEPT {SELECT} FROM other.mqtt_msg))"
+    );
+    let (ours, theirs, differ): (i64, i64, i64) = sqlx::query_as(AssertSqlSafe(counts))
+        .fetch_one(&mut connection)
+        .await?;
+    connection.close().await?;
+    ensure!(
+        ours == theirs && differ == 0,
+        "two stores that are to hold the same hold {ours} and {theirs} messages, of which \
+         {differ} differ"
+    );
+    Ok(ours)
 }
 
 /// Message rows a second in transactions of `batch` rows, WAL, synchronous=FULL.

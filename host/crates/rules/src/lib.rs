@@ -30,6 +30,8 @@ pub use module::figures::{Metric, bucket_bound};
 pub use module::interest::{Interest, MessageKinds};
 pub use module::loader::{ContentHash, LoadError, LoadFailure, LoadedModule};
 pub use module::manifest::{Action, Manifest, PoolInterface};
+#[cfg(feature = "native-actions")]
+pub use module::native::{NativeActions, NativeFuture, NativeHost, NativeModule, NativePool};
 pub use module::options::{OptionKind, OptionSpec};
 pub use plan::{Plan, PoolHandle};
 pub use stats::{Histogram, ModuleStats, RuleStats};

@@ -1,6 +1,6 @@
 //! `bench hooks`: what a message costs without a rule, with rules of other
 //! topics, with one and with ten no-op rules, with the sqlite rule, and in
-//! Mosquitto, under the same load.
+//! Mosquitto, under the same load; and what a lane alone costs, see [`lane`].
 
 mod subject;
 mod targets;
@@ -8,10 +8,11 @@ mod targets;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::broker::Broker;
+use crate::lane::{self, Findings, LaneOptions};
 use crate::load::{self, Load, Pace};
 use crate::report::{conclude, median};
 use subject::{Scenario, Subject, configuration, scenarios};
@@ -34,7 +35,8 @@ pub(crate) struct HooksOptions {
     /// Seconds of one measurement
     #[arg(long, default_value_t = 3)]
     seconds: u64,
-    /// Times that every measurement is made; the median counts
+    /// Times that every measurement is made, those of a lane 21 times at least;
+    /// the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Only scenarios whose name holds this word; targets that lack one are left out
@@ -60,14 +62,35 @@ struct Figures {
 }
 
 pub(crate) fn run(options: &HooksOptions) -> Result<bool> {
+    let is_chosen = |name: &str| {
+        let word = options.only.as_ref();
+        word.is_none_or(|word| name.contains(word))
+    };
     let scenarios: Vec<Scenario> = scenarios(options.against.is_some())
-        .filter(|scenario| {
-            options
-                .only
-                .as_ref()
-                .is_none_or(|word| scenario.name().contains(word))
-        })
+        .filter(|scenario| is_chosen(&scenario.name()))
         .collect();
+    let (mut rows, mut targets) = (Vec::new(), Vec::new());
+    if !scenarios.is_empty() {
+        (rows, targets) = through_brokers(options, &scenarios)?;
+    }
+    // The lane is that of this build alone.
+    if options.against.is_none() {
+        let options = LaneOptions {
+            payload_bytes: options.payload,
+            rounds: options.rounds,
+        };
+        let (lane_rows, lane_targets) = lane::run(options, is_chosen)?;
+        rows.extend(lane_rows);
+        targets.extend(lane_targets);
+    }
+    ensure!(
+        !rows.is_empty(),
+        "no scenario's name holds what --only says"
+    );
+    conclude(&targets, &rows, options.json.as_deref())
+}
+
+fn through_brokers(options: &HooksOptions, scenarios: &[Scenario]) -> Result<Findings> {
     println!(
         "{} pairs, {} bytes, {} rounds of {} s; saturated: {} under way a pair; paced: {}/s a pair",
         options.pairs,
@@ -106,10 +129,10 @@ pub(crate) fn run(options: &HooksOptions) -> Result<bool> {
         rows.push(row(*scenario, figures));
     }
     let targets = match &options.against {
-        Some(revision) => targets::against(revision, &scenarios, &rounds),
-        None => targets::of(options, &scenarios, &rounds, &medians)?,
+        Some(revision) => targets::against(revision, scenarios, &rounds),
+        None => targets::of(options, scenarios, &rounds, &medians)?,
     };
-    conclude(&targets, &rows, options.json.as_deref())
+    Ok((rows, targets))
 }
 
 fn measure(options: &HooksOptions, scenario: Scenario) -> Result<Figures> {

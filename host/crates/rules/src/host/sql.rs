@@ -13,7 +13,7 @@ use hookwire_bindings::wit::hookwire::sql::sql::{
     BatchResult, Host as SqlHost, HostPool, RowSet, Value,
 };
 use hookwire_bindings::wit::hookwire::types::faults::Fault as GuestFault;
-use hookwire_driver::{BatchResult as BatchOutcome, Fault, FaultKind, PoolFuture};
+use hookwire_driver::{BatchResult as BatchOutcome, Fault, FaultKind, PoolFuture, Row};
 use wasmtime::component::Resource;
 
 use crate::host::Host;
@@ -30,13 +30,9 @@ impl HostPool for Host {
         name: String,
     ) -> wasmtime::Result<Result<Resource<OpenPool>, GuestFault>> {
         self.check_may_call("sql.pool.open")?;
-        let pool = match self.access.pools.get(&name) {
-            Some(Some(pool)) => OpenPool {
-                pool: Arc::clone(pool),
-                name: name.into(),
-            },
-            Some(None) => return Ok(Err(fault::to_guest(not_opened(&name)))),
-            None => return Ok(Err(fault::to_guest(not_granted(&name)))),
+        let pool = match self.open_pool(&name) {
+            Ok(pool) => pool,
+            Err(refused) => return Ok(Err(fault::to_guest(refused))),
         };
         Ok(match self.handles.push(pool) {
             Ok(handle) => Ok(handle),
@@ -51,7 +47,7 @@ impl HostPool for Host {
         rows: Vec<Vec<Value>>,
     ) -> wasmtime::Result<Result<BatchResult, GuestFault>> {
         self.check_may_call("sql.pool.exec-many")?;
-        let OpenPool { name, pool } = self.pool(&handle)?;
+        let pool = self.pool(&handle)?;
         let mut parameters = Vec::with_capacity(rows.len());
         for row in rows {
             match row_from_guest(row) {
@@ -59,30 +55,8 @@ impl HostPool for Host {
                 Err(refused) => return Ok(Err(fault::to_guest(refused))),
             }
         }
-        if let Some(stopped) = self.journal.stopped(&name) {
-            return Ok(Err(fault::to_guest(stopped.clone())));
-        }
-        let deadline = self.store_deadline();
-        let mut split = self.journal.split(&name, &statement, parameters);
-        let rows = std::mem::take(&mut split.rows);
-        let result = if split.is_answered() {
-            BatchOutcome::default()
-        } else {
-            let call = pool.exec_many(statement.into(), rows, deadline);
-            match answer(call, deadline).await {
-                Ok(result) => result,
-                Err(failed) => {
-                    self.journal.call_failed(split);
-                    self.journal.stop(&name, &failed);
-                    return Ok(Err(fault::to_guest(failed)));
-                }
-            }
-        };
-        // Where one row may be stored later, so may the last.
-        if let Some(last) = result.failed.last() {
-            self.journal.stop(&name, &last.fault);
-        }
-        Ok(Ok(batch_to_guest(self.journal.join(split, result))))
+        let result = self.exec_rows(&pool, statement.into(), parameters).await;
+        Ok(result.map(batch_to_guest).map_err(fault::to_guest))
     }
 
     async fn query(
@@ -115,8 +89,53 @@ impl HostPool for Host {
 }
 
 impl Host {
+    /// A pool that was granted by this name.
+    pub(crate) fn open_pool(&self, name: &str) -> Result<OpenPool, Fault> {
+        match self.access.pools.get(name) {
+            Some(Some(pool)) => Ok(OpenPool {
+                pool: Arc::clone(pool),
+                name: name.into(),
+            }),
+            Some(None) => Err(not_opened(name)),
+            None => Err(not_granted(name)),
+        }
+    }
+
     fn pool(&self, handle: &Resource<OpenPool>) -> wasmtime::Result<OpenPool> {
         Ok(self.handles.get(handle)?.clone())
+    }
+
+    /// Stores rows, but for those of which the journal knows what became.
+    pub(crate) async fn exec_rows(
+        &mut self,
+        OpenPool { name, pool }: &OpenPool,
+        statement: Arc<str>,
+        rows: Vec<Row>,
+    ) -> Result<BatchOutcome, Fault> {
+        if let Some(stopped) = self.journal.stopped(name) {
+            return Err(stopped.clone());
+        }
+        let deadline = self.store_deadline();
+        let mut split = self.journal.split(name, &statement, rows);
+        let rows = std::mem::take(&mut split.rows);
+        let result = if split.is_answered() {
+            BatchOutcome::default()
+        } else {
+            let call = pool.exec_many(statement, rows, deadline);
+            match answer(call, deadline).await {
+                Ok(result) => result,
+                Err(failed) => {
+                    self.journal.call_failed(split);
+                    self.journal.stop(name, &failed);
+                    return Err(failed);
+                }
+            }
+        };
+        // Where one row may be stored later, so may the last.
+        if let Some(last) = result.failed.last() {
+            self.journal.stop(name, &last.fault);
+        }
+        Ok(self.journal.join(split, result))
     }
 
     /// When a host call has to be answered.

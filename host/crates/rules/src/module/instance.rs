@@ -1,43 +1,29 @@
-//! One running instance of a module: made, configured, called, and given up
-//! after the first trap.
+//! One running instance of a module: called, and given up after the first trap.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookwire_bindings::event::{Event, Handle};
 use hookwire_bindings::lower::Calls;
-use hookwire_bindings::wit::exports::hookwire::rule::actions::{
-    Call, ConfigError, Manifest, Setting, Settled,
-};
+use hookwire_bindings::wit::exports::hookwire::rule::actions::{Call, Settled};
 use hookwire_broker::BrokerCall;
-use hookwire_driver::SqlPool;
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, TypedFunc};
 use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 
+use crate::host::Host;
 use crate::host::outbox::Lookups;
-use crate::host::{Access, Host, Phase};
 use crate::lane::hold::{GoesOn, Place, thread_ns};
 use crate::lane::journal::Journal;
 use crate::module::engine::Runtime;
-use crate::module::grant::Imports;
+#[cfg(feature = "native-actions")]
+use crate::module::native::{NativeActions, NativeHost};
 use crate::stats::Usage;
 
-/// The interface that a module exports.
-pub(crate) const ACTIONS: &str = "hookwire:rule/actions@0.1.0";
-
-/// How long making and configuring an instance may take.
-pub(crate) const START_DEADLINE: Duration = Duration::from_secs(2);
-
 /// How much longer than its deadline a call may wait for the host.
-const HOST_GRACE: Duration = Duration::from_millis(100);
+pub(super) const HOST_GRACE: Duration = Duration::from_millis(100);
 
-/// What a guest may hand over in one call of the host, or answer in one: a part
-/// of its memory, and this much where that is less. Its bytes are copied on the
-/// worker's thread, in one go.
-const LEAST_TRANSFER_BYTES: usize = 8 * 1024 * 1024;
-const MEMORY_A_TRANSFER: usize = 4;
+/// Said of a guest that hands over more than it may, see
+/// [`Template`](crate::module::template::Template).
 const TOO_MUCH: &str = "it hands over more in one go than a quarter of its memory; raise \
                         max_memory_bytes if it has to";
 
@@ -89,216 +75,18 @@ impl From<wasmtime::Error> for GuestError {
     }
 }
 
-/// Why an instance cannot serve.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
-    /// It did not come up.
-    #[error(transparent)]
-    Guest(#[from] GuestError),
-    /// It refused its rules.
-    #[error("it refuses its rules: {}", listed(.0))]
-    Refused(Vec<ConfigError>),
-}
-
-fn listed(errors: &[ConfigError]) -> String {
-    let messages: Vec<&str> = errors.iter().map(|error| &*error.message).collect();
-    messages.join("; ")
-}
-
-/// Everything that instances of one module are made from, linked to what it
-/// was granted and to nothing else.
-pub(crate) struct Template {
-    runtime: Runtime,
-    module: Arc<str>,
-    linked: InstancePre<Host>,
-    exports: Exports,
-    access: Arc<Access>,
-    max_memory_bytes: usize,
-}
-
-/// The exports of one instance.
-struct Functions {
-    describe: TypedFunc<(), (Manifest,)>,
-    configure: TypedFunc<(&'static Setting,), (Result<(), Vec<ConfigError>>,)>,
-    handle: Handle,
-}
-
-/// Why `describe` gave no answer.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum DescribeError {
-    /// The exports have other types.
-    #[error(transparent)]
-    Link(#[from] LinkError),
-    /// It did not come to an end.
-    #[error(transparent)]
-    Guest(#[from] GuestError),
-}
-
-struct Exports {
-    describe: ComponentExportIndex,
-    configure: ComponentExportIndex,
-    handle: ComponentExportIndex,
-}
-
-/// Why a component cannot be made into instances.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum LinkError {
-    /// An export is not there.
-    #[error("exports no {0}")]
-    NoExport(String),
-    /// Something is there, and has other types.
-    #[error("does not fit the host's interfaces: {0:#}")]
-    Mismatch(wasmtime::Error),
-}
-
-impl Template {
-    pub(crate) fn new(
-        runtime: &Runtime,
-        module: &Arc<str>,
-        component: &Component,
-        imports: &Imports,
-        max_memory_bytes: usize,
-    ) -> Result<Self, LinkError> {
-        let exports = Exports::of(component)?;
-        let mut linker = Linker::new(runtime.engine());
-        imports.link(&mut linker).map_err(LinkError::Mismatch)?;
-        let linked = linker
-            .instantiate_pre(component)
-            .map_err(LinkError::Mismatch)?;
-        Ok(Self {
-            runtime: runtime.clone(),
-            module: Arc::clone(module),
-            linked,
-            exports,
-            access: Arc::default(),
-            max_memory_bytes,
-        })
-    }
-
-    /// Grants to instances made from now on what they may reach.
-    pub(crate) fn grant(&mut self, access: Access) {
-        self.access = Arc::new(access);
-    }
-
-    /// Whether instances made from it may reach just this.
-    pub(crate) fn has_access(&self, access: &Access) -> bool {
-        let own = &self.access;
-        let same_pool = |(name, pool): (&String, &Option<Arc<dyn SqlPool>>)| match (
-            own.pools.get(name),
-            pool,
-        ) {
-            (Some(Some(own)), Some(pool)) => Arc::ptr_eq(own, pool),
-            (Some(None), None) => true,
-            _ => false,
-        };
-        own.grants == access.grants
-            && own.http_hosts == access.http_hosts
-            && Arc::ptr_eq(&own.memory, &access.memory)
-            && own.pools.len() == access.pools.len()
-            && access.pools.iter().all(same_pool)
-    }
-
-    /// A fresh instance with its rules.
-    pub(crate) async fn start(&self, setting: &Setting) -> Result<Instance, StartError> {
-        let (mut store, instance) = self.instantiate(Phase::Serving).await?;
-        let functions = self
-            .functions(&mut store, &instance)
-            .map_err(|error| GuestError::from(wasmtime::Error::from(error)))?;
-        let call = functions.configure.call_async(&mut store, (setting,));
-        let (accepted,) = in_time(self.runtime.in_guest(call)).await?;
-        accepted.map_err(StartError::Refused)?;
-        Ok(Instance {
-            runtime: self.runtime.clone(),
-            store,
-            handle: functions.handle,
-        })
-    }
-
-    /// What the module says of itself, by an instance with nothing granted.
-    pub(crate) async fn describe(&self) -> Result<Manifest, DescribeError> {
-        let (mut store, instance) = self.instantiate(Phase::Describing).await?;
-        let functions = self.functions(&mut store, &instance)?;
-        let call = functions.describe.call_async(&mut store, ());
-        let (manifest,) = in_time(self.runtime.in_guest(call)).await?;
-        Ok(manifest)
-    }
-
-    fn max_transfer_bytes(&self) -> usize {
-        (self.max_memory_bytes / MEMORY_A_TRANSFER).max(LEAST_TRANSFER_BYTES)
-    }
-
-    fn functions(
-        &self,
-        store: &mut Store<Host>,
-        instance: &wasmtime::component::Instance,
-    ) -> Result<Functions, LinkError> {
-        let exports = &self.exports;
-        Ok(Functions {
-            describe: instance
-                .get_typed_func(&mut *store, exports.describe)
-                .map_err(LinkError::Mismatch)?,
-            configure: instance
-                .get_typed_func(&mut *store, exports.configure)
-                .map_err(LinkError::Mismatch)?,
-            handle: instance
-                .get_typed_func(&mut *store, exports.handle)
-                .map_err(LinkError::Mismatch)?,
-        })
-    }
-
-    async fn instantiate(
-        &self,
-        phase: Phase,
-    ) -> Result<(Store<Host>, wasmtime::component::Instance), GuestError> {
-        let host = Host::new(
-            Arc::clone(&self.module),
-            phase,
-            Arc::clone(&self.access),
-            self.max_memory_bytes,
-        );
-        let mut store = Store::new(self.runtime.engine(), host);
-        store.limiter(|host| &mut host.memory);
-        store.set_hostcall_fuel(self.max_transfer_bytes());
-        store.epoch_deadline_callback(|mut store| at_slice_end(store.data_mut()));
-        set_deadline(&mut store, Instant::now() + START_DEADLINE);
-        let instance = self.linked.instantiate_async(&mut store);
-        let instance = in_time(self.runtime.in_guest(instance)).await?;
-        Ok((store, instance))
-    }
-}
-
-/// Ends a guest that comes up and waits for the host instead of computing: the
-/// epoch stops only those that compute.
-async fn in_time<T>(call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, GuestError> {
-    match tokio::time::timeout(START_DEADLINE + HOST_GRACE, call).await {
-        Ok(answered) => answered.map_err(GuestError::from),
-        Err(_) => Err(GuestError::Deadline),
-    }
-}
-
-impl Exports {
-    fn of(component: &Component) -> Result<Self, LinkError> {
-        let actions = component
-            .get_export_index(None, ACTIONS)
-            .ok_or_else(|| LinkError::NoExport(ACTIONS.to_owned()))?;
-        let function = |name: &str| {
-            component
-                .get_export_index(Some(&actions), name)
-                .ok_or_else(|| LinkError::NoExport(format!("{ACTIONS}#{name}")))
-        };
-        Ok(Self {
-            describe: function("describe")?,
-            configure: function("configure")?,
-            handle: function("handle")?,
-        })
-    }
-}
-
 /// A configured instance.
 pub(crate) struct Instance {
-    runtime: Runtime,
-    store: Store<Host>,
-    handle: Handle,
+    pub(super) runtime: Runtime,
+    pub(super) store: Store<Host>,
+    pub(super) callee: Callee,
+}
+
+/// What a call of an instance runs.
+pub(super) enum Callee {
+    Guest(Handle),
+    #[cfg(feature = "native-actions")]
+    Native(Box<dyn NativeActions>),
 }
 
 impl Instance {
@@ -314,15 +102,25 @@ impl Instance {
     ) -> Result<Vec<Settled>, GuestError> {
         set_deadline(&mut self.store, deadline);
         let time = self.store.data_mut().hold.begin(place);
-        let call = self
-            .handle
-            .call_async(&mut self.store, (events, Calls(calls)));
-        let call = time.of(self.runtime.in_guest(call));
+        let call = time.of(async {
+            match &mut self.callee {
+                Callee::Guest(handle) => {
+                    let call = handle.call_async(&mut self.store, (events, Calls(calls)));
+                    let (settled,) = self.runtime.in_guest(call).await?;
+                    Ok(settled)
+                }
+                #[cfg(feature = "native-actions")]
+                Callee::Native(actions) => {
+                    let host = NativeHost::new(self.store.data_mut());
+                    Ok(actions.handle(host, events, calls).await)
+                }
+            }
+        });
         // A guest that computes ends at its deadline by itself; this ends one that
         // waits for the host.
         let limit = deadline + HOST_GRACE;
         match tokio::time::timeout_at(limit.into(), call).await {
-            Ok(answered) => Ok(answered?.0),
+            Ok(answered) => answered,
             Err(_) => Err(GuestError::Deadline),
         }
     }
@@ -367,14 +165,14 @@ impl Instance {
     }
 }
 
-fn set_deadline(store: &mut Store<Host>, deadline: Instant) {
+pub(super) fn set_deadline(store: &mut Store<Host>, deadline: Instant) {
     store.data_mut().deadline = deadline;
     store.set_epoch_deadline(1);
 }
 
 /// Runs each time a guest has used up a slice: it gives way to the worker's
 /// sockets and other lanes, or ends.
-fn at_slice_end(host: &mut Host) -> wasmtime::Result<UpdateDeadline> {
+pub(super) fn at_slice_end(host: &mut Host) -> wasmtime::Result<UpdateDeadline> {
     if Instant::now() >= host.deadline {
         return Err(DeadlinePassed.into());
     }

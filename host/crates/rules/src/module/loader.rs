@@ -6,15 +6,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::component::Component;
-
 use crate::module::cache::Compiled;
 
 use crate::lane::priority::{StepBack, step_back};
 use crate::module::engine::Runtime;
 use crate::module::grant::Imports;
-use crate::module::instance::{DescribeError, GuestError, LinkError, START_DEADLINE, Template};
+use crate::module::instance::GuestError;
 use crate::module::manifest::Manifest;
+use crate::module::template::{Code, DescribeError, LinkError, START_DEADLINE, Template};
 
 /// A module that is not taken, and why.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +89,7 @@ pub struct LoadedModule {
     pub(crate) name: Arc<str>,
     pub(crate) hash: ContentHash,
     pub(crate) compiled: Compiled,
-    pub(crate) component: Component,
+    pub(crate) code: Code,
     pub(crate) imports: Imports,
     pub(crate) manifest: Arc<Manifest>,
 }
@@ -160,14 +159,15 @@ impl Runtime {
             .map_err(|error| LoadFailure::Compile(format!("{error:#}")))?;
         let imports = Imports::of(&component).map_err(LoadFailure::Imports)?;
         let name: Arc<str> = name.into();
-        let template = Template::new(self, &name, &component, &imports, max_memory_bytes)?;
+        let code = Code::Component(component);
+        let template = Template::new(self, &name, &code, &imports, max_memory_bytes)?;
         let manifest = run_to_end(|| template.describe()).map_err(LoadFailure::NoThread)??;
         let manifest = Manifest::read(manifest).map_err(LoadFailure::Manifest)?;
         Ok(LoadedModule {
             name,
             hash,
             compiled,
-            component,
+            code,
             imports,
             manifest: Arc::new(manifest),
         })

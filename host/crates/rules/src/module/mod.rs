@@ -10,4 +10,7 @@ pub(crate) mod interest;
 pub(crate) mod loader;
 pub(crate) mod manifest;
 pub(crate) mod memory;
+#[cfg(feature = "native-actions")]
+pub(crate) mod native;
 pub(crate) mod options;
+pub(crate) mod template;

@@ -16,8 +16,8 @@ use crate::lane::conduct::Conduct;
 use crate::lane::item::BatchBounds;
 use crate::module::engine::Runtime;
 use crate::module::grant::{GRANTABLE, Interface};
-use crate::module::instance::{StartError, Template};
 use crate::module::loader::{LoadedModule, run_to_end};
+use crate::module::template::{StartError, Template};
 use crate::plan::rule::{Draft, bind_rule};
 use crate::plan::{ModuleBounds, Plan, PlannedModule, PlannedRule, PoolHandle, RuleId, Rules};
 use crate::stats::ModuleCounters;
@@ -221,7 +221,7 @@ impl ModuleBinding<'_> {
         let template = Template::new(
             self.runtime,
             &loaded.name,
-            &loaded.component,
+            &loaded.code,
             &loaded.imports,
             bounds.max_memory_bytes,
         );

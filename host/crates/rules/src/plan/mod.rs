@@ -22,9 +22,9 @@ use crate::lane::breaker::Breaker;
 use crate::lane::class::Class;
 use crate::lane::conduct::Conduct;
 use crate::lane::item::BatchBounds;
-use crate::module::instance::Template;
 use crate::module::interest::Interest;
 use crate::module::loader::ContentHash;
+use crate::module::template::Template;
 use crate::stats::{ModuleCounters, ModuleStats, RuleCounters, RuleStats};
 
 /// A pool that was opened, under the interface that guests use it by.

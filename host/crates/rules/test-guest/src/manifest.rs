@@ -23,6 +23,8 @@ const ALL: &[&str] = &[
     "client.disconnected",
     "message.publish",
     "message.acked",
+    "message.position",
+    "session.fetch",
 ];
 
 struct Kind {

@@ -49,6 +49,10 @@ pub(crate) fn row(rule: &Rule, event: &Event, batches: i64) -> Vec<Value> {
             Value::Boolean(subscription.is_new),
             Value::Text(joined(&subscription.user_properties)),
         ]),
+        Event::Fetch(fetch) => row.extend([
+            Value::Text(fetch.client.clientid.clone()),
+            Value::Text(fetch.filter.clone()),
+        ]),
         Event::Other(_) => row.push(Value::Null),
     }
     row

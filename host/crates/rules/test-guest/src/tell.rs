@@ -45,6 +45,7 @@ fn row(rule: &Rule, event: &Event) -> Vec<Value> {
             let about = format!("{} {}", delivery.message.topic, delivery.reason);
             (&delivery.clientid, about.trim_end().to_owned())
         }
+        Event::Fetch(fetch) => (&fetch.client.clientid, fetch.filter.clone()),
         Event::Other(_) => (&rule.name, String::new()),
     };
     let texts = [&rule.name, &rule.hook, clientid, &about];
