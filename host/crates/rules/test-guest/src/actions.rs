@@ -3,12 +3,13 @@
 use std::cell::Cell;
 
 use crate::bindings::exports::hookwire::rule::actions::{
-    Allowance, Denial, Event, Fault, Replacement, Restoration, RestoredSubscription, Rule, Settled,
-    Verdict,
+    Allowance, Denial, Event, Fault, Page, Replacement, Restoration, RestoredSubscription, Rule,
+    Settled, Verdict,
 };
 use crate::bindings::hookwire::broker::broker::{self, Outgoing};
 use crate::bindings::hookwire::host::{clock, log};
 use crate::bindings::hookwire::sql::sql::{Pool, Value};
+use crate::bindings::hookwire::types::events::Message;
 use crate::bindings::hookwire::types::faults::FaultKind;
 use crate::judge::judge;
 use crate::rows::row;
@@ -35,7 +36,7 @@ pub(crate) fn run(rule: &Rule, events: &[&Event], first: u32, settled: &mut Vec<
     BATCHES.set(BATCHES.get() + 1);
     match rule.action.as_str() {
         "noop" | "noop_payload" | "options" => {}
-        "store" | "store_blind" | "store_plain" | "retained" => {
+        "store" | "store_blind" | "store_plain" | "retained" | "position" => {
             store(rule, events, first, settled);
         }
         "tell" => tell(rule, events, first, settled),
@@ -71,6 +72,7 @@ fn one(rule: &Rule, event: &Event) -> Verdict {
             extras: Vec::new(),
         }),
         "challenge" => challenge(event),
+        "pages" => page(event),
         "restore" => Verdict::Restore(Restoration {
             subscriptions: vec![RestoredSubscription {
                 filter: format!("restored/{}", rule.name),
@@ -133,6 +135,36 @@ fn challenge(event: &Event) -> Verdict {
         }
         _ => Verdict::Deny(denial()),
     }
+}
+
+/// Three pages of a message each; the last has a topic that is none, if the filter
+/// asks for it.
+fn page(event: &Event) -> Verdict {
+    let Event::Fetch(fetch) = event else {
+        return Verdict::Proceed;
+    };
+    let number = match fetch.cursor.as_deref() {
+        None => 0,
+        Some("1") => 1,
+        Some(_) => 2,
+    };
+    let is_odd = fetch.filter == "odd/#" && number == 2;
+    let message = Message {
+        id: format!("0000000000000000000{number}"),
+        topic: if is_odd { "not/#" } else { "pages/topic" }.to_owned(),
+        payload: format!("{} {}", number, fetch.begins).into_bytes(),
+        sender: "somebody".to_owned(),
+        qos: 1,
+        retain: false,
+        at_ms: 7,
+        user_properties: vec![("k".to_owned(), "v".to_owned())],
+        extras: Vec::new(),
+    };
+    Verdict::Page(Page {
+        messages: vec![message],
+        next: (number < 2).then(|| (number + 1).to_string()),
+        extras: Vec::new(),
+    })
 }
 
 /// Publishes the payload once more, and then does what the payload says.

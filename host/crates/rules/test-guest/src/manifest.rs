@@ -134,6 +134,20 @@ const ACTIONS: &[(&str, Kind)] = &[
     ),
     ("store_plain", STORING),
     ("tell", STORING),
+    (
+        "pages",
+        Kind {
+            hooks: &["session.fetch"],
+            ..PLAIN
+        },
+    ),
+    (
+        "position",
+        Kind {
+            hooks: &["message.position"],
+            ..STORING
+        },
+    ),
     ("query", STORING),
     ("time", STORING),
     (

@@ -8,6 +8,7 @@ mod blocks;
 mod caching;
 mod chains;
 mod failures;
+mod fetching;
 mod hostile;
 mod isolation;
 mod lanes;

@@ -124,6 +124,10 @@ impl Rig {
                 let topic = TopicName::new(&access.topic).unwrap();
                 self.rules.match_topic(hook, topic)
             }
+            Question::Fetch(request) => {
+                let filter = TopicFilter::new(&request.filter).unwrap();
+                self.rules.fetch_rules(&filter)[0].rules
+            }
             _ => self.rules.match_client(hook),
         };
         assert_ne!(set, RuleSet::NONE, "a rule is on {}", hook.name());
@@ -238,6 +242,21 @@ impl Rig {
         self.submitted = 0;
         decided.sort_by_key(|decided| decided.ticket.key);
         decided.into_iter().map(|decided| decided.verdict).collect()
+    }
+
+    /// Where everything that was published so far was stored; in the order of the
+    /// publishes.
+    pub(crate) async fn stored(&mut self) -> Vec<hookwire_broker::Stores> {
+        let expected = self.submitted as usize;
+        self.wait_for("every publish has a verdict", |rig| {
+            rig.rules.take_decided(&mut rig.decided);
+            rig.decided.len() >= expected
+        })
+        .await;
+        let mut decided = std::mem::take(&mut self.decided);
+        self.submitted = 0;
+        decided.sort_by_key(|decided| decided.ticket.key);
+        decided.into_iter().map(|decided| decided.stored).collect()
     }
 
     /// The verdict on a single publish.
