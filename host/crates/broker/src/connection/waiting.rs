@@ -123,12 +123,13 @@ impl<H: Hooks> Shard<H> {
             self.dropped_message(now, Some(session_key), &delivery.message, "expired");
             return;
         }
-        if again.is_none() && delivery.is_covered {
-            if let Some(session) = self.session_mut(session_key) {
-                session
-                    .positions
-                    .sent(&delivery.message.topic, delivery.message.id);
-            }
+        if again.is_none()
+            && delivery.is_covered
+            && let Some(session) = self.session_mut(session_key)
+        {
+            session
+                .positions
+                .sent(&delivery.message.topic, delivery.message.id);
         }
         if again.is_none() {
             let rules = self.deliver_rules(&delivery.message.topic);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hookwire_broker::MAX_HOPS;
+use hookwire_broker::{MAX_HOPS, Stores};
 use hookwire_driver::Fault;
 use tokio::sync::oneshot;
 
@@ -67,6 +67,28 @@ impl Item {
     /// What stores answered about its rows in batches before.
     pub(crate) fn known(&self) -> Option<&Known> {
         self.rest.as_ref()?.known.as_ref()
+    }
+
+    /// Notes on a publish where rules of its step have stored it: all but those
+    /// that failed and those that are left to run.
+    pub(crate) fn note_stored(&mut self, failed: &[RuleId], left: &[RuleId]) {
+        if self.set.stores == Stores::NONE {
+            return;
+        }
+        let mut stored = Stores::NONE;
+        for id in self.rules() {
+            if let Some(rule) = self.set.plan.rules.get(*id)
+                && rule.stores
+                && !failed.contains(id)
+                && !left.contains(id)
+                && self.set.runs(rule, &self.subject)
+            {
+                stored = stored.union(rule.store);
+            }
+        }
+        if let Subject::Publish(publish) = &mut self.subject {
+            publish.stored = publish.stored.union(stored);
+        }
     }
 
     /// The module that they are in.

@@ -1,6 +1,5 @@
 //! From what a guest answered to what becomes of each event.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,7 @@ use hookwire_bindings::verdict::{refusal, replace};
 use hookwire_bindings::wit::exports::hookwire::rule::actions::{
     Call, Settled, Verdict as GuestVerdict,
 };
-use hookwire_broker::{Stores, Verdict};
+use hookwire_broker::Verdict;
 use hookwire_driver::{Fault, FaultKind};
 
 use crate::lane::answer::{self, Outcome};
@@ -142,7 +141,7 @@ impl Settler {
     ) {
         if self.fates.is_empty() {
             for mut item in batch.items.drain(..) {
-                note_stored(&mut item, &[], &[]);
+                item.note_stored(&[], &[]);
                 let end = changed_before(&item).map_or(StepEnd::GoesOn, StepEnd::Changed);
                 worker.step_ended(item, end);
             }
@@ -161,7 +160,7 @@ impl Settler {
                 Fate::Again(rest) => &*rest.rules,
                 Fate::Ends(_) => &[],
             };
-            note_stored(&mut item, &failed, left);
+            item.note_stored(&failed, left);
             if let (Fate::Ends(StepEnd::GoesOn), Some(id)) = (&fate, changed_before(&item)) {
                 fate = Fate::Ends(StepEnd::Changed(id));
             }
@@ -358,28 +357,6 @@ impl Settler {
                 batch.calls.len(),
             );
         }
-    }
-}
-
-/// Notes on a publish where rules of its step have stored it: all but those that
-/// failed and those that are left to run.
-fn note_stored(item: &mut Item, failed: &[RuleId], left: &[RuleId]) {
-    let set = Rc::clone(&item.set);
-    if set.stores == Stores::NONE {
-        return;
-    }
-    let ran = |id: &&RuleId| !failed.contains(id) && !left.contains(id);
-    let mut stored = Stores::NONE;
-    for id in item.rules().iter().filter(ran) {
-        if let Some(rule) = set.plan.rules.get(*id)
-            && rule.stores
-            && set.runs(rule, &item.subject)
-        {
-            stored = stored.union(rule.store);
-        }
-    }
-    if let Subject::Publish(publish) = &mut item.subject {
-        publish.stored = publish.stored.union(stored);
     }
 }
 

@@ -9,7 +9,7 @@ use hookwire_broker::{
 use hookwire_mqtt::{QoS, TopicFilter, TopicName};
 
 use crate::blocks::{MODULE, rule};
-use crate::rig::{Rig, with_rules};
+use crate::rig::with_rules;
 
 fn topical(name: &str, hook: &str, topic: &str, action: &str, more: &str) -> String {
     rule(
