@@ -356,14 +356,12 @@ proptest! {
         let mut published = Vec::new();
         for step in steps {
             match step {
-                Step::Publish { topic } => {
-                    if world.script.borrow().submitted.len() < 3 {
-                        let payload = format!("{topic}-{}", published.len());
-                        let topic = format!("t/{topic}");
-                        let id = Some(published.len() as u16 + 1);
-                        if world.publish(publisher, &topic, &payload, id) == Flow::Continue {
-                            published.push(payload);
-                        }
+                Step::Publish { topic } if world.script.borrow().submitted.len() < 3 => {
+                    let payload = format!("{topic}-{}", published.len());
+                    let topic = format!("t/{topic}");
+                    let id = Some(published.len() as u16 + 1);
+                    if world.publish(publisher, &topic, &payload, id) == Flow::Continue {
+                        published.push(payload);
                     }
                 }
                 Step::Store if !world.script.borrow().submitted.is_empty() => world.store(),
