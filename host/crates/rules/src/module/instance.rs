@@ -119,7 +119,7 @@ pub(crate) struct Template {
 /// The exports of one instance.
 struct Functions {
     describe: TypedFunc<(), (Manifest,)>,
-    configure: TypedFunc<(&'static Setting,), (Result<(), Vec<ConfigError>>,)>,
+    configure: TypedFunc<(&'static Setting,), (Result<Vec<ConfigError>, Vec<ConfigError>>,)>,
     handle: Handle,
 }
 
@@ -200,18 +200,28 @@ impl Template {
 
     /// A fresh instance with its rules.
     pub(crate) async fn start(&self, setting: &Setting) -> Result<Instance, StartError> {
+        let (instance, _) = self.configure(setting).await?;
+        Ok(instance)
+    }
+
+    /// A fresh instance with its rules, and what it warns of.
+    pub(crate) async fn configure(
+        &self,
+        setting: &Setting,
+    ) -> Result<(Instance, Vec<ConfigError>), StartError> {
         let (mut store, instance) = self.instantiate(Phase::Serving).await?;
         let functions = self
             .functions(&mut store, &instance)
             .map_err(|error| GuestError::from(wasmtime::Error::from(error)))?;
         let call = functions.configure.call_async(&mut store, (setting,));
         let (accepted,) = in_time(self.runtime.in_guest(call)).await?;
-        accepted.map_err(StartError::Refused)?;
-        Ok(Instance {
+        let warnings = accepted.map_err(StartError::Refused)?;
+        let instance = Instance {
             runtime: self.runtime.clone(),
             store,
             handle: functions.handle,
-        })
+        };
+        Ok((instance, warnings))
     }
 
     /// What the module says of itself, by an instance with nothing granted.

@@ -26,7 +26,7 @@ impl Guest for TestGuest {
         manifest::manifest()
     }
 
-    fn configure(setting: Setting) -> Result<(), Vec<ConfigError>> {
+    fn configure(setting: Setting) -> Result<Vec<ConfigError>, Vec<ConfigError>> {
         let errors: Vec<ConfigError> = setting
             .rules
             .iter()
@@ -42,7 +42,7 @@ impl Guest for TestGuest {
             return Err(errors);
         }
         RULES.set(setting.rules);
-        Ok(())
+        Ok(Vec::new())
     }
 
     fn handle(events: Vec<Event>, calls: Vec<Call>) -> Vec<Settled> {
