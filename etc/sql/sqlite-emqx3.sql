@@ -9,7 +9,20 @@
 --   * An index name is unique in the whole database, not in its table: the
 --     layout's `topic_index` of each table carries the table's name in front.
 --
+--   * What these tables cannot hold stands in side tables, `hookwire_*`.
+--
 -- Every statement may run again on a database that has the tables.
+
+-- Which schema the tables have. A database with another one is not touched: the
+-- name of the constraint is what the error says.
+CREATE TABLE IF NOT EXISTS hookwire_meta AS SELECT 'schema' AS name, 1 AS value;
+CREATE UNIQUE INDEX IF NOT EXISTS hookwire_meta_key ON hookwire_meta (name);
+CREATE TEMP TABLE hookwire_schema (
+  schema INTEGER CONSTRAINT "the database has the tables of another version; this one knows schema 1"
+    CHECK (schema = 1)
+);
+INSERT INTO temp.hookwire_schema SELECT value FROM hookwire_meta WHERE name = 'schema';
+DROP TABLE temp.hookwire_schema;
 
 CREATE TABLE IF NOT EXISTS mqtt_client (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -70,3 +83,93 @@ CREATE TABLE IF NOT EXISTS mqtt_acked (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS mqtt_acked_key ON mqtt_acked (clientid, topic);
 CREATE INDEX IF NOT EXISTS mqtt_acked_topic_index ON mqtt_acked (id, topic);
+
+-- Indexes that reading by topic and by message id needs.
+CREATE INDEX IF NOT EXISTS hookwire_msg_topic ON mqtt_msg (topic);
+CREATE INDEX IF NOT EXISTS hookwire_msg_msgid ON mqtt_msg (msgid);
+
+-- What MQTT 5 adds to a message of mqtt_msg or mqtt_retain, for those that have
+-- any: when it expires, in milliseconds since the Unix epoch, and its user
+-- properties as JSON, [["name","value"],...].
+CREATE TABLE IF NOT EXISTS hookwire_msg (
+  msgid         TEXT PRIMARY KEY NOT NULL,
+  expires_at_ms INTEGER DEFAULT NULL,
+  properties    TEXT DEFAULT NULL
+);
+
+-- Where each subscription that fetches began: the newest row of mqtt_msg there was
+-- then. What is read lies behind it, and behind the position of its topic.
+CREATE TABLE IF NOT EXISTS hookwire_floor (
+  clientid TEXT NOT NULL,
+  filter   TEXT NOT NULL,
+  mid      INTEGER NOT NULL,
+  PRIMARY KEY (clientid, filter)
+);
+
+-- Subscriptions that clients made, with their options. `mqtt_sub_id` is the row
+-- of mqtt_sub that was written for it; NULL where a business server's row for
+-- the same topic was there first. Rows without this mark are never changed here.
+CREATE TABLE IF NOT EXISTS hookwire_sub (
+  clientid            TEXT NOT NULL,
+  topic               TEXT NOT NULL,
+  qos                 INTEGER NOT NULL,
+  no_local            INTEGER NOT NULL DEFAULT 0,
+  retain_as_published INTEGER NOT NULL DEFAULT 0,
+  retain_handling     INTEGER NOT NULL DEFAULT 0,
+  identifier          INTEGER DEFAULT NULL,
+  mqtt_sub_id         INTEGER DEFAULT NULL,
+  created             TEXT DEFAULT CURRENT_TIMESTAMP,
+  PRIMARY KEY (clientid, topic)
+);
+
+CREATE TRIGGER IF NOT EXISTS hookwire_sub_made AFTER INSERT ON hookwire_sub
+WHEN NOT EXISTS (SELECT 1 FROM mqtt_sub WHERE clientid = new.clientid AND topic = new.topic)
+BEGIN
+  INSERT INTO mqtt_sub (clientid, topic, qos) VALUES (new.clientid, new.topic, new.qos);
+  UPDATE hookwire_sub SET mqtt_sub_id =
+    (SELECT id FROM mqtt_sub WHERE clientid = new.clientid AND topic = new.topic)
+    WHERE clientid = new.clientid AND topic = new.topic;
+END;
+
+CREATE TRIGGER IF NOT EXISTS hookwire_sub_changed AFTER UPDATE OF qos ON hookwire_sub
+BEGIN
+  UPDATE mqtt_sub SET qos = new.qos
+    WHERE id = new.mqtt_sub_id AND clientid = new.clientid AND topic = new.topic;
+END;
+
+-- A business server deleted the row, and the client subscribes again.
+CREATE TRIGGER IF NOT EXISTS hookwire_sub_made_again AFTER UPDATE OF qos ON hookwire_sub
+WHEN NOT EXISTS (SELECT 1 FROM mqtt_sub WHERE clientid = new.clientid AND topic = new.topic)
+BEGIN
+  INSERT INTO mqtt_sub (clientid, topic, qos) VALUES (new.clientid, new.topic, new.qos);
+  UPDATE hookwire_sub SET mqtt_sub_id =
+    (SELECT id FROM mqtt_sub WHERE clientid = new.clientid AND topic = new.topic)
+    WHERE clientid = new.clientid AND topic = new.topic;
+END;
+
+CREATE TRIGGER IF NOT EXISTS hookwire_sub_ended AFTER DELETE ON hookwire_sub
+BEGIN
+  DELETE FROM mqtt_sub
+    WHERE id = old.mqtt_sub_id AND clientid = old.clientid AND topic = old.topic;
+END;
+
+-- The newest deletion of each topic's retained message, so that an older one
+-- which is stored late does not come back. Message ids sort by time; what is
+-- not one of them counts as older.
+CREATE TABLE IF NOT EXISTS hookwire_retain_deleted (
+  topic TEXT PRIMARY KEY NOT NULL,
+  msgid TEXT NOT NULL
+);
+
+CREATE TRIGGER IF NOT EXISTS hookwire_retain_deleted_first AFTER INSERT ON hookwire_retain_deleted
+BEGIN
+  DELETE FROM mqtt_retain WHERE topic = new.topic AND (msgid IS NULL OR length(msgid) <> 20
+    OR msgid GLOB '*[^0-9A-Za-z]*' OR msgid < new.msgid);
+END;
+
+CREATE TRIGGER IF NOT EXISTS hookwire_retain_deleted_again
+AFTER UPDATE OF msgid ON hookwire_retain_deleted
+BEGIN
+  DELETE FROM mqtt_retain WHERE topic = new.topic AND (msgid IS NULL OR length(msgid) <> 20
+    OR msgid GLOB '*[^0-9A-Za-z]*' OR msgid < new.msgid);
+END;

@@ -58,6 +58,8 @@ export const actions = {
       throw errors;
     }
     log.write("info", `JavaScript serves ${setting.rules.length} rules on ${setting.node}`);
+    // Nothing to warn of.
+    return [];
   },
 
   handle(events, calls) {

@@ -4,6 +4,21 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::Fault;
+/// Another rule of the module, as [`Context::earlier_rules`] shows it.
+///
+/// ```
+/// use hookwire_sdk::RuleInfo;
+///
+/// fn is_same_store(left: &RuleInfo, right: &RuleInfo) -> bool {
+///     left.action == right.action && left.pool == right.pool
+/// }
+/// # let rule = RuleInfo {
+/// #     id: 0, name: "a".into(), hook: "message.publish".into(), action: "keep".into(),
+/// #     topic: "#".into(), pool: Some("main".into()), options: Vec::new(),
+/// # };
+/// # assert!(is_same_store(&rule, &rule));
+/// ```
+pub use crate::bindings::exports::hookwire::rule::actions::Rule as RuleInfo;
 use crate::sql::Pool;
 
 /// The rule that an action runs for: its name, hook and pool.
@@ -28,6 +43,10 @@ pub struct Context {
     pub(crate) hook: String,
     pub(crate) topic: String,
     pub(crate) pool: Option<String>,
+    /// All rules of the module, in the order in which they run, and the place of
+    /// this one among them.
+    pub(crate) all: Rc<[RuleInfo]>,
+    pub(crate) place: usize,
     /// Pools opened so far, by name. A rule has one or two.
     pub(crate) opened: RefCell<Vec<(String, Pool)>>,
 }
@@ -101,6 +120,35 @@ impl Context {
     #[must_use]
     pub fn topic_filter(&self) -> &str {
         &self.topic
+    }
+
+    /// The rules of this module that run before this one on the same hook.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::{self, Instance, Rule};
+    /// use hookwire_sdk::metrics::Counter;
+    /// use hookwire_sdk::{RuleInfo, topic};
+    ///
+    /// /// Counts a message once, however many rules see it.
+    /// #[action(hook = "message.publish")]
+    /// fn count(ctx: &Context, message: &Message) {
+    ///     let is_counted = |rule: &RuleInfo| topic::matches(&rule.topic, &message.topic);
+    ///     if !ctx.earlier_rules().any(is_counted) {
+    ///         Counter::new("messages").increment();
+    ///     }
+    /// }
+    /// # hookwire_sdk::module! { name: "counter", actions: [count] }
+    /// # fn main() {
+    /// let rules = ["a/#", "a/b"].map(|filter| Rule::new(&count::ACTION).topic(filter));
+    /// let module = Instance::<Module>::configure(rules.into()).unwrap();
+    /// module.handle(&[testing::message("a/b", "").into()], &[(0, 0), (1, 0)]);
+    /// assert_eq!(testing::counter("messages"), 1);
+    /// # }
+    /// ```
+    pub fn earlier_rules(&self) -> impl Iterator<Item = &RuleInfo> {
+        let before = self.all.get(..self.place).unwrap_or_default();
+        before.iter().filter(|rule| rule.hook == self.hook)
     }
 
     /// Name of the pool that the rule was granted.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::action::{Action, Bound};
+use crate::action::{Action, Bound, Findings};
 use crate::bindings::exports::hookwire::rule::actions::{
     Call, ConfigError, Manifest, Rule, Setting, Settled,
 };
@@ -62,26 +62,39 @@ impl Instance {
     ///
     /// # Errors
     /// Everything that is wrong with the rules, each with the rule's id.
-    pub(crate) fn configure<M: ModuleActions>(setting: Setting) -> Result<Self, Vec<ConfigError>> {
+    pub(crate) fn configure<M: ModuleActions>(
+        setting: Setting,
+    ) -> Result<(Self, Vec<ConfigError>), Vec<ConfigError>> {
         let node: Rc<str> = setting.node.into();
-        let mut rules = Vec::with_capacity(setting.rules.len());
-        let mut errors = Vec::new();
-        for rule in setting.rules {
+        let mut given = setting.rules;
+        given.sort_unstable_by_key(|rule| rule.id);
+        let all: Rc<[Rule]> = given.into();
+        let mut rules = Vec::with_capacity(all.len());
+        let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+        for (place, rule) in all.iter().enumerate() {
+            let mut findings = Findings::default();
+            let context = Context {
+                node: Rc::clone(&node),
+                rule: rule.name.clone(),
+                hook: rule.hook.clone(),
+                topic: rule.topic.clone(),
+                pool: rule.pool.clone(),
+                all: Rc::clone(&all),
+                place,
+                opened: RefCell::default(),
+            };
+            let bound = bind(M::ACTIONS, rule, context, &mut findings);
             let id = rule.id;
-            match bind(M::ACTIONS, &node, rule) {
-                Ok(bound) => rules.push(bound),
-                Err(messages) => errors.extend(
-                    messages
-                        .into_iter()
-                        .map(|message| ConfigError { rule: id, message }),
-                ),
-            }
+            let said = |message| ConfigError { rule: id, message };
+            errors.extend(findings.refusals.into_iter().map(said));
+            warnings.extend(findings.warnings.into_iter().map(said));
+            rules.extend(bound);
         }
-        if !errors.is_empty() {
-            return Err(errors);
+        if errors.is_empty() {
+            Ok((Self { rules }, warnings))
+        } else {
+            Err(errors)
         }
-        rules.sort_unstable_by_key(|rule| rule.id);
-        Ok(Self { rules })
     }
 
     /// Runs the calls in order. Consecutive calls of one rule are one batch. An
@@ -181,18 +194,24 @@ fn settle(call: usize, verdict: Verdict) -> Settled {
     }
 }
 
-fn bind(actions: &'static [Action], node: &Rc<str>, rule: Rule) -> Result<BoundRule, Vec<String>> {
+/// None where something refuses the rule.
+fn bind(
+    actions: &'static [Action],
+    rule: &Rule,
+    context: Context,
+    findings: &mut Findings,
+) -> Option<BoundRule> {
     let Some(action) = actions.iter().find(|action| action.name == rule.action) else {
         let names: Vec<&str> = actions.iter().map(|action| action.name).collect();
         let hint = hint(&rule.action, &names);
-        return Err(vec![format!(
+        findings.refuse(format!(
             "the module has no action `{}`; {hint}",
             rule.action
-        )]);
+        ));
+        return None;
     };
-    let mut errors = Vec::new();
     if !action.hooks.contains(&rule.hook.as_str()) {
-        errors.push(format!(
+        findings.refuse(format!(
             "the action `{}` is for {}, not for {}",
             action.name,
             action.hooks.join(", "),
@@ -200,31 +219,18 @@ fn bind(actions: &'static [Action], node: &Rc<str>, rule: Rule) -> Result<BoundR
         ));
     }
     if !action.pool.is_empty() && rule.pool.is_none() {
-        errors.push(format!(
+        findings.refuse(format!(
             "the action `{}` needs a pool of kind `{}`",
             action.name, action.pool
         ));
     }
-    match (action.bind)(&rule.options) {
-        Ok(run) if errors.is_empty() => Ok(BoundRule {
-            id: rule.id,
-            action: Bound {
-                name: action.name,
-                run,
-            },
-            context: Context {
-                node: Rc::clone(node),
-                rule: rule.name,
-                hook: rule.hook,
-                topic: rule.topic,
-                pool: rule.pool,
-                opened: RefCell::default(),
-            },
-        }),
-        Ok(_) => Err(errors),
-        Err(more) => {
-            errors.extend(more);
-            Err(errors)
-        }
-    }
+    let run = (action.bind)(&context, &rule.options, findings)?;
+    Some(BoundRule {
+        id: rule.id,
+        action: Bound {
+            name: action.name,
+            run,
+        },
+        context,
+    })
 }

@@ -24,10 +24,14 @@ pub mod reason_code;
 pub mod sql;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+pub mod topic;
 mod verdict;
 
-pub use context::Context;
-pub use event::{Access, Client, Connection, Credentials, Delivery, Fetch, Message, Subscription};
+pub use action::Findings;
+pub use context::{Context, RuleInfo};
+pub use event::{
+    Access, Client, Connection, Credentials, Delivery, Event, Fetch, Message, Subscription,
+};
 pub use fault::{Fault, FaultKind};
 pub use options::{OptionValue, Options};
 pub use serde_json;
@@ -145,9 +149,9 @@ pub mod prelude {
     pub use crate::sql::{OwnedValue, Pool, RowSet, Value};
     pub use crate::{
         Access, Allowance, Authentication, Authorization, Client, Context, Credentials, Delivery,
-        Fault, FaultKind, Fetch, Message, OptionValue, Options, Page, Replacement, Restoration,
-        RestoredSubscription, Subscription, Verdict, Verdicts, action, log_debug, log_error,
-        log_info, log_trace, log_warn, reason_code,
+        Event, Fault, FaultKind, Fetch, Findings, Message, OptionValue, Options, Page, Replacement,
+        Restoration, RestoredSubscription, Subscription, Verdict, Verdicts, action, log_debug,
+        log_error, log_info, log_trace, log_warn, reason_code,
     };
 }
 

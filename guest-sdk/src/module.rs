@@ -56,11 +56,11 @@ impl<M: ModuleActions> wit::Guest for Guest<M> {
         Instance::describe::<M>()
     }
 
-    fn configure(setting: wit::Setting) -> Result<(), Vec<wit::ConfigError>> {
+    fn configure(setting: wit::Setting) -> Result<Vec<wit::ConfigError>, Vec<wit::ConfigError>> {
         install_hook();
-        let instance = Instance::configure::<M>(setting)?;
+        let (instance, warnings) = Instance::configure::<M>(setting)?;
         INSTANCE.set(Some(instance));
-        Ok(())
+        Ok(warnings)
     }
 
     fn handle(events: Vec<wit::Event>, calls: Vec<wit::Call>) -> Vec<wit::Settled> {

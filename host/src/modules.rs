@@ -97,8 +97,8 @@ fn test(runtime: &Runtime, module: &LoadedModule, name: &str, bytes: &[u8]) -> R
 }
 
 impl Modules {
-    /// Holds the rules against the modules; `problems` are those of the
-    /// settings themselves.
+    /// Holds the rules against the modules, and answers what the modules warn of;
+    /// `problems` are those of the settings themselves.
     ///
     /// # Errors
     /// Everything that is wrong with any of them, by line.
@@ -106,19 +106,19 @@ impl Modules {
         &self,
         settings: &Settings,
         mut problems: Vec<Problem>,
-    ) -> Result<(), Vec<Problem>> {
+    ) -> Result<Vec<Problem>, Vec<Problem>> {
         let mut more = self.problems.clone();
-        more.extend(
-            Plan::check(&self.runtime, settings, &self.loaded)
-                .err()
-                .unwrap_or_default(),
-        );
+        let (warnings, wrong) = match Plan::check(&self.runtime, settings, &self.loaded) {
+            Ok(warnings) => (warnings, Vec::new()),
+            Err(wrong) => (Vec::new(), wrong),
+        };
+        more.extend(wrong);
         // A module or pool that is not there is missed by both.
         more.retain(|later| problems.iter().all(|problem| problem.at != later.at));
         problems.extend(more);
         problems.sort_by_key(|problem| problem.at.line);
         if problems.is_empty() {
-            Ok(())
+            Ok(warnings)
         } else {
             Err(problems)
         }

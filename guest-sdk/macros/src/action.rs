@@ -62,20 +62,24 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
 fn binder(name: &syn::Ident, batch: bool, arguments: &Arguments) -> TokenStream {
     let subject = format_ident!("{}", arguments.subject);
     let runner = format_ident!("{}", if batch { "run_batch" } else { "run_single" });
+    let read = quote!(::hookwire_sdk::expansion::read_options);
     let (options, call) = match &arguments.options {
         Some(options) => (
-            quote!(let options = ::hookwire_sdk::expansion::read_options::<#options>(given)?;),
+            quote!(let options = #read::<#options>(given, findings)?;),
             quote!(|context, event| #name(context, &options, event)),
         ),
-        None => (
-            quote!(::hookwire_sdk::expansion::read_options::<()>(given)?;),
-            quote!(#name),
-        ),
+        None => (quote!(#read::<()>(given, findings)?;), quote!(#name)),
+    };
+    let check = match (&arguments.check, &arguments.options) {
+        (Some(check), Some(_)) => quote!(#check(context, &options, findings);),
+        (Some(check), None) => quote!(#check(context, findings);),
+        (None, _) => quote!(),
     };
     quote! {
-        |given| {
+        |context, given, findings| {
             #options
-            ::core::result::Result::Ok(::std::boxed::Box::new(move |context, events| {
+            #check
+            ::core::option::Option::Some(::std::boxed::Box::new(move |context, events| {
                 ::hookwire_sdk::expansion::#runner::<::hookwire_sdk::#subject, _>(
                     context, events, #call,
                 )

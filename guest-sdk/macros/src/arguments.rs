@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use syn::meta::ParseNestedMeta;
 use syn::parse::{Parse, Parser};
-use syn::{Error, LitStr, Result, Token, Type, parenthesized};
+use syn::{Error, LitStr, Path, Result, Token, Type, parenthesized};
 
 use crate::words;
 
@@ -16,7 +16,9 @@ pub(crate) struct Arguments {
     pub(crate) stores: bool,
     /// The type that holds the rule's options.
     pub(crate) options: Option<Type>,
-    /// The event type that all hooks share.
+    /// Checks a rule as a whole.
+    pub(crate) check: Option<Path>,
+    /// The event type of all hooks; `Event` where they have several.
     pub(crate) subject: &'static str,
 }
 
@@ -66,26 +68,24 @@ impl Arguments {
         } else if meta.path.is_ident("options") {
             self.options = Some(meta.value()?.parse()?);
             Ok(())
+        } else if meta.path.is_ident("check") {
+            self.check = Some(meta.value()?.parse()?);
+            Ok(())
         } else {
-            Err(meta.error("an action takes hook, interest, pool, stores and options"))
+            Err(meta.error("an action takes hook, interest, pool, stores, options and check"))
         }
     }
 
     fn add_hook(&mut self, word: &LitStr) -> Result<()> {
         let (hook, subject) = words::hook(word)?;
-        if !self.subject.is_empty() && self.subject != subject {
-            return Err(Error::new_spanned(
-                word,
-                format!(
-                    "hooks of one action share a type of event; this one gives {subject}, not {}",
-                    self.subject
-                ),
-            ));
-        }
         if self.hooks.contains(&hook) {
             return Err(Error::new_spanned(word, "the hook is named twice"));
         }
-        self.subject = subject;
+        self.subject = match self.subject {
+            "" => subject,
+            earlier if earlier == subject => subject,
+            _ => words::ANY_SUBJECT,
+        };
         self.hooks.push(hook);
         Ok(())
     }
@@ -132,6 +132,8 @@ mod tests {
         check("session.subscribed", "Subscription");
         check("message.publish", "Message");
         check("message.deliver", "Delivery");
+        let mixed = parsed(quote!(hook = "message.publish", hook = "client.connected"));
+        assert_eq!(mixed.subject, "Event");
         assert_eq!(
             parsed(quote!(hook = "message.delivered")).hooks,
             ["message.deliver"]
@@ -150,10 +152,6 @@ mod tests {
             "no such hook; did you mean \"message.publish\"?",
         );
         check(quote!(hook = "tick"), "there is client.connect, ");
-        check(
-            quote!(hook = "message.publish", hook = "client.connected"),
-            "this one gives Client, not Message",
-        );
         check(
             quote!(hook = "message.deliver", hook = "message.delivered"),
             "named twice",

@@ -21,11 +21,12 @@ use proc_macro::TokenStream;
 ///
 /// | argument | meaning |
 /// |---|---|
-/// | `hook = "..."` | a hook it accepts; may be given several times, for hooks with one type of event |
+/// | `hook = "..."` | a hook it accepts; may be given several times. Where their events are of several types, the action takes `Event` |
 /// | `interest("...", ...)` | what it needs to see: `payload`, `connection`, `qos>0`, `retain`, `payload-empty`, `payload-not-empty` |
 /// | `pool = "..."` | kind of the pool that its rules must name: `sql` |
 /// | `stores` | it stores what it is given, so it runs after rules that do not |
 /// | `options = TYPE` | its rules' options, a type that derives `Options`: the function's second parameter, `&TYPE` |
+/// | `check = FUNCTION` | looks at a rule before its first event: `fn(&Context, &TYPE, &mut Findings)`, without `&TYPE` where it has no options |
 ///
 /// The last parameter decides the form: `&[&Message]` takes a batch in one
 /// call, `&Message` one event a call. The doc comment becomes the action's help.

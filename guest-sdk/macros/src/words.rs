@@ -32,8 +32,18 @@ const HOOKS: &[(&str, &str)] = &[
 /// Another name of a hook, and the one that manifests write.
 const OTHER_NAMES: &[(&str, &str)] = &[("message.delivered", "message.deliver")];
 
-const OF_MESSAGES: &[&str] = &["Message", "Delivery"];
-const OF_CLIENTS: &[&str] = &["Client", "Credentials", "Access", "Subscription", "Fetch"];
+/// The type of events of every hook, for actions on hooks of several types.
+pub(crate) const ANY_SUBJECT: &str = "Event";
+
+const OF_MESSAGES: &[&str] = &["Message", "Delivery", ANY_SUBJECT];
+const OF_CLIENTS: &[&str] = &[
+    "Client",
+    "Credentials",
+    "Access",
+    "Subscription",
+    "Fetch",
+    ANY_SUBJECT,
+];
 
 /// What an action can need to see, and the types of events that have it.
 const INTERESTS: &[(&str, &[&str])] = &[

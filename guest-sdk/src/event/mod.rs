@@ -5,7 +5,26 @@ mod run;
 use serde::de::DeserializeOwned;
 
 use crate::Fault;
-use crate::bindings::hookwire::types::events::Event;
+/// The event of an action on hooks whose events are of several types.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// Logs whom it is about.
+/// #[action(hook = "client.connected", hook = "message.publish")]
+/// fn whom(_: &Context, event: &Event) {
+///     match event {
+///         Event::Client(client) => log_info!("{}", client.clientid),
+///         Event::Message(message) => log_info!("{}", message.sender),
+///         _ => {}
+///     }
+/// }
+///
+/// Rule::new(&whom::ACTION).run(testing::client("c1"));
+/// assert_eq!(testing::take_log()[0].1, "c1");
+/// ```
+pub use crate::bindings::hookwire::types::events::Event;
 
 /// The event of `client.connect`, `client.connected` and the other hooks about a
 /// client or its session.
@@ -192,6 +211,12 @@ pub use run::{run_batch, run_single};
 pub trait Subject: Sized {
     /// The event's content, if it has this shape.
     fn of(event: &Event) -> Option<&Self>;
+}
+
+impl Subject for Event {
+    fn of(event: &Event) -> Option<&Self> {
+        Some(event)
+    }
 }
 
 macro_rules! subjects {

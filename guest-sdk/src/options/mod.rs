@@ -79,9 +79,9 @@ use serde_json::Value as Json;
 use crate::bindings::exports::hookwire::rule::actions as wit;
 use crate::nearest::hint;
 
-pub use value::OptionValue;
 #[doc(hidden)]
-pub use value::{default_suits, one_of};
+pub use value::default_suits;
+pub use value::{OptionValue, one_of};
 
 /// The options of an action's rules. `#[derive(Options)]` writes it for a
 /// struct whose fields are [`OptionValue`]s; the [module](self) shows one.
@@ -169,6 +169,7 @@ impl OptionSpec {
             "boolean" => "true or false",
             "duration" => "a duration such as \"500ms\" or \"2h\"",
             "list" => "a list",
+            "strings" => "text, or a list of texts",
             other => other,
         }
     }

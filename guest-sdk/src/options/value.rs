@@ -34,7 +34,7 @@ use crate::nearest::hint;
 )]
 pub trait OptionValue: Sized {
     /// What the manifest calls it: `string`, `integer`, `number`, `boolean`,
-    /// `duration` or `list`.
+    /// `duration`, `list`, or `strings`: text or a list of texts.
     const KIND: &'static str;
     /// The words it may be; empty where it is not one of a few.
     const WORDS: &'static [&'static str] = &[];
@@ -150,7 +150,16 @@ impl<V: OptionValue> OptionValue for Option<V> {
     }
 }
 
-/// What an enum of words expected, when it was given another word.
+/// What was expected in place of a word, with the nearest that is known: for a
+/// refusal.
+///
+/// ```
+/// use hookwire_sdk::options::one_of;
+///
+/// let known = ["clientid", "topic"];
+/// assert_eq!(one_of(Some("topics"), &known), "one of clientid, topic (did you mean \"topic\"?)");
+/// assert_eq!(one_of(Some("x"), &known), "one of clientid, topic");
+/// ```
 #[must_use]
 pub fn one_of(given: Option<&str>, words: &[&str]) -> String {
     let known = words.join(", ");

@@ -196,6 +196,33 @@ impl Pool {
         self.0.exec_many(statement, &rows)
     }
 
+    /// [`Pool::exec_many`] for rows whose length only the statement knows.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::SqlPool;
+    /// fn insert(pool: &Pool, table: &str, row: Vec<Value<'_>>) -> Result<(), Fault> {
+    ///     let places = vec!["?"; row.len()].join(", ");
+    ///     pool.exec_rows(&format!("INSERT INTO {table} VALUES ({places})"), &[row])?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let double = SqlPool::named("main");
+    /// insert(&Pool::open("main").unwrap(), "sub", vec!["a".into(), 1.into()]).unwrap();
+    /// assert_eq!(double.stored()[0].statement, "INSERT INTO sub VALUES (?, ?)");
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Pool::exec_many`].
+    pub fn exec_rows(
+        &self,
+        statement: &str,
+        rows: &[Vec<Value<'_>>],
+    ) -> Result<BatchResult, Fault> {
+        let rows: Vec<&[Value<'_>]> = rows.iter().map(Vec::as_slice).collect();
+        self.0.exec_many(statement, &rows)
+    }
+
     /// Runs `statement` once, and answers how many rows it changed.
     ///
     /// ```

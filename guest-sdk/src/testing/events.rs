@@ -23,6 +23,7 @@ pub fn message(topic: &str, payload: impl Into<Vec<u8>>) -> Message {
         qos: 1,
         retain: false,
         at_ms: AT_MS,
+        expires_at_ms: None,
         user_properties: Vec::new(),
         extras: Vec::new(),
     }

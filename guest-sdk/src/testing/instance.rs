@@ -30,6 +30,7 @@ use crate::instance::{Instance as Configured, ModuleActions};
 #[derive(Debug)]
 pub struct Instance<M> {
     configured: Configured,
+    warnings: Vec<ConfigError>,
     module: PhantomData<M>,
 }
 
@@ -85,10 +86,38 @@ impl<M: ModuleActions> Instance<M> {
             rules: (0..).zip(rules).map(|(id, rule)| rule.entry(id)).collect(),
             extras: Vec::new(),
         };
+        let (configured, warnings) = Configured::configure::<M>(setting)?;
         Ok(Self {
-            configured: Configured::configure::<M>(setting)?,
+            configured,
+            warnings,
             module: PhantomData,
         })
+    }
+
+    /// What the module warns of about its rules.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::{Instance, Rule};
+    /// fn look(ctx: &Context, findings: &mut Findings) {
+    ///     if ctx.earlier_rules().next().is_some() {
+    ///         findings.warn("one rule is enough");
+    ///     }
+    /// }
+    ///
+    /// #[action(hook = "message.publish", check = look)]
+    /// fn seen(_: &Context, _: &Message) {}
+    ///
+    /// # hookwire_sdk::module! { name: "seer", actions: [seen] }
+    /// # fn main() {
+    /// let rules = vec![Rule::new(&seen::ACTION), Rule::new(&seen::ACTION)];
+    /// let module = Instance::<Module>::configure(rules).unwrap();
+    /// assert_eq!(module.warnings()[0].rule, 1);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn warnings(&self) -> &[ConfigError] {
+        &self.warnings
     }
 
     /// Runs `calls`, pairs of a rule's number and an event's number. Calls that

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::Event;
 use super::fits::check;
-use crate::action::{Action, Runner};
+use crate::action::{Action, Findings, Runner};
 use crate::bindings::exports::hookwire::rule::actions::Rule as RuleEntry;
 use crate::{Context, Options, Verdict};
 
@@ -220,6 +220,8 @@ impl Rule {
             hook: self.hook.clone(),
             topic: self.topic.clone(),
             pool: self.pool.clone(),
+            all: [self.clone().entry(0)].into(),
+            place: 0,
             opened: RefCell::default(),
         }
     }
@@ -270,7 +272,32 @@ impl Rule {
     /// ```
     #[must_use]
     pub fn refusals(&self) -> Vec<String> {
-        (self.action.bind)(&self.options).err().unwrap_or_default()
+        self.bind().1.refusals
+    }
+
+    /// What the action warns of about the rule.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::Rule;
+    /// fn look(_: &Context, findings: &mut Findings) {
+    ///     findings.warn("it only looks");
+    /// }
+    ///
+    /// #[action(hook = "message.publish", check = look)]
+    /// fn seen(_: &Context, _: &Message) {}
+    ///
+    /// assert_eq!(Rule::new(&seen::ACTION).warnings(), ["it only looks"]);
+    /// ```
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.bind().1.warnings
+    }
+
+    fn bind(&self) -> (Option<Runner>, Findings) {
+        let mut findings = Findings::default();
+        let run = (self.action.bind)(&self.context(), &self.options, &mut findings);
+        (run, findings)
     }
 
     /// Runs the action on one event, with a fresh context.
@@ -320,8 +347,10 @@ impl Rule {
     /// # Panics
     /// If an option is refused, or a verdict does not fit the hook.
     pub fn run_batch<E: Into<Event>>(&self, events: impl IntoIterator<Item = E>) -> Vec<Verdict> {
-        let run: Runner =
-            (self.action.bind)(&self.options).unwrap_or_else(|errors| refused(&errors));
+        let run = match self.bind() {
+            (Some(run), findings) if findings.refusals.is_empty() => run,
+            (_, findings) => refused(&findings.refusals),
+        };
         let events: Vec<Event> = events.into_iter().map(E::into).collect();
         let borrowed: Vec<&Event> = events.iter().collect();
         let verdicts = run(&self.context(), &borrowed).into_list(events.len());

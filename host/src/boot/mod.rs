@@ -73,6 +73,7 @@ pub(crate) async fn start(
     let plan = tokio::task::block_in_place(|| {
         Plan::bind(&modules.runtime, &settings, &modules.loaded, &handles, None)
     })?;
+    warn_of(&plan);
     say_rules(&settings);
     let (house_pool, house) = open_house(&data, &settings).await?;
     let listeners = bind_listeners(&settings).await?;
@@ -247,6 +248,13 @@ fn say_rules(settings: &Settings) {
             rule.module.value,
             rule.action.value,
         ));
+    }
+}
+
+/// Logs what modules warn of.
+pub(crate) fn warn_of(plan: &Plan) {
+    for warning in plan.warnings() {
+        tracing::warn!("{warning}");
     }
 }
 

@@ -19,9 +19,13 @@ pub(crate) struct CheckOptions {
 pub(crate) fn check(options: &CheckOptions) -> Result<(), Failure> {
     let (settings, problems) = Settings::read(&options.file);
     let modules = modules::load(&settings, None)?;
-    modules.check(&settings, problems)?;
+    let warnings = modules.check(&settings, problems)?;
+    let mut out = std::io::stdout();
+    for warning in warnings {
+        drop(writeln!(out, "{warning} (a warning)"));
+    }
     drop(writeln!(
-        std::io::stdout(),
+        out,
         "{}: {} listeners, {} pools, {} modules, {} rules; no problem",
         options.file.display(),
         settings.listeners.len(),

@@ -84,6 +84,7 @@ impl Control {
             readied.push(ready.map_err(|error| Refusal::new(error.to_string()))?);
         }
         // Nothing is in the way any more.
+        crate::boot::warn_of(&plan);
         for (worker, readied) in self.rules.iter().zip(readied) {
             worker.adopt(readied).await;
         }

@@ -1,17 +1,47 @@
-//! Stock module `sqlite`: presence and messages into the emqx3 tables.
+//! Stock module `sqlite`: the emqx3 tables in SQLite, and what a rule's own
+//! statements write.
 //!
 //! The tables are those of `etc/sql/sqlite-emqx3.sql`, which the driver creates
-//! when a pool opens. Every action takes a batch and stores it in one call, one
-//! row per event, so that a row that the store refuses fails its event alone.
+//! when a pool opens. An action that stores takes a batch and stores it in one
+//! call, one row per event, so that a row that the store refuses fails its event
+//! alone.
 
+mod acked;
+mod arrived;
 mod datetime;
+mod fetch;
 mod message;
 mod presence;
+pub mod retained;
+mod subscription;
+mod template;
 
-use message::on_message_publish;
+use acked::{on_acked_delete, on_message_acked};
+use fetch::on_message_fetch;
+use message::{on_message_publish, on_message_store};
 use presence::{on_client_connected, on_client_disconnected};
+use retained::{on_message_retain, on_retain_delete};
+use subscription::{
+    on_subscribe_lookup, on_subscription_delete, on_subscription_lookup, on_subscription_store,
+};
+use template::sql;
 
 hookwire_sdk::module! {
     name: "sqlite",
-    actions: [on_client_connected, on_client_disconnected, on_message_publish],
+    actions: [
+        on_client_connected,
+        on_client_disconnected,
+        on_subscribe_lookup,
+        on_subscription_lookup,
+        on_subscription_store,
+        on_subscription_delete,
+        on_message_publish,
+        on_message_store,
+        on_message_retain,
+        on_retain_delete,
+        on_message_fetch,
+        on_message_acked,
+        on_acked_delete,
+        sql,
+    ],
 }

@@ -270,6 +270,8 @@ pub struct Message<'a> {
     pub retain: bool,
     /// When it entered the broker, milliseconds since the Unix epoch.
     pub at_ms: u64,
+    /// When it is worth nothing any more, milliseconds since the Unix epoch.
+    pub expires_at_ms: Option<u64>,
     /// In the order sent.
     pub user_properties: &'a [Attribute<'a>],
     /// What this version has no field for.
@@ -300,6 +302,8 @@ impl<'a> Message<'a> {
             qos: message.qos.as_u8(),
             retain: message.retain,
             at_ms: message.at_ms,
+            expires_at_ms: (message.expires_at_ms != BrokerMessage::NEVER)
+                .then_some(message.expires_at_ms),
             user_properties: text.user_properties,
             extras: &[],
         }

@@ -32,6 +32,8 @@ pub struct Fields<'a> {
     retain: bool,
     #[component(name = "at-ms")]
     at_ms: u64,
+    #[component(name = "expires-at-ms")]
+    expires_at_ms: Option<u64>,
     #[component(name = "user-properties")]
     user_properties: &'a [Attribute<'a>],
     extras: &'a [Attribute<'a>],
@@ -46,9 +48,12 @@ mod place {
     pub(super) const QOS: usize = 32;
     pub(super) const RETAIN: usize = 33;
     pub(super) const AT_MS: usize = 40;
-    pub(super) const USER_PROPERTIES: usize = 48;
-    pub(super) const EXTRAS: usize = 56;
-    pub(super) const SIZE: usize = 64;
+    /// Whether there is one, then the time itself.
+    pub(super) const EXPIRES: usize = 48;
+    pub(super) const EXPIRES_AT_MS: usize = 56;
+    pub(super) const USER_PROPERTIES: usize = 64;
+    pub(super) const EXTRAS: usize = 72;
+    pub(super) const SIZE: usize = 80;
 }
 
 const _: () = assert!(<Fields<'_> as ComponentType>::SIZE32 == place::SIZE);
@@ -63,6 +68,7 @@ impl<'a> From<&Message<'a>> for Fields<'a> {
             qos: message.qos,
             retain: message.retain,
             at_ms: message.at_ms,
+            expires_at_ms: message.expires_at_ms,
             user_properties: message.user_properties,
             extras: message.extras,
         }
@@ -120,6 +126,10 @@ unsafe impl Lower for Message<'_> {
         put(place::QOS, &[self.qos]);
         put(place::RETAIN, &[u8::from(self.retain)]);
         put(place::AT_MS, &self.at_ms.to_le_bytes());
+        if let Some(expires_at_ms) = self.expires_at_ms {
+            put(place::EXPIRES, &[1]);
+            put(place::EXPIRES_AT_MS, &expires_at_ms.to_le_bytes());
+        }
         let align = <Attribute<'_> as ComponentType>::ALIGN32;
         put(place::USER_PROPERTIES, &pair(align, 0));
         put(place::EXTRAS, &pair(align, 0));
@@ -236,7 +246,7 @@ mod tests {
   (type $message' (record (field "id" string) (field "topic" string)
     (field "payload" (list u8)) (field "sender" string) (field "qos" u8)
     (field "retain" bool) (field "at-ms" u64)
-    (field "user-properties" (list $attribute')) (field "extras" (list $attribute'))))
+    (field "expires-at-ms" (option u64)) (field "user-properties" (list $attribute')) (field "extras" (list $attribute'))))
   (export $message "message" (type $message'))
   (type $call' (record (field "rule" u32) (field "event" u32)))
   (export $call "call" (type $call'))
@@ -269,7 +279,7 @@ mod tests {
         #[test]
         fn messages_lie_in_memory_as_the_derived_lowering_lays_them(
             given in prop::collection::vec((".{0,20}", ".{0,60}", any::<Vec<u8>>(), ".{0,8}", 0..3_u8,
-                any::<bool>(), any::<u64>(), prop::collection::vec((".{0,5}", ".{0,5}"), 0..3)), 0..12),
+                any::<bool>(), any::<(u64, Option<u64>)>(), prop::collection::vec((".{0,5}", ".{0,5}"), 0..3)), 0..12),
         ) {
             let attributes: Vec<Vec<Attribute<'_>>> = given
                 .iter()
@@ -278,8 +288,9 @@ mod tests {
             let messages: Vec<Message<'_>> = given
                 .iter()
                 .zip(&attributes)
-                .map(|((id, topic, payload, sender, qos, retain, at_ms, _), attributes)| Message {
+                .map(|((id, topic, payload, sender, qos, retain, (at_ms, expires_at_ms), _), attributes)| Message {
                     id, topic, payload, sender, qos: *qos, retain: *retain, at_ms: *at_ms,
+                    expires_at_ms: *expires_at_ms,
                     user_properties: attributes, extras: &[],
                 })
                 .collect();

@@ -61,7 +61,7 @@ fn stored(given: GuestMessage) -> Result<Message, ReplacementError> {
         qos: QoS::try_from(given.qos).map_err(|_| ReplacementError::QoS(given.qos))?,
         retain: given.retain,
         at_ms: given.at_ms,
-        expires_at_ms: Message::NEVER,
+        expires_at_ms: given.expires_at_ms.unwrap_or(Message::NEVER),
         properties: Bytes::from(none.with_user_properties(user)),
         hops: 0,
         stored: Stores::NONE,

@@ -21,7 +21,9 @@ pub(crate) fn message(given: &EventMessage, at_ms: u64, ids: &mut IdGenerator) -
         qos: given.qos,
         retain: given.retain,
         at_ms,
-        expires_at_ms: Message::NEVER,
+        expires_at_ms: given.expiry_s.map_or(Message::NEVER, |seconds| {
+            at_ms.saturating_add(u64::from(seconds) * 1_000)
+        }),
         properties: Bytes::from(properties),
         hops: 0,
         stored: hookwire_broker::Stores::NONE,

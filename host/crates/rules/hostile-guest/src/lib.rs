@@ -60,9 +60,9 @@ impl Guest for Hostile {
         }
     }
 
-    fn configure(setting: Setting) -> Result<(), Vec<ConfigError>> {
+    fn configure(setting: Setting) -> Result<Vec<ConfigError>, Vec<ConfigError>> {
         RULES.set(setting.rules);
-        Ok(())
+        Ok(Vec::new())
     }
 
     fn handle(events: Vec<Event>, calls: Vec<Call>) -> Vec<Settled> {

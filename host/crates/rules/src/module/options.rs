@@ -17,6 +17,8 @@ pub enum OptionKind {
     Duration,
     /// A list.
     List,
+    /// Text, or a list of texts.
+    Strings,
 }
 
 impl OptionKind {
@@ -30,6 +32,7 @@ impl OptionKind {
             Self::Boolean => "boolean",
             Self::Duration => "duration",
             Self::List => "list",
+            Self::Strings => "strings",
         }
     }
 
@@ -41,6 +44,7 @@ impl OptionKind {
             "boolean" => Self::Boolean,
             "duration" => Self::Duration,
             "list" => Self::List,
+            "strings" => Self::Strings,
             _ => return None,
         })
     }
@@ -53,16 +57,20 @@ impl OptionKind {
             Self::Boolean => "true or false",
             Self::Duration => "a time such as \"500ms\" or \"2h\"",
             Self::List => "a list",
+            Self::Strings => "text, or a list of texts",
         }
     }
 
     fn takes(self, value: &OptionValue) -> bool {
         match (self, value) {
-            (Self::String, OptionValue::String(_))
+            (Self::String | Self::Strings, OptionValue::String(_))
             | (Self::Integer | Self::Number, OptionValue::Integer(_))
             | (Self::Number, OptionValue::Number(_))
             | (Self::Boolean, OptionValue::Boolean(_))
             | (Self::List, OptionValue::List(_)) => true,
+            (Self::Strings, OptionValue::List(list)) => {
+                list.iter().all(|item| Self::String.takes(item))
+            }
             (Self::Duration, OptionValue::String(text)) => is_duration(text),
             _ => false,
         }
@@ -171,6 +179,14 @@ mod tests {
         check(OptionKind::Duration, &text(""), false);
         check(OptionKind::List, &OptionValue::List(Vec::new()), true);
         check(OptionKind::Boolean, &text("true"), false);
+        check(OptionKind::Strings, &text("x"), true);
+        check(
+            OptionKind::Strings,
+            &OptionValue::List(vec![text("x")]),
+            true,
+        );
+        let mixed = OptionValue::List(vec![text("x"), OptionValue::Integer(1)]);
+        check(OptionKind::Strings, &mixed, false);
     }
 
     #[test]

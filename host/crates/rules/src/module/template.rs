@@ -81,7 +81,7 @@ struct Linked {
 /// The exports of one instance.
 struct Functions {
     describe: TypedFunc<(), (Manifest,)>,
-    configure: TypedFunc<(&'static Setting,), (Result<(), Vec<ConfigError>>,)>,
+    configure: TypedFunc<(&'static Setting,), (Result<Vec<ConfigError>, Vec<ConfigError>>,)>,
     handle: Handle,
 }
 
@@ -162,8 +162,17 @@ impl Template {
 
     /// A fresh instance with its rules.
     pub(crate) async fn start(&self, setting: &Setting) -> Result<Instance, StartError> {
+        let (instance, _) = self.configure(setting).await?;
+        Ok(instance)
+    }
+
+    /// A fresh instance with its rules, and what it warns of.
+    pub(crate) async fn configure(
+        &self,
+        setting: &Setting,
+    ) -> Result<(Instance, Vec<ConfigError>), StartError> {
         let mut store = self.store(Phase::Serving);
-        let callee = match &self.origin {
+        let (callee, warnings) = match &self.origin {
             Origin::Component(linked) => {
                 let functions = match self.functions(linked, &mut store).await {
                     Ok(functions) => functions,
@@ -174,19 +183,21 @@ impl Template {
                 };
                 let call = functions.configure.call_async(&mut store, (setting,));
                 let (accepted,) = in_time(self.runtime.in_guest(call)).await?;
-                accepted.map_err(StartError::Refused)?;
-                Callee::Guest(functions.handle)
+                let warnings = accepted.map_err(StartError::Refused)?;
+                (Callee::Guest(functions.handle), warnings)
             }
             #[cfg(feature = "native-actions")]
             Origin::Native(native) => {
-                Callee::Native(native.configure(setting).map_err(StartError::Refused)?)
+                let actions = native.configure(setting).map_err(StartError::Refused)?;
+                (Callee::Native(actions), Vec::new())
             }
         };
-        Ok(Instance {
+        let instance = Instance {
             runtime: self.runtime.clone(),
             store,
             callee,
-        })
+        };
+        Ok((instance, warnings))
     }
 
     /// What the module says of itself, by an instance with nothing granted.

@@ -49,14 +49,16 @@ impl Plan {
     /// a module that calls a store while it is configured is told that the
     /// store is unavailable.
     ///
+    /// Answers what the modules warn of.
+    ///
     /// # Errors
     /// As for [`Plan::bind`].
     pub fn check(
         runtime: &Runtime,
         settings: &Settings,
         modules: &HashMap<String, LoadedModule>,
-    ) -> Result<(), Vec<Problem>> {
-        bind(runtime, settings, modules, None, None).map(|_| ())
+    ) -> Result<Vec<Problem>, Vec<Problem>> {
+        bind(runtime, settings, modules, None, None).map(|plan| plan.warnings)
     }
 }
 
@@ -84,6 +86,7 @@ fn bind(
     }
     drafts.sort_by_key(|draft| draft.planned.run_order());
     let mut planned = Vec::new();
+    let mut warnings = Vec::new();
     for block in &settings.modules {
         let Some(loaded) = modules.get(&block.name.value) else {
             continue;
@@ -106,7 +109,7 @@ fn bind(
             loaded,
             drafts: of_module.into_iter().map(|draft| &*draft).collect(),
         };
-        planned.extend(binding.bind(&mut problems));
+        planned.extend(binding.bind(&mut problems, &mut warnings));
     }
     if !problems.is_empty() {
         return Err(problems);
@@ -154,12 +157,16 @@ fn bind(
         clock: runtime.clock().clone(),
         modules: planned,
         rules: Rules::new(rules),
+        warnings,
     })
 }
 
 /// The share of a guest's memory that payloads of one batch may take: the guest
 /// needs room for what it makes of them.
 const MEMORY_A_BATCH: usize = 8;
+
+/// What is told of what one module says of its rules.
+const MAX_WARNINGS: usize = 256;
 
 /// One module block, its component and its rules.
 struct ModuleBinding<'a> {
@@ -173,7 +180,11 @@ struct ModuleBinding<'a> {
 }
 
 impl ModuleBinding<'_> {
-    fn bind(&self, problems: &mut Vec<Problem>) -> Option<Arc<PlannedModule>> {
+    fn bind(
+        &self,
+        problems: &mut Vec<Problem>,
+        warnings: &mut Vec<Problem>,
+    ) -> Option<Arc<PlannedModule>> {
         let before = problems.len();
         self.check_grants(problems);
         let pools = self.granted_pools(problems);
@@ -233,7 +244,10 @@ impl ModuleBinding<'_> {
             }
         };
         template.grant(access);
-        self.check_accepts_rules(&template, &setting, problems);
+        match self.check_accepts_rules(&template, &setting) {
+            Ok(more) => warnings.extend(more),
+            Err(more) => problems.extend(more),
+        }
         Some(Arc::new(PlannedModule {
             name: Arc::clone(&loaded.name),
             hash: loaded.hash,
@@ -332,25 +346,30 @@ impl ModuleBinding<'_> {
         granted
     }
 
-    /// Configures an instance that is then thrown away.
+    /// Configures an instance that is then thrown away, and answers what it warns
+    /// of, or why it does not serve.
     fn check_accepts_rules(
         &self,
         template: &Template,
         setting: &wit::Setting,
-        problems: &mut Vec<Problem>,
-    ) {
+    ) -> Result<Vec<Problem>, Vec<Problem>> {
+        let told = |said: &[wit::ConfigError]| -> Vec<Problem> {
+            let said = said.iter().take(MAX_WARNINGS);
+            said.map(|error| self.config_problem(error)).collect()
+        };
         let name = &self.block.name;
-        match run_to_end(|| template.start(setting)) {
-            Ok(Ok(_)) => {}
-            Ok(Err(StartError::Refused(errors))) => {
-                problems.extend(errors.iter().map(|error| self.config_problem(error)));
+        let wrong = match run_to_end(|| template.configure(setting)) {
+            Ok(Ok((_, warnings))) => return Ok(told(&warnings)),
+            Ok(Err(StartError::Refused(errors))) if errors.is_empty() => {
+                "it refuses its rules, and does not say why".to_owned()
             }
-            Ok(Err(StartError::Guest(error))) => problems.push(self.problem(
-                name,
-                &format!("it does not come up with its rules: {error}"),
-            )),
-            Err(error) => problems.push(self.problem(name, &format!("it cannot be run: {error}"))),
-        }
+            Ok(Err(StartError::Refused(errors))) => return Err(told(&errors)),
+            Ok(Err(StartError::Guest(error))) => {
+                format!("it does not come up with its rules: {error}")
+            }
+            Err(error) => format!("it cannot be run: {error}"),
+        };
+        Err(vec![self.problem(name, &wrong)])
     }
 
     fn config_problem(&self, error: &wit::ConfigError) -> Problem {

@@ -15,7 +15,7 @@ use hookwire_bindings::wit::exports::hookwire::rule::actions::Setting;
 use hookwire_broker::{Hook, Stores};
 use hookwire_driver::SqlPool;
 use hookwire_mqtt::{TopicFilter, TopicName};
-use hookwire_settings::OnError;
+use hookwire_settings::{OnError, Problem};
 
 use crate::host::clock::GuestClock;
 use crate::lane::breaker::Breaker;
@@ -49,6 +49,7 @@ pub struct Plan {
     /// The generation that every module has, or had last: also of those that are
     /// not there any more, so that no number comes twice.
     pub(crate) generations: HashMap<Arc<str>, u64>,
+    pub(crate) warnings: Vec<Problem>,
 }
 
 /// The rules of a plan, by number.
@@ -127,7 +128,15 @@ impl Plan {
             modules: Vec::new(),
             rules: Rules::default(),
             generations: HashMap::new(),
+            warnings: Vec::new(),
         })
+    }
+
+    /// What modules warn of that were configured for this plan: what is as it is
+    /// written, and perhaps not as it is meant.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 
     /// What each rule has done so far, in the order in which rules run.

@@ -60,20 +60,6 @@ fn default_on_error(hook: Hook) -> OnError {
     }
 }
 
-/// The hook that an action runs at. An action that fetches, and one that moves
-/// positions, is bound to the hook that the storage backends of old name for it.
-fn accepted_as(action: &Action, hook: Hook) -> Hook {
-    let own = match hook {
-        Hook::SessionSubscribed => Hook::SessionFetch,
-        Hook::MessageAcked => Hook::MessagePosition,
-        hook => hook,
-    };
-    match action.hooks.contains(&hook) {
-        false if action.hooks.contains(&own) => own,
-        _ => hook,
-    }
-}
-
 struct RuleCheck<'a> {
     settings: &'a Settings,
     rule: &'a Rule,
@@ -88,7 +74,7 @@ impl RuleCheck<'_> {
         self.check_module_block();
         let manifest = modules.get(&rule.module.value)?.manifest();
         let action = self.action(manifest)?;
-        let hook = hook.map(|hook| accepted_as(action, hook));
+        let hook = hook.map(|hook| self.accepted_as(action, hook, modules));
         self.check_accepts(action, hook);
         self.check_pool(action);
         let (given_options, mut wrong) =
@@ -129,6 +115,42 @@ impl RuleCheck<'_> {
                 breaker: Arc::new(Breaker::default()),
             },
         })
+    }
+
+    /// The hook that an action runs at. An action that fetches, and one that moves
+    /// positions, is bound to the hook that the storage backends of old name for it;
+    /// positions count where some rule fetches from the pool.
+    fn accepted_as(
+        &self,
+        action: &Action,
+        hook: Hook,
+        modules: &HashMap<String, LoadedModule>,
+    ) -> Hook {
+        let is_for = |hook| action.hooks.contains(&hook);
+        match hook {
+            Hook::SessionSubscribed if !is_for(hook) && is_for(Hook::SessionFetch) => {
+                Hook::SessionFetch
+            }
+            Hook::MessageAcked
+                if is_for(Hook::MessagePosition)
+                    && (!is_for(hook) || self.is_fetched_from(modules)) =>
+            {
+                Hook::MessagePosition
+            }
+            hook => hook,
+        }
+    }
+
+    /// Whether a rule fetches from the pool of this one.
+    fn is_fetched_from(&self, modules: &HashMap<String, LoadedModule>) -> bool {
+        let pool = self.rule.pool.as_ref().map(|pool| &pool.value);
+        let fetches = |rule: &&Rule| {
+            let module = modules.get(&rule.module.value);
+            let action = module.and_then(|module| module.manifest().action(&rule.action.value));
+            action.is_some_and(|action| action.hooks.contains(&Hook::SessionFetch))
+        };
+        let mut rules = self.settings.rules.iter().filter(fetches);
+        rules.any(|rule| rule.pool.as_ref().map(|pool| &pool.value) == pool)
     }
 
     /// The deadline of the rule's module.

@@ -194,6 +194,7 @@ mod tests {
             clock: crate::host::clock::GuestClock::default(),
             number: 1,
             modules: Vec::new(),
+            warnings: Vec::new(),
             rules: Rules::new(rules),
             generations: std::collections::HashMap::new(),
         })

@@ -31,6 +31,11 @@ pub(crate) fn refusal(rule: &Rule) -> Option<String> {
     option(rule, "refuse")
 }
 
+/// What the module warns of about a rule: what the rule says.
+pub(crate) fn warning(rule: &Rule) -> Option<String> {
+    option(rule, "warn")
+}
+
 /// Runs a rule on events, of which the first is call number `first`.
 pub(crate) fn run(rule: &Rule, events: &[&Event], first: u32, settled: &mut Vec<Settled>) {
     BATCHES.set(BATCHES.get() + 1);
@@ -157,6 +162,7 @@ fn page(event: &Event) -> Verdict {
         qos: 1,
         retain: false,
         at_ms: 7,
+        expires_at_ms: None,
         user_properties: vec![("k".to_owned(), "v".to_owned())],
         extras: Vec::new(),
     };

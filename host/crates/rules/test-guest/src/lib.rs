@@ -21,28 +21,28 @@ thread_local! {
 
 struct TestGuest;
 
+fn said(rules: &[Rule], of: fn(&Rule) -> Option<String>) -> Vec<ConfigError> {
+    let said = rules.iter().filter_map(|rule| {
+        let message = of(rule)?;
+        let rule = rule.id;
+        Some(ConfigError { rule, message })
+    });
+    said.collect()
+}
+
 impl Guest for TestGuest {
     fn describe() -> Manifest {
         manifest::manifest()
     }
 
-    fn configure(setting: Setting) -> Result<(), Vec<ConfigError>> {
-        let errors: Vec<ConfigError> = setting
-            .rules
-            .iter()
-            .filter_map(|rule| {
-                let message = actions::refusal(rule)?;
-                Some(ConfigError {
-                    rule: rule.id,
-                    message,
-                })
-            })
-            .collect();
+    fn configure(setting: Setting) -> Result<Vec<ConfigError>, Vec<ConfigError>> {
+        let errors = said(&setting.rules, actions::refusal);
         if !errors.is_empty() {
             return Err(errors);
         }
+        let warnings = said(&setting.rules, actions::warning);
         RULES.set(setting.rules);
-        Ok(())
+        Ok(warnings)
     }
 
     fn handle(events: Vec<Event>, calls: Vec<Call>) -> Vec<Settled> {

@@ -38,7 +38,7 @@ const PLAIN: Kind = Kind {
     hooks: ALL,
     interest: &[],
     stores: false,
-    options: &[("refuse", "string", false)],
+    options: &[("refuse", "string", false), ("warn", "string", false)],
 };
 const ON_MESSAGES: Kind = Kind {
     hooks: MESSAGE,

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use hookwire_rules::{Plan, WorkerRules};
-use hookwire_settings::Settings;
+use hookwire_settings::{Problem, Settings};
 
-use crate::blocks::{problems, rule, runtime, settings};
+use crate::blocks::{Stores, pools, problems, rule, runtime, settings};
 
 #[track_caller]
 fn check(blocks: &str, expected: &[&str]) {
@@ -178,6 +178,32 @@ fn what_a_module_refuses_has_the_place_of_its_rule() {
             "rules.hcl:17: rule \"early\": too early",
             "rules.hcl:11: rule \"late\": too late",
         ],
+    );
+}
+
+#[test]
+fn what_a_module_warns_of_has_the_place_of_its_rule_and_is_said_once() {
+    let warn = "options { warn = \"too wide\" }";
+    let settings = settings(&format!(
+        "{SOUND}{}",
+        rule("wide", "message.publish", "noop", warn)
+    ));
+    let modules = crate::blocks::modules();
+    let pools = pools(&Stores::new());
+    let said = |problems: &[Problem]| -> Vec<String> {
+        problems.iter().map(ToString::to_string).collect()
+    };
+    let expected = ["rules.hcl:11: rule \"wide\": too wide"];
+    let plan = Plan::bind(runtime(), &settings, modules, &pools, None);
+    let plan = plan.unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert_eq!(said(plan.warnings()), expected);
+    let checked = Plan::check(runtime(), &settings, modules);
+    assert_eq!(said(&checked.expect("warnings are no problems")), expected);
+    let same = Plan::bind(runtime(), &settings, modules, &pools, Some(&plan));
+    let same = same.unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert!(
+        same.warnings().is_empty(),
+        "the module is taken over as it is"
     );
 }
 

@@ -1,0 +1,93 @@
+//! Read positions: one row per client and topic in `mqtt_acked`.
+
+use hookwire_sdk::prelude::*;
+use hookwire_sdk::sql::BatchResult;
+
+/// The position is the number of the message's row, the first where the message
+/// was stored twice. It only goes forward; a message without a row moves nothing.
+const ACKED: &str = "INSERT INTO mqtt_acked (clientid, topic, mid) \
+    SELECT ?, ?, id FROM mqtt_msg WHERE msgid = ? ORDER BY id LIMIT 1 \
+    ON CONFLICT (clientid, topic) DO UPDATE SET mid = excluded.mid \
+    WHERE mqtt_acked.mid IS NULL OR mqtt_acked.mid < excluded.mid";
+
+const FORGET_FLOOR: &str = "DELETE FROM hookwire_floor WHERE clientid = ? AND filter = ?";
+
+const FORGET: &str = "DELETE FROM mqtt_acked WHERE clientid = ? AND topic = ?";
+
+/// Moves the client's position on the message's topic to the message.
+#[action(
+    hook = "message.acked",
+    hook = "message.position",
+    pool = "sql",
+    stores
+)]
+pub(crate) fn on_message_acked(
+    ctx: &Context,
+    deliveries: &[&Delivery],
+) -> Result<BatchResult, Fault> {
+    let rows = deliveries.iter().map(|delivery| {
+        [
+            (&delivery.clientid).into(),
+            (&delivery.message.topic).into(),
+            (&delivery.message.id).into(),
+        ]
+    });
+    ctx.sql()?.exec_many(ACKED, rows)
+}
+
+/// Deletes the client's position on the topic that it no longer subscribes to, and
+/// where the subscription began.
+#[action(hook = "session.unsubscribed", pool = "sql", stores)]
+pub(crate) fn on_acked_delete(
+    ctx: &Context,
+    subscriptions: &[&Subscription],
+) -> Result<BatchResult, Fault> {
+    let rows = || {
+        subscriptions.iter().map(|subscription| {
+            [
+                (&subscription.client.clientid).into(),
+                (&subscription.filter).into(),
+            ]
+        })
+    };
+    let pool = ctx.sql()?;
+    // In this order: a floor without a position loses nothing.
+    let forgotten = pool.exec_many(FORGET, rows())?;
+    if forgotten.failed.is_empty() {
+        return pool.exec_many(FORGET_FLOOR, rows());
+    }
+    Ok(forgotten)
+}
+
+#[cfg(test)]
+mod tests {
+    use hookwire_sdk::testing::{self, Rule, SqlPool};
+
+    use super::*;
+
+    #[test]
+    fn a_position_names_client_topic_and_message() {
+        let pool = SqlPool::named("main");
+        let rule = Rule::new(&on_message_acked::ACTION).pool("main");
+        let acked =
+            ["c1", "c2"].map(|clientid| testing::delivery(clientid, testing::message("a/b", "")));
+        assert_eq!(rule.run_batch(acked), [Verdict::Proceed, Verdict::Proceed]);
+        let stored = pool.stored();
+        assert_eq!(stored.len(), 1, "one call for the batch");
+        assert_eq!(stored[0].statement, ACKED);
+        let rows: [[Value; 3]; 2] =
+            ["c1", "c2"].map(|id| [id.into(), "a/b".into(), "2PguFrHsrzEvIIBdctmb".into()]);
+        assert_eq!(stored[0].rows, rows);
+    }
+
+    #[test]
+    fn a_position_is_forgotten_with_its_subscription() {
+        let pool = SqlPool::named("main");
+        let rule = Rule::new(&on_acked_delete::ACTION).pool("main");
+        rule.run(testing::subscription("c1", "a/b"));
+        let stored = pool.stored();
+        assert_eq!(stored[0].statement, FORGET);
+        let row: [Value; 2] = ["c1".into(), "a/b".into()];
+        assert_eq!(stored[0].rows, [row]);
+    }
+}

@@ -1,0 +1,147 @@
+//! What is stored for a subscription: rows of `mqtt_msg` behind the client's
+//! position, in the order in which they were committed.
+//!
+//! A subscription's *floor* is the newest row there was when it was made, kept in
+//! `hookwire_floor` before SUBACK: from there on it misses nothing, whatever
+//! happens. Rows are numbered when they are committed, one transaction after the
+//! other, so that nothing older appears behind a row that was read.
+
+use std::time::Duration;
+
+use hookwire_sdk::prelude::*;
+use hookwire_sdk::sql::Row;
+use hookwire_sdk::{serde_json, topic};
+
+use crate::arrived::unix_ms;
+use crate::datetime::DateTime;
+
+/// What a rule says of clients that were away.
+#[derive(Options)]
+pub(crate) struct Offline {
+    /// How far back the first subscription reaches; nothing before it without.
+    time_range: Option<Duration>,
+    /// Messages of one page at most.
+    #[option(default = 256)]
+    max_returned_count: u32,
+}
+
+/// A floor that is there stays: the client subscribes again.
+const BEGIN: &str = "INSERT INTO hookwire_floor (clientid, filter, mid) \
+    SELECT ?, ?, coalesce(max(id), 0) FROM mqtt_msg WHERE true ON CONFLICT DO NOTHING";
+
+const BEGIN_SINCE: &str = "INSERT INTO hookwire_floor (clientid, filter, mid) \
+    SELECT ?, ?, coalesce(max(id), 0) FROM mqtt_msg WHERE arrived < ? ON CONFLICT DO NOTHING";
+
+const PAGE: &str = "SELECT m.id, m.msgid, m.topic, m.sender, m.qos, m.payload, m.arrived, \
+    b.expires_at_ms, b.properties FROM mqtt_msg AS m \
+    LEFT JOIN hookwire_msg AS b ON b.msgid = m.msgid \
+    WHERE m.id > max(?, coalesce((SELECT mid FROM hookwire_floor \
+    WHERE clientid = ? AND filter = ?), 0)) \
+    AND m.id > coalesce((SELECT mid FROM mqtt_acked WHERE clientid = ? AND topic = m.topic), 0)";
+
+/// Hands over the rows of mqtt_msg that the client has not acknowledged.
+#[action(hook = "session.fetch", pool = "sql", options = Offline)]
+pub(crate) fn on_message_fetch(
+    ctx: &Context,
+    options: &Offline,
+    fetch: &Fetch,
+) -> Result<Page, Fault> {
+    let pool = ctx.sql()?;
+    let (clientid, filter) = (&fetch.client.clientid, &fetch.filter);
+    if fetch.begins {
+        begin(&pool, fetch, options.time_range)?;
+    }
+    let behind: i64 = match &fetch.cursor {
+        None => 0,
+        Some(cursor) => cursor.parse().map_err(|_| {
+            Fault::invalid(
+                "sqlite:cursor",
+                format!("the cursor {cursor:?} is no number"),
+            )
+        })?,
+    };
+    let rows = options.max_returned_count.min(fetch.max_messages).max(1);
+    let mut parameters: Vec<Value<'_>> = vec![
+        behind.into(),
+        clientid.into(),
+        filter.into(),
+        clientid.into(),
+    ];
+    let wild = filter
+        .split_once(['+', '#'])
+        .map(|(before, _)| before.trim_end_matches('/'));
+    let most = wild.map(|before| format!("{before}0"));
+    let within = match (wild, &most) {
+        (None, _) => {
+            parameters.push(filter.into());
+            "AND m.topic = ?"
+        }
+        (Some(""), _) | (_, None) => "",
+        // `a/#` matches `a` as well, which sorts before `a/`. Behind `/` comes `0`.
+        (Some(before), Some(most)) => {
+            parameters.push(before.into());
+            parameters.push(most.into());
+            "AND m.topic >= ? AND m.topic < ?"
+        }
+    };
+    let statement = format!("{PAGE} {within} ORDER BY m.id");
+    let answer = pool.query(&statement, &parameters, rows)?;
+    let mut page = Page::default();
+    let mut last = None;
+    for row in answer.iter() {
+        last = Some(row.get::<i64>("id")?);
+        let name: &str = row.get("topic")?;
+        if topic::matches(filter, name) {
+            let message = message(&row)?;
+            let is_late = |at_ms: u64| at_ms <= fetch.client.at_ms;
+            if !message.expires_at_ms.is_some_and(is_late) {
+                page.messages.push(message);
+            }
+        }
+    }
+    match last {
+        Some(last) if answer.truncated => Ok(page.and_more(last.to_string())),
+        _ => Ok(page),
+    }
+}
+
+fn begin(pool: &Pool, fetch: &Fetch, reach: Option<Duration>) -> Result<(), Fault> {
+    let (clientid, filter) = ((&fetch.client.clientid).into(), (&fetch.filter).into());
+    match reach {
+        None => pool.exec(BEGIN, &[clientid, filter])?,
+        Some(reach) => {
+            let reach_ms = u64::try_from(reach.as_millis()).unwrap_or(u64::MAX);
+            let since = DateTime::from_unix_ms(fetch.client.at_ms.saturating_sub(reach_ms));
+            pool.exec(BEGIN_SINCE, &[clientid, filter, since.as_str().into()])?
+        }
+    };
+    Ok(())
+}
+
+fn message(row: &Row<'_>) -> Result<Message, Fault> {
+    let text = |name| row.get::<Option<String>>(name);
+    let number = |name| row.get::<Option<i64>>(name);
+    let qos = number("qos")?.and_then(|qos| u8::try_from(qos).ok());
+    // A business server may write text.
+    let payload = match row.get::<&OwnedValue>("payload")? {
+        OwnedValue::Blob(bytes) => bytes.clone(),
+        OwnedValue::Text(text) => text.clone().into_bytes(),
+        _ => Vec::new(),
+    };
+    let properties = text("properties")?;
+    Ok(Message {
+        id: text("msgid")?.unwrap_or_default(),
+        topic: row.get("topic")?,
+        payload,
+        sender: text("sender")?.unwrap_or_default(),
+        qos: qos.filter(|qos| *qos <= 2).unwrap_or(0),
+        retain: false,
+        at_ms: unix_ms(row.get::<&str>("arrived")?).unwrap_or(0),
+        expires_at_ms: number("expires_at_ms")?.and_then(|at_ms| u64::try_from(at_ms).ok()),
+        user_properties: match properties {
+            Some(json) => serde_json::from_str(&json)?,
+            None => Vec::new(),
+        },
+        extras: Vec::new(),
+    })
+}
