@@ -14,6 +14,9 @@ max_spool_bytes = "256MiB"
 # Dead letters kept there for `hookwire ctl deadletters`; beyond it the oldest go.
 max_dead_letters = 10000
 
+# The largest component that a module may be; it is read into memory as a whole.
+max_component_bytes = "64MiB"
+
 listener "tcp" "default" {
   # Only this machine can connect until you say otherwise: there is no authentication.
   address = "127.0.0.1:1883"

@@ -6,6 +6,7 @@
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,11 +19,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 const MAX_TOLD_BYTES: u64 = 16 << 10;
 const MAX_TOLD_LINES: usize = 5;
 
-/// Runs the fixtures in a component, and answers how many there are.
+/// Runs the fixtures in a component, and answers how many there are; ends them
+/// when `stops` turns true.
 ///
 /// # Errors
 /// What keeps them from being run, or what they expected and what came, by line.
-pub(crate) fn pass(component: &[u8]) -> Result<usize, String> {
+pub(crate) fn pass(component: &[u8], stops: &AtomicBool) -> Result<usize, String> {
     let fixtures = fixtures_of(component).map_err(|error| error.to_string())?;
     if fixtures.is_empty() {
         return Ok(0);
@@ -45,12 +47,15 @@ pub(crate) fn pass(component: &[u8]) -> Result<usize, String> {
             let read = output.as_mut().map(|output| output.read_to_end(&mut told));
             read.map(|_| told)
         });
-        let ended = end(&mut child);
+        let ended = end(&mut child, stops);
         (told.join().ok().flatten().unwrap_or_default(), ended)
     });
     let told = String::from_utf8_lossy(&told);
     let lines: Vec<&str> = told.lines().collect();
     match ended.map_err(cannot)? {
+        None if stops.load(Ordering::Acquire) => {
+            Err("its own fixtures were not run to their end, because the broker stops".to_owned())
+        }
         None => Err(format!(
             "its own fixtures did not come to an end within {DEADLINE:?}"
         )),
@@ -71,14 +76,15 @@ pub(crate) fn pass(component: &[u8]) -> Result<usize, String> {
     }
 }
 
-/// Waits for a process, and ends it at the deadline. None: it was ended.
-fn end(child: &mut Child) -> std::io::Result<Option<std::process::ExitStatus>> {
+/// Waits for a process, and ends it at the deadline, or when the broker stops.
+/// None: it was ended.
+fn end(child: &mut Child, stops: &AtomicBool) -> std::io::Result<Option<std::process::ExitStatus>> {
     let deadline = Instant::now() + DEADLINE;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if Instant::now() >= deadline {
+        if Instant::now() >= deadline || stops.load(Ordering::Acquire) {
             child.kill()?;
             child.wait()?;
             return Ok(None);

@@ -61,15 +61,20 @@ pub(crate) async fn open_missing(
                 pool,
             }),
             Err(error) => {
-                let unused = |pool: &&OpenedPool| known.iter().all(|known| !known.is(pool));
-                for pool in pools.iter().filter(unused) {
-                    pool.pool.close().await;
-                }
+                close_unused(&pools, known).await;
                 return Err(error);
             }
         }
     }
     Ok(pools)
+}
+
+/// Closes those of `opened` that are not among `known`.
+pub(crate) async fn close_unused(opened: &[OpenedPool], known: &[OpenedPool]) {
+    let unused = |pool: &&OpenedPool| known.iter().all(|known| !known.is(pool));
+    for pool in opened.iter().filter(unused) {
+        pool.pool.close().await;
+    }
 }
 
 async fn open(block: &Pool, data: &DataDir) -> Result<Arc<SqlitePool>> {

@@ -1,11 +1,13 @@
 //! The end, in order: accept nobody, settle what was read, close clients, drain
 //! lanes, close pools. Each step has the same deadline before it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use hookwire_broker::Counters;
 use tokio::signal::unix::{Signal, SignalKind, signal as listen};
+use tokio::task::JoinSet;
 
 use crate::boot::Broker;
 use crate::control::Control;
@@ -38,16 +40,25 @@ impl Signals {
     }
 
     /// Waits for SIGTERM or SIGINT and names it. At SIGHUP the configuration is
-    /// read again.
-    pub(crate) async fn stop(&mut self, control: &Control) -> &'static str {
-        loop {
+    /// read again, by a task of its own, so that nothing keeps the others waiting.
+    pub(crate) async fn stop(&mut self, control: &Arc<Control>) -> &'static str {
+        let mut reloads = JoinSet::new();
+        let signal = loop {
             // Cancel-safe: a signal that is not taken stays with its listener.
             tokio::select! {
-                _ = self.terminate.recv() => return "SIGTERM",
-                _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.hang_up.recv() => control.reload("SIGHUP").await,
+                biased;
+                _ = self.terminate.recv() => break "SIGTERM",
+                _ = self.interrupt.recv() => break "SIGINT",
+                Some(_) = reloads.join_next() => {}
+                _ = self.hang_up.recv(), if reloads.is_empty() => {
+                    let control = Arc::clone(control);
+                    reloads.spawn(async move { control.reload("SIGHUP").await });
+                }
             }
-        }
+        };
+        // A reload sees that the broker stops, and is not cut off in the middle.
+        reloads.detach_all();
+        signal
     }
 }
 
@@ -55,8 +66,14 @@ impl Signals {
 pub(crate) async fn stop(mut broker: Broker, signal: &'static str) {
     tracing::info!(signal, "stopping");
     let deadline = Instant::now() + DEADLINE;
+    broker.control.stop_changes();
     broker.stop.send_replace(true);
     while broker.tasks.join_next().await.is_some() {}
+    // A change that is under way would meet workers that are gone.
+    let ended = tokio::time::timeout(DEADLINE, broker.control.changes_ended());
+    if ended.await.is_err() {
+        tracing::error!("a change of the configuration did not end in time");
+    }
     for worker in &broker.control.workers {
         worker.stop(deadline);
     }
@@ -71,7 +88,7 @@ pub(crate) async fn stop(mut broker: Broker, signal: &'static str) {
             Err(_) => tracing::error!("a worker thread panicked"),
         }
     }
-    let running = broker.control.running().await;
+    let running = broker.control.running();
     report::at_end(
         &running.plan,
         &running.pools,

@@ -1,11 +1,16 @@
 """A component brings its own tests: it does not serve before it passes them."""
 
+import signal
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from support.broker import run_hookwire
+from support.broker import binary, run_hookwire
 from support.modules import component, rebuilt, with_fixtures
 from support.raw import RawClient
 from support.rules import LISTENER, guest, rule
+from support.wait import wait_until
 
 RULE = rule("rewrite", "message.publish", "mine", "rewrite", {"suffix": "!"})
 
@@ -111,6 +116,60 @@ def test_a_reload_that_fails_leaves_the_one_before(start_broker, file):
     broker.ctl("modules", "reload", "mine")
     assert "fixtures=2" in broker.stderr()
     assert_serves(broker)
+
+
+#: It takes longer than a test may.
+SLOW = """\
+module "m" {
+  grants   = ["clock", "broker.publish"]
+  deadline = "60s"
+}
+rule "r" {
+  hook   = "message.publish"
+  module = "m"
+  action = "spin"
+}
+event "message.publish" {
+  topic   = "t"
+  payload = "spin"
+}
+"""
+
+
+def children(broker):
+    tasks = Path(f"/proc/{broker.pid}/task").glob("*/children")
+    return [int(pid) for task in tasks for pid in task.read_text().split()]
+
+
+def by_command(broker):
+    command = [binary(), "ctl", "--data", broker.data, "modules", "reload", "mine"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def by_signal(broker):
+    broker.process.send_signal(signal.SIGHUP)
+
+
+@pytest.mark.parametrize("reload", [by_command, by_signal])
+def test_fixtures_that_take_long_hold_up_neither_figures_nor_the_stop(start_broker, file, reload):
+    broker = start_broker(LISTENER + guest(file) + RULE)
+    slow = with_fixtures(rebuilt(component("testguest").read_bytes(), "s"), {"tests/s.hcl": SLOW})
+    replace(file, slow)
+    asked = reload(broker)
+    (tester,) = wait_until(lambda: children(broker), "the fixtures run")
+    with RawClient.connected(broker.port, "c"):
+        assert broker.metric("hookwire_reloads_total") == 0
+        assert broker.metric("hookwire_rule_events_total", rule="rewrite") == 0
+        (mine,) = broker.ctl_json("modules", "list")
+        assert mine["generation"] == 1
+        assert "c" in broker.ctl("clients", "list")
+        assert children(broker) == [tester], "they still run"
+    assert broker.stop() == 0, broker.stderr()
+    assert not Path(f"/proc/{tester}").exists()
+    assert "because the broker stops" in broker.stderr()
+    if asked:
+        asked.communicate(timeout=30)
+        assert asked.returncode == 1
 
 
 HOSTILE = {

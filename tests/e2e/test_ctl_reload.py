@@ -269,3 +269,12 @@ def test_many_changes_leave_nothing_behind(start_broker, unique):
             client.publish("t")
         wait_until(lambda: files() <= before[0] + 2, f"files are closed: {before} before")
         wait_until(lambda: threads() <= before[1] + 2, f"threads end: {before} before")
+
+
+def test_a_refused_reload_makes_no_file(start_broker):
+    broker = start_broker(LISTENER + POOL + storing())
+    wrong = rule("wrong", "message.publish", "sqlite", "on_mesage_publish", pool="aside")
+    broker.config.write_text(LISTENER + POOL + storing() + ASIDE + wrong)
+    assert "on_message_publish" in broker.ctl_refused("reload")
+    assert not (broker.data / "aside.db").exists()
+    assert broker.metric("hookwire_failed_reloads_total") == 1

@@ -1,10 +1,13 @@
 """A module's file that changes is loaded, whole or not at all."""
 
 import re
+import threading
+from pathlib import Path
 
 import pytest
 
-from support.modules import component, rebuilt
+from support.broker import run_hookwire
+from support.modules import component, rebuilt, with_fixtures
 from support.raw import RawClient
 from support.rules import LISTENER, POOL, guest, module, rule
 from support.wait import wait_until
@@ -111,3 +114,65 @@ def test_two_modules_of_one_file_are_both_loaded(start_broker, file):
         return all(entry["hash"] != before[entry["name"]] for entry in entries)
 
     wait_until(changed, "both are loaded")
+
+
+#: Running it takes the broker a moment between reading the file and watching it.
+FIXTURE = """\
+module "m" {
+  grants = ["clock", "broker.publish"]
+}
+rule "r" {
+  hook   = "message.publish"
+  module = "m"
+  action = "noop"
+}
+event "message.publish" {
+  topic = "t"
+}
+"""
+
+
+def test_a_file_that_changes_during_the_start_is_loaded(broker, file):
+    assert broker.stop() == 0
+    file.write_bytes(with_fixtures(component("testguest").read_bytes(), {"tests/a.hcl": FIXTURE}))
+    ended = broker.process
+    starting = threading.Thread(target=broker.start)
+    starting.start()
+
+    def is_read():
+        if broker.process is ended:
+            return False
+        tasks = Path(f"/proc/{broker.pid}/task").glob("*/children")
+        return any(task.read_text() for task in tasks)
+
+    wait_until(is_read, "the fixture of the old file runs")
+    file.write_bytes(rebuilt(component("testguest").read_bytes(), "another"))
+    starting.join()
+    before = re.search(r"module mine: (\w+)", "\n".join(broker.stdout())).group(1)
+    wait_until(lambda: loaded_hash(broker) != before, "the new file is loaded")
+
+
+def test_a_file_above_the_bound_is_not_read(start_broker, file):
+    whole = file.read_bytes()
+    bound = len(whole) + 1024
+    tell = rule("tell", "message.publish", "mine", "noop")
+    broker = start_broker(f"max_component_bytes = {bound}\n" + LISTENER + guest(file) + tell)
+    before = loaded_hash(broker)
+    large = rebuilt(whole, "x" * 2000)
+    file.write_bytes(large)
+    said = f"{file} has {len(large)} bytes, and max_component_bytes is {bound}"
+    for command in (["reload"], ["modules", "reload", "mine"]):
+        assert said in broker.ctl_refused(*command)
+    broker.ctl("modules", "unload", "mine")
+    assert said in broker.ctl_refused("modules", "load", "mine")
+    file.write_bytes(whole)
+    broker.ctl("modules", "load", "mine")
+    refused = broker.metric("hookwire_failed_reloads_total")
+    file.write_bytes(rebuilt(whole, "y" * 2000))
+    wait_until(
+        lambda: broker.metric("hookwire_failed_reloads_total") > refused, "the file is refused"
+    )
+    assert loaded_hash(broker) == before
+    assert broker.stop() == 0
+    ended = run_hookwire("check", broker.config)
+    assert ended.returncode == 2 and f"max_component_bytes is {bound}" in ended.stderr

@@ -95,6 +95,7 @@ pub(crate) async fn start(
         rules: started.rules.clone(),
         greetings: greetings.clone(),
         source,
+        stamps: modules.stamps,
         running: control::Running {
             wanted: Wanted::of(settings.clone()),
             modules: modules.loaded,

@@ -11,7 +11,7 @@ use hookwire_settings::{Problem, Settings, hint};
 
 use super::wanted::Wanted;
 use super::{Control, Running};
-use crate::modules;
+use crate::modules::Loading;
 use crate::pools::{self, OpenedPool};
 
 /// How long what ran by the old plan has before a pool of it is closed.
@@ -64,15 +64,48 @@ impl Control {
         let (wanted, components, needs_restart) = self.wanted_after(running, change)?;
         let loaded =
             tokio::task::block_in_place(|| self.load_modules(running, &wanted, &components))?;
+        // Before pools are opened: one that is new makes a file.
+        tokio::task::block_in_place(|| Plan::check(&self.runtime, &wanted.settings, &loaded))
+            .map_err(|problems| refused(&problems))?;
         let opened = pools::open_missing(&wanted.settings, &running.pools, &self.data)
             .await
             .map_err(|error| Refusal::new(format!("{error:#}")))?;
+        let plan = match self.go_over(running, &wanted, &loaded, &opened).await {
+            Ok(plan) => plan,
+            Err(refusal) => {
+                pools::close_unused(&opened, &running.pools).await;
+                return Err(refusal);
+            }
+        };
+        let back = match components {
+            Components::Back(name, _) => Some(name),
+            _ => None,
+        };
+        let next = Next {
+            wanted,
+            loaded,
+            opened,
+            plan,
+            back,
+            needs_restart,
+        };
+        Ok(self.went_over(running, next))
+    }
+
+    /// Binds the plan, makes its instances, and takes the workers over to it.
+    async fn go_over(
+        &self,
+        running: &Running,
+        wanted: &Wanted,
+        loaded: &HashMap<String, LoadedModule>,
+        opened: &[OpenedPool],
+    ) -> Result<Arc<Plan>, Refusal> {
         let handles: HashMap<String, PoolHandle> = opened.iter().map(OpenedPool::handle).collect();
         let plan = tokio::task::block_in_place(|| {
             Plan::bind(
                 &self.runtime,
                 &wanted.settings,
-                &loaded,
+                loaded,
                 &handles,
                 Some(&running.plan),
             )
@@ -88,19 +121,7 @@ impl Control {
         for (worker, readied) in self.rules.iter().zip(readied) {
             worker.adopt(readied).await;
         }
-        let back = match components {
-            Components::Back(name, _) => Some(name),
-            _ => None,
-        };
-        let next = Next {
-            wanted,
-            loaded,
-            opened,
-            plan,
-            back,
-            needs_restart,
-        };
-        Ok(self.went_over(running, next))
+        Ok(plan)
     }
 
     /// What is to run after the change, where its components come from, and what
@@ -161,6 +182,12 @@ impl Control {
     ) -> Result<HashMap<String, LoadedModule>, Refusal> {
         let mut loaded = HashMap::new();
         let mut problems = Vec::new();
+        let loading = Loading {
+            runtime: &self.runtime,
+            stamps: &self.stamps,
+            max_bytes: wanted.settings.max_component_bytes,
+            stops: &self.stops,
+        };
         for block in &wanted.settings.modules {
             let name = &block.name.value;
             if !wanted.is_loaded(name) {
@@ -178,7 +205,7 @@ impl Control {
             };
             let module = match known.filter(|_| !is_fresh) {
                 Some(known) => Ok(known.clone()),
-                None => modules::load_one(&self.runtime, block, known).map(|module| {
+                None => loading.one(block, known).map(|module| {
                     // A rollback holds until the file is another one, or is asked for.
                     let left = running.left.get(name).copied();
                     let is_left = left == Some(module.hash());

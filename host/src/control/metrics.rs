@@ -14,7 +14,7 @@ impl Control {
     pub(super) async fn metrics(&self) -> String {
         let mut text = Text::default();
         self.write_broker(&mut text).await;
-        self.write_rules(&mut text).await;
+        self.write_rules(&mut text);
         self.write_modules(&mut text);
         text.finish()
     }
@@ -55,8 +55,8 @@ impl Control {
         }
     }
 
-    async fn write_rules(&self, text: &mut Text) {
-        let running = self.running.lock().await;
+    fn write_rules(&self, text: &mut Text) {
+        let running = self.running();
         for rule in running.plan.stats() {
             let labels = [("rule", rule.rule.as_str()), ("module", &rule.module)];
             text.counter("hookwire_rule_calls_total", &labels, rule.calls);

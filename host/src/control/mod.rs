@@ -1,6 +1,6 @@
 //! A running broker, as an administrator changes it and looks into it.
 //!
-//! One change at a time. A change is prepared beside what runs: modules are
+//! One change at a time; who looks in sees what runs, and waits for no change. A change is prepared beside what runs: modules are
 //! compiled and described, pools opened, rules bound, instances made. What goes
 //! wrong there is said, and everything stays as it was; only then the workers go
 //! over.
@@ -16,8 +16,8 @@ mod wanted;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use hookwire_admin::{Administration, Changes, Recording, Refusal, Request, Tap};
 use hookwire_net::{GreetingCounters, WorkerHandle};
@@ -29,6 +29,7 @@ use tokio::sync::Mutex;
 
 use crate::data_dir::DataDir;
 use crate::pools::OpenedPool;
+use crate::watch::Stamps;
 
 pub(crate) use wanted::{Source, Wanted};
 
@@ -43,12 +44,19 @@ pub(crate) struct Control {
     source: Source,
     /// What the broker started with: some of it holds until it ends.
     started: Settings,
-    running: Mutex<Running>,
+    /// The files of modules as they were read last.
+    pub(crate) stamps: Stamps,
+    running: std::sync::RwLock<Arc<Running>>,
+    /// Held by the one change that is under way.
+    changing: Mutex<()>,
+    /// Whether the broker stops: no change begins any more, and none goes on for long.
+    stops: AtomicBool,
     reloads: AtomicU64,
     failed_reloads: AtomicU64,
 }
 
 /// What runs now.
+#[derive(Clone)]
 pub(crate) struct Running {
     pub(crate) wanted: Wanted,
     /// By the names of their blocks.
@@ -70,6 +78,7 @@ pub(crate) struct Parts {
     pub(crate) rules: Vec<RulesHandle>,
     pub(crate) greetings: GreetingCounters,
     pub(crate) source: Source,
+    pub(crate) stamps: Stamps,
     pub(crate) running: Running,
 }
 
@@ -84,15 +93,29 @@ impl Control {
             greetings: parts.greetings,
             source: parts.source,
             started: parts.running.wanted.settings.clone(),
-            running: Mutex::new(parts.running),
+            stamps: parts.stamps,
+            running: std::sync::RwLock::new(Arc::new(parts.running)),
+            changing: Mutex::new(()),
+            stops: AtomicBool::new(false),
             reloads: AtomicU64::new(0),
             failed_reloads: AtomicU64::new(0),
         })
     }
 
-    /// What runs, for the end of the broker: no change begins any more.
-    pub(crate) async fn running(&self) -> tokio::sync::MutexGuard<'_, Running> {
-        self.running.lock().await
+    /// What runs.
+    pub(crate) fn running(&self) -> Arc<Running> {
+        let running = self.running.read();
+        Arc::clone(&running.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// No change begins any more, and one that runs a component's fixtures gives up.
+    pub(crate) fn stop_changes(&self) {
+        self.stops.store(true, Ordering::Release);
+    }
+
+    /// Waits until no change is under way.
+    pub(crate) async fn changes_ended(&self) {
+        drop(self.changing.lock().await);
     }
 
     /// Reads the configuration and all modules again, as `ctl reload` does, and
@@ -105,8 +128,8 @@ impl Control {
     }
 
     /// The loaded modules that are files, with their paths.
-    pub(crate) async fn watched_files(&self) -> Vec<(String, PathBuf)> {
-        let running = self.running.lock().await;
+    pub(crate) fn watched_files(&self) -> Vec<(String, PathBuf)> {
+        let running = self.running();
         let blocks = running.wanted.settings.modules.iter();
         blocks
             .filter(|block| running.modules.contains_key(&block.name.value))
@@ -124,10 +147,18 @@ impl Control {
     }
 
     async fn change(&self, change: apply::Change) -> Result<Changes, Refusal> {
-        let mut running = self.running.lock().await;
+        let _one = self.changing.lock().await;
+        if self.stops.load(Ordering::Acquire) {
+            return Err(Refusal::new("the broker stops"));
+        }
+        let mut running = Running::clone(&self.running());
         let changed = self.apply(&mut running, change).await;
         match &changed {
-            Ok(_) => self.reloads.fetch_add(1, Ordering::Relaxed),
+            Ok(_) => {
+                let mut shown = self.running.write().unwrap_or_else(PoisonError::into_inner);
+                *shown = Arc::new(running);
+                self.reloads.fetch_add(1, Ordering::Relaxed)
+            }
             Err(_) => self.failed_reloads.fetch_add(1, Ordering::Relaxed),
         };
         changed
@@ -170,7 +201,7 @@ fn to_value(answer: &impl Serialize) -> Result<Value, Refusal> {
 impl Administration for Control {
     async fn answer(&self, request: Request) -> Result<Value, Refusal> {
         match request {
-            Request::Modules => to_value(&self.list_modules().await),
+            Request::Modules => to_value(&self.list_modules()),
             Request::Load { name, file } => {
                 let what = format!("load {name}");
                 self.asked(&what, apply::Change::Load { name, file }).await

@@ -5,8 +5,8 @@ use hookwire_admin::ModuleEntry;
 use super::Control;
 
 impl Control {
-    pub(super) async fn list_modules(&self) -> Vec<ModuleEntry> {
-        let running = self.running.lock().await;
+    pub(super) fn list_modules(&self) -> Vec<ModuleEntry> {
+        let running = self.running();
         let settings = &running.wanted.settings;
         let stats = running.plan.module_stats();
         let blocks = settings.modules.iter();

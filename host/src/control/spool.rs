@@ -10,7 +10,7 @@ impl Control {
     pub(super) async fn spool(&self) -> Result<Vec<SpoolEntry>, Refusal> {
         let spooled = self.house.spooled().await;
         let spooled = spooled.map_err(|fault| refused(&fault))?.into_iter();
-        let running = self.running.lock().await;
+        let running = self.running();
         let rules = running.plan.stats();
         let entry = |spooled: hookwire_rules::Spooled| SpoolEntry {
             has_rule: rules.iter().any(|rule| rule.rule == spooled.rule),

@@ -110,6 +110,7 @@ impl<H: Hooks> Shard<H> {
         {
             connection.paused = false;
             connection.blocked_on = None;
+            connection.crowded = Vec::new();
             self.resumed.push(key);
         }
     }
@@ -136,7 +137,9 @@ impl<H: Hooks> Shard<H> {
             || connection.output.len() > self.limits.max_output_bytes
         {
             Some(Obstacle::Itself)
-        } else if !self.hooks.has_room(&connection.client.clientid) {
+        } else if !self.hooks.has_room(&connection.client.clientid)
+            || (connection.crowded.iter()).any(|client| !self.hooks.has_room(client))
+        {
             Some(Obstacle::Room)
         } else {
             None

@@ -44,6 +44,7 @@ impl<H: Hooks> Shard<H> {
         transit: &mut Transit<'_>,
     ) -> bool {
         transit.deliver_rules = entry.deliver_rules;
+        self.crowded.clear();
         let is_kept = transit.retain && self.retain(transit);
         for &worker in &entry.remote {
             if let Some(link) = self.links.get_mut(usize::from(worker)) {
@@ -64,6 +65,7 @@ impl<H: Hooks> Shard<H> {
         if !is_matched && !is_kept {
             self.dropped(now, None, transit, "no-subscriber");
         }
+        self.note_crowded(from);
         is_matched
     }
 

@@ -10,13 +10,13 @@ use crate::calls::call_bytes;
 use crate::connection::{CloseReason, Connection, ConnectionKey, Farewell, Stage};
 use crate::counters::Counters;
 use crate::delayed::Delayed;
+use crate::drops::Withheld;
 use crate::faults::Planted;
 use crate::filter_index::FilterIndex;
 use crate::hooks::{Answered, BrokerCall, Decided, Hooks, Ticket};
 use crate::id::IdGenerator;
 use crate::limits::Limits;
 use crate::link::{Link, Mail, WorkerId};
-use crate::message::Message;
 use crate::retained::RetainedMessages;
 use crate::routes::RouteTable;
 use crate::session::{Granted, Session, SessionKey};
@@ -114,6 +114,10 @@ pub struct Shard<H> {
     pub(crate) senders: HashMap<Arc<str>, ConnectionKey>,
     /// Whether some connection waits for room in a lane.
     pub(crate) paused_for_room: bool,
+    /// Clients whose full lanes were told of what was dropped in this step.
+    pub(crate) crowded: Vec<Arc<str>>,
+    /// Mail of other workers that is not credited before such lanes have room.
+    pub(crate) withheld: Vec<Withheld>,
     pub(crate) stopping: bool,
     /// Whether some output grew so far that it should be written before more is taken.
     pub(crate) output_is_pressing: bool,
@@ -169,6 +173,8 @@ impl<H: Hooks> Shard<H> {
             asked: 0,
             senders: HashMap::default(),
             paused_for_room: false,
+            crowded: Vec::new(),
+            withheld: Vec::new(),
             stopping: false,
             output_is_pressing: false,
         }
@@ -178,6 +184,11 @@ impl<H: Hooks> Shard<H> {
     /// whenever verdicts were taken.
     pub fn may_connect(&self, client_id: &str) -> bool {
         self.hooks.may_connect(client_id)
+    }
+
+    /// How long a client may be asked to wait before CONNECT is answered.
+    pub fn arrival_ms(&self) -> u64 {
+        self.limits.authentication_ms
     }
 
     /// The socket of a connection ended or failed. Its key is dead afterwards.
@@ -196,18 +207,19 @@ impl<H: Hooks> Shard<H> {
     pub fn receive(&mut self, now: Now, from: WorkerId, mail: Vec<Mail>) {
         let mut credited = false;
         for piece in mail {
+            self.crowded.clear();
             match piece {
                 Mail::Publish(message) => {
-                    self.took_mail(from, &message);
                     self.deliver_mail(now, &message, false);
+                    self.took_mail(from, &message);
                 }
                 Mail::Late(message) => {
-                    self.took_mail(from, &message);
                     self.deliver_mail(now, &message, true);
+                    self.took_mail(from, &message);
                 }
                 Mail::Shared(message, dispatch) => {
-                    self.took_mail(from, &message);
                     self.deliver_shared_mail(now, &message, &dispatch);
+                    self.took_mail(from, &message);
                 }
                 Mail::Call(call) => {
                     self.took_bytes(from, call_bytes(&call));
@@ -227,11 +239,7 @@ impl<H: Hooks> Shard<H> {
         }
     }
 
-    fn took_mail(&mut self, from: WorkerId, message: &Message) {
-        self.took_bytes(from, message.held_bytes());
-    }
-
-    fn took_bytes(&mut self, from: WorkerId, bytes: usize) {
+    pub(crate) fn took_bytes(&mut self, from: WorkerId, bytes: usize) {
         if let Some(link) = self.links.get_mut(usize::from(from)) {
             link.took(bytes);
         }
@@ -255,6 +263,9 @@ impl<H: Hooks> Shard<H> {
         self.take_calls(now);
         if self.paused_for_room {
             self.resume_all_free();
+        }
+        if !self.withheld.is_empty() {
+            self.credit_withheld();
         }
         if !self.held.is_empty() {
             self.release_held(now);

@@ -58,6 +58,8 @@ impl<H: Hooks> Shard<H> {
         let Some(connection) = self.live(key) else {
             return;
         };
+        // It was read, so they have room again.
+        connection.crowded.clear();
         let properties = publish.properties.forwardable();
         let client = Arc::clone(&connection.client);
         let receipt = Receipt::of(publish.qos, publish.packet_id);

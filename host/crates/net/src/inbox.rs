@@ -16,8 +16,8 @@ pub(crate) struct Greeted {
     pub(crate) origin: Origin,
     /// Bytes read behind CONNECT.
     pub(crate) rest: Vec<u8>,
-    /// Its place among the connections being greeted, free again when it is taken.
-    pub(crate) place: OwnedSemaphorePermit,
+    /// Its place among the connections being greeted, until its worker has it.
+    pub(crate) place: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug)]

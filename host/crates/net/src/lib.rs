@@ -12,6 +12,7 @@ mod greeting;
 mod inbox;
 mod linger;
 mod listener;
+mod lobby;
 mod worker;
 
 pub use clock::{Clock, wall_ms};

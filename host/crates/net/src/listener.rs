@@ -158,7 +158,7 @@ impl Newcomer {
                     id_was_assigned,
                 },
                 rest,
-                place: self.place,
+                place: Some(self.place),
             })));
         }
     }

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::connection::{End, Socket};
 use crate::inbox::{Delivery, Greeted, WorkerHandle};
 use crate::linger::linger;
+use crate::lobby::Lobby;
 
 /// What a worker is made of.
 #[derive(Debug)]
@@ -51,10 +52,10 @@ pub(crate) struct Worker<H> {
     flusher: Option<Waker>,
     flush_is_due: bool,
     keys: Vec<ConnectionKey>,
-    stop: Option<Instant>,
+    pub(crate) stop: Option<Instant>,
     stopper: Option<Waker>,
     /// Connections whose CONNECT is whole and that may not connect yet.
-    greeted: Vec<Greeted>,
+    pub(crate) lobby: Lobby,
     /// Closing connections with a full socket, and when they are cut off.
     pub(crate) closing: Vec<(u64, ConnectionKey)>,
 }
@@ -86,7 +87,7 @@ pub async fn serve_worker<H: Hooks + 'static>(setup: WorkerSetup<H>) -> WorkerRe
         keys: Vec::new(),
         stop: None,
         stopper: None,
-        greeted: Vec::new(),
+        lobby: Lobby::default(),
         closing: Vec::new(),
     }));
     let tasks = [
@@ -153,7 +154,7 @@ impl<H: Hooks> Worker<H> {
         let now = self.clock.now();
         for delivery in deliveries.drain(..) {
             match delivery {
-                Delivery::Greeted(greeted) => self.greeted.push(*greeted),
+                Delivery::Greeted(greeted) => self.greeted(now, *greeted),
                 Delivery::Mail { from, mail } => self.shard.receive(now, from, mail),
                 Delivery::Command(command) => self.shard.command(now, command),
                 Delivery::Stop { deadline } => {
@@ -169,27 +170,13 @@ impl<H: Hooks> Worker<H> {
         admitted
     }
 
-    /// Takes the connections that may connect now, oldest first; the others
-    /// keep their places among those being greeted.
-    fn admit(&mut self) -> Vec<ConnectionKey> {
-        let mut admitted = Vec::new();
-        for greeted in std::mem::take(&mut self.greeted) {
-            if self.stop.is_none() && self.shard.may_connect(&greeted.connect.client_id) {
-                admitted.extend(self.take_greeted(greeted));
-            } else {
-                self.greeted.push(greeted);
-            }
-        }
-        admitted
-    }
-
-    fn take_greeted(&mut self, greeted: Greeted) -> Option<ConnectionKey> {
+    pub(crate) fn take_greeted(&mut self, greeted: Greeted) -> Option<ConnectionKey> {
         let Greeted {
             socket,
             connect,
             origin,
             rest,
-            place,
+            ..
         } = greeted;
         let stream = match TcpStream::from_std(socket) {
             Ok(stream) => stream,
@@ -198,7 +185,6 @@ impl<H: Hooks> Worker<H> {
                 return None;
             }
         };
-        drop(place);
         let now = self.clock.now();
         // What the client said last on its old connection comes before this one.
         if let Some(old) = self.shard.connection_of(&connect.client_id) {
@@ -245,11 +231,7 @@ async fn take_verdicts<H: Hooks + 'static>(worker: Shared<H>) {
         }
         let now = borrowed.clock.now();
         borrowed.shard.take_verdicts(now);
-        let admitted = if borrowed.greeted.is_empty() {
-            Vec::new()
-        } else {
-            borrowed.admit()
-        };
+        let admitted = borrowed.admit();
         borrowed.schedule_flush();
         drop(borrowed);
         serve_all(&worker, admitted);
@@ -279,6 +261,7 @@ async fn tick<H: Hooks + 'static>(worker: Shared<H>) {
         let now = worker.clock.now();
         worker.shard.tick(now);
         worker.end_late_closings(now);
+        worker.end_late_waits(now);
         for warning in worker.shard.take_warnings() {
             tracing::warn!(worker = worker.worker, "{warning}");
         }

@@ -2,14 +2,15 @@
 //! administrators ask of it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use hookwire_broker::{
-    Answered, BrokerCall, ClientInfo, ClientState, Command, Decided, Event, FetchRule, Hook, Hooks,
-    IdGenerator, Limits, ListenerInfo, Message, PublishFacts, Question, Refusal, Reply,
-    RetainedMessages, RouteTable, RuleSet, Shard, ShardSetup, SharedStrategy, Ticket,
+    Answered, BrokerCall, ClientInfo, ClientState, Command, Counters, Decided, Event, FetchRule,
+    Hook, Hooks, IdGenerator, Limits, ListenerInfo, Message, PublishFacts, Question, Refusal,
+    Reply, RetainedMessages, RouteTable, RuleSet, Shard, ShardSetup, SharedStrategy, Ticket,
 };
 use hookwire_mqtt::{Connect, Packet, ProtocolVersion, ReasonCode, TopicFilter, TopicName, decode};
 use hookwire_net::{
@@ -19,7 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 
-/// No rule listens to anything.
+/// No rule listens to anything. Clients whose id begins with `held` may not connect.
 struct NoRules;
 
 impl Hooks for NoRules {
@@ -56,8 +57,8 @@ impl Hooks for NoRules {
     fn has_room(&self, _: &str) -> bool {
         true
     }
-    fn may_connect(&self, _: &str) -> bool {
-        true
+    fn may_connect(&self, clientid: &str) -> bool {
+        !clientid.starts_with("held")
     }
     fn abandon(&mut self, _: u64) {}
     fn take_decided(&mut self, _: &mut Vec<Decided>) {}
@@ -68,6 +69,8 @@ impl Hooks for NoRules {
 }
 
 const PATIENCE: Duration = Duration::from_secs(10);
+const ARRIVAL_MS: u64 = 1_500;
+const MAX_GREETING: usize = 4;
 
 fn setup(peers: Vec<WorkerHandle>) -> WorkerSetup<NoRules> {
     let mut clock = Clock::start();
@@ -75,7 +78,10 @@ fn setup(peers: Vec<WorkerHandle>) -> WorkerSetup<NoRules> {
     let shard = ShardSetup {
         worker: 0,
         workers: 1,
-        limits: Limits::default(),
+        limits: Limits {
+            authentication_ms: ARRIVAL_MS,
+            ..Limits::default()
+        },
         routes: Arc::new(RouteTable::new(SharedStrategy::RoundRobin)),
         retained: Arc::new(RetainedMessages::new(10, 10_000)),
         ids: IdGenerator::new(0, 0, 0),
@@ -115,12 +121,17 @@ async fn ask<T: Send + 'static>(
         .unwrap()
 }
 
-async fn talk(address: std::net::SocketAddr, worker: &WorkerHandle) {
+async fn connect(address: SocketAddr, version: ProtocolVersion, clientid: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let mut bytes = Vec::new();
-    let connect = Connect::new(ProtocolVersion::V5, "client");
-    Packet::Connect(Box::new(connect)).encode(ProtocolVersion::V5, &mut bytes);
+    let connect = Connect::new(version, clientid);
+    Packet::Connect(Box::new(connect)).encode(version, &mut bytes);
     stream.write_all(&bytes).await.unwrap();
+    stream
+}
+
+async fn talk(address: SocketAddr, worker: &WorkerHandle) {
+    let mut stream = connect(address, ProtocolVersion::V5, "client").await;
     assert!(next(&mut stream).await.contains("Success"));
 
     let clients: Vec<ClientState> = ask(worker, |reply| Command::Clients {
@@ -156,8 +167,8 @@ async fn talk(address: std::net::SocketAddr, worker: &WorkerHandle) {
     );
 }
 
-#[test]
-fn a_client_is_known_by_its_listener_and_address_and_closed_by_command() {
+/// Runs a test against a listener and its worker; what the worker counted.
+fn serving(test: impl AsyncFnOnce(SocketAddr, &WorkerHandle)) -> Counters {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -173,7 +184,7 @@ fn a_client_is_known_by_its_listener_and_address_and_closed_by_command() {
             }),
             address: "127.0.0.1:0".parse().unwrap(),
             connect_timeout: PATIENCE,
-            max_greeting: 4,
+            max_greeting: MAX_GREETING,
             max_packet_bytes: 65_536,
         });
         let listener = listener.await.unwrap();
@@ -183,14 +194,63 @@ fn a_client_is_known_by_its_listener_and_address_and_closed_by_command() {
         let counters = GreetingCounters::default();
         let listening = listener.serve(vec![worker.clone()], ids, counters, stopping);
         let listening = tokio::task::spawn_local(listening);
-        talk(address, &worker).await;
+        test(address, &worker).await;
         stop.send(true).unwrap();
         worker.stop(Instant::now() + PATIENCE);
         listening.await.unwrap();
         let report = served.await.unwrap();
-        assert_eq!(
-            (report.counters.connections_accepted, report.unsettled),
-            (1, 0)
-        );
+        assert_eq!(report.unsettled, 0);
+        report.counters
+    })
+}
+
+#[test]
+fn a_client_is_known_by_its_listener_and_address_and_closed_by_command() {
+    let counters = serving(talk);
+    assert_eq!(counters.connections_accepted, 1);
+}
+
+#[test]
+fn those_who_may_not_connect_are_in_nobodys_way_and_are_told_in_time() {
+    let counters = serving(async |address, worker| {
+        let mut held = Vec::new();
+        for number in 0..2 * MAX_GREETING {
+            let version = match number % 2 {
+                0 => ProtocolVersion::V5,
+                _ => ProtocolVersion::V311,
+            };
+            let began = Instant::now();
+            let stream = connect(address, version, &format!("held{number}")).await;
+            held.push((stream, version, began));
+        }
+        // Whoever is let in is served meanwhile.
+        talk(address, worker).await;
+        assert!(held[0].2.elapsed() < Duration::from_millis(ARRIVAL_MS));
+        for (mut stream, version, began) in held {
+            let mut answer = Vec::new();
+            let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer));
+            read.await.unwrap().unwrap();
+            assert!(began.elapsed() >= Duration::from_millis(ARRIVAL_MS));
+            let Some((Packet::ConnAck(ack), used)) = decode(&answer, version, 65_536).unwrap()
+            else {
+                panic!("no CONNACK: {answer:?}");
+            };
+            assert_eq!(ack.reason, ReasonCode::ServerUnavailable);
+            assert_eq!(answer[3], if version.is_v5() { 0x88 } else { 3 });
+            assert_eq!(used, answer.len());
+        }
     });
+    assert_eq!(counters.connections_refused, 2 * MAX_GREETING as u64);
+}
+
+#[test]
+fn who_leaves_before_it_may_connect_is_forgotten() {
+    let counters = serving(async |address, _| {
+        for _ in 0..3 {
+            drop(connect(address, ProtocolVersion::V5, "held").await);
+        }
+        let mut stays = connect(address, ProtocolVersion::V5, "held").await;
+        assert!(next(&mut stays).await.contains("ServerUnavailable"));
+    });
+    assert_eq!(counters.connections_refused, 1);
 }

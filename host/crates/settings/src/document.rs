@@ -14,6 +14,8 @@ use crate::{listener, module, mqtt, pool, rule, value};
 
 const DEFAULT_NODE: &str = "hookwire@127.0.0.1";
 const MAX_SPOOL_BYTES: u64 = 1024 * 1024 * 1024 * 1024;
+/// What a component may be set to have at most: it is read into memory as a whole.
+const MAX_COMPONENT_BYTES: u64 = 1 << 30;
 const EMBEDDED_NAME: &str = "etc/hookwire.hcl";
 const EMBEDDED_TEXT: &str = include_str!("../../../../etc/hookwire.hcl");
 
@@ -120,6 +122,7 @@ fn empty() -> Settings {
         workers: None,
         max_spool_bytes: Settings::DEFAULT_SPOOL_BYTES,
         max_dead_letters: Settings::DEFAULT_DEAD_LETTERS,
+        max_component_bytes: Settings::DEFAULT_COMPONENT_BYTES,
         listeners: Vec::new(),
         mqtt: Mqtt::default(),
         pools: Vec::new(),
@@ -152,6 +155,11 @@ fn read(source: &mut Source<'_>, body: &Body, part: Part) -> Settings {
         "max_dead_letters",
         Settings::DEFAULT_DEAD_LETTERS,
         1..=10_000_000,
+    );
+    let max_component_bytes = keys.bytes(
+        "max_component_bytes",
+        Settings::DEFAULT_COMPONENT_BYTES,
+        1024..=MAX_COMPONENT_BYTES,
     );
     let blocks = [
         keys.blocks("listener"),
@@ -200,6 +208,7 @@ fn read(source: &mut Source<'_>, body: &Body, part: Part) -> Settings {
         workers,
         max_spool_bytes,
         max_dead_letters,
+        max_component_bytes,
         listeners,
         mqtt,
         pools,

@@ -42,6 +42,8 @@ pub struct Settings {
     pub max_spool_bytes: usize,
     /// Dead letters that are kept; beyond it the oldest go.
     pub max_dead_letters: usize,
+    /// The largest component that is loaded, in bytes.
+    pub max_component_bytes: usize,
     /// Where clients connect.
     pub listeners: Vec<Listener>,
     /// Limits of the protocol.
@@ -59,6 +61,8 @@ impl Settings {
     pub const DEFAULT_SPOOL_BYTES: usize = 256 * 1024 * 1024;
     /// Dead letters, unless the file says otherwise.
     pub const DEFAULT_DEAD_LETTERS: usize = 10_000;
+    /// The largest component, unless the file says otherwise.
+    pub const DEFAULT_COMPONENT_BYTES: usize = 64 * 1024 * 1024;
 }
 
 /// One `listener "tcp" NAME` block.

@@ -10,6 +10,7 @@ node    = "a@10.0.0.1"
 workers = 3
 max_spool_bytes = "64KiB"
 max_dead_letters = 5
+max_component_bytes = "2MiB"
 listener "tcp" "open" {
   address         = "[::1]:0"
   connect_timeout = "500ms"
@@ -83,6 +84,7 @@ fn every_key_is_read() {
     assert_eq!(settings.workers, Some(3));
     assert_eq!(settings.max_spool_bytes, 64 * 1024);
     assert_eq!(settings.max_dead_letters, 5);
+    assert_eq!(settings.max_component_bytes, 2 * 1024 * 1024);
 
     let [open, inner] = settings.listeners.as_slice() else {
         panic!("not two listeners");

@@ -171,6 +171,8 @@ pub(crate) struct Connection {
     pub(crate) is_listed_paused: bool,
     /// The full link that its last publish fed.
     pub(crate) blocked_on: Option<crate::link::WorkerId>,
+    /// Other clients whose full lanes were told of what its last publish dropped.
+    pub(crate) crowded: Vec<Arc<str>>,
 }
 
 impl Connection {
@@ -207,6 +209,7 @@ impl Connection {
             paused: false,
             is_listed_paused: false,
             blocked_on: None,
+            crowded: Vec::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hookwire_mqtt::{ConnAck, ReasonCode};
+use hookwire_mqtt::{ConnAck, Connect, ReasonCode};
 
 use super::{ConnectionKey, Farewell, Stage};
 use crate::hooks::{Hook, Hooks};
@@ -29,6 +29,29 @@ impl<H: Hooks> Shard<H> {
         });
         self.counters.packets_sent += 1;
         self.tell_client_code(now, Hook::ClientConnack, &client, "", reason);
+    }
+
+    /// The CONNACK for a client that may not connect, and that waited long enough.
+    /// It is counted, and no rule hears of it: their queues are what is full.
+    pub fn refuse_unheard(&mut self, connect: &Connect) -> Vec<u8> {
+        self.counters.packets_received += 1;
+        self.counters.packets_sent += 1;
+        self.counters.connections_refused += 1;
+        let encoded = |text: Option<&str>| {
+            let mut ack = ConnAck::refusal(ReasonCode::ServerUnavailable);
+            ack.properties.reason_string = text.map(str::to_owned);
+            let mut out = Vec::new();
+            ack.encode(connect.version, &mut out);
+            out
+        };
+        let most = connect.maximum_packet_bytes.unwrap_or(u32::MAX);
+        let text = "what happened to this client before still waits for a rule or its store";
+        let explained = connect
+            .request_problem_information
+            .then(|| encoded(Some(text)));
+        explained
+            .filter(|bytes| bytes.len() <= usize::try_from(most).unwrap_or(usize::MAX))
+            .unwrap_or_else(|| encoded(None))
     }
 
     /// Ends a connection that was not served yet: with CONNACK where something

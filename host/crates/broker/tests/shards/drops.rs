@@ -5,7 +5,11 @@ use hookwire_broker::{Event, Limits, QueueOverflow};
 use super::*;
 
 fn listening(limits: &Limits) -> World {
-    let world = World::with(1, limits);
+    listening_with(1, limits)
+}
+
+fn listening_with(workers: u16, limits: &Limits) -> World {
+    let world = World::with(workers, limits);
     world.listen(Hook::MessageDropped, "t/#");
     world
 }
@@ -169,4 +173,66 @@ fn a_client_that_does_not_read_and_a_group_without_members_are_told_of() {
     world.drop_socket(member);
     world.publish(publisher, "t/b", "zero", None);
     assert_eq!(world.told(), ["message.dropped nobody zero no-member"]);
+}
+
+#[test]
+fn a_publisher_waits_for_the_full_lane_of_those_whose_drops_it_fills() {
+    for has_rules in [false, true] {
+        let mut world = listening(&limits());
+        let receiver = world.connect_with(lasting("receiver"));
+        world.subscribe(receiver, "t/#", QoS::AtMostOnce);
+        world.drop_socket(receiver);
+        if has_rules {
+            rules_on(&world, "t/#");
+        }
+        let (publisher, other) = (world.connect(V5, "publisher"), world.connect(V5, "other"));
+        world.told();
+        world.script.borrow_mut().full_lane = Some("receiver");
+        assert_eq!(world.publish(publisher, "t/a", "1", None), Flow::Continue);
+        if has_rules {
+            world.told();
+            world.decide(0, Verdict::Proceed);
+        }
+        assert_eq!(world.told(), ["message.dropped receiver 1 offline"]);
+        assert_eq!(world.publish(publisher, "t/a", "2", None), Flow::Later);
+        assert_eq!(world.told(), [""; 0], "nothing is added to the full lane");
+        // Who fills no lane goes on.
+        assert_eq!(world.publish(other, "u/a", "3", None), Flow::Continue);
+        world.wake();
+        assert!(world.clients[publisher].paused);
+        world.script.borrow_mut().full_lane = None;
+        world.wake();
+        assert!(!world.clients[publisher].paused);
+        assert_eq!(world.publish(publisher, "t/a", "2", None), Flow::Continue);
+    }
+}
+
+#[test]
+fn a_publisher_on_another_worker_waits_for_the_full_lane_too() {
+    let mut world = listening_with(2, &limits());
+    let receiver = world.connect_with(lasting(id_on(0)));
+    world.subscribe(receiver, "t/#", QoS::AtMostOnce);
+    world.drop_socket(receiver);
+    let publisher = world.connect(V5, id_on(1));
+    world.script.borrow_mut().full_lane = Some(id_on(0));
+    world.told();
+    let large = "x".repeat(8_000);
+    let mut sent = 0;
+    while world.publish(publisher, "t/a", &large, None) == Flow::Continue {
+        sent += 1;
+        assert!(sent < 1_000, "the lane has no bound");
+    }
+    assert_eq!(world.told().len(), sent);
+    world.script.borrow_mut().full_lane = None;
+    world.wake();
+    world.settle();
+    assert!(!world.clients[publisher].paused);
+}
+
+/// A client id that lives on this worker of two.
+fn id_on(worker: usize) -> &'static str {
+    ["a", "b", "c", "d", "e", "f", "g", "h"]
+        .into_iter()
+        .find(|id| hookwire_broker::worker_of(id, 2) == worker)
+        .unwrap()
 }

@@ -25,7 +25,7 @@ listener "tcp" "other" {
     check_lines(
         "include = \"more.hcl\"",
         &[
-            "x.hcl:5: no key is called \"include\"; there is node, workers, max_spool_bytes, max_dead_letters",
+            "x.hcl:5: no key is called \"include\"; there is node, workers, max_spool_bytes, max_dead_letters, max_component_bytes",
         ],
     );
 }

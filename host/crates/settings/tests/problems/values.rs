@@ -108,4 +108,8 @@ fn bounds_of_what_is_written_down_are_sizes_and_counts() {
             "x.hcl:6: no key is called \"max_dead_leters\"; did you mean \"max_dead_letters\"?",
         ],
     );
+    check_lines(
+        "max_component_bytes = \"2GiB\"",
+        &["x.hcl:5: max_component_bytes: \"2GiB\" is out of range: 1KiB to 1GiB"],
+    );
 }

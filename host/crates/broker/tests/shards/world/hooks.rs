@@ -27,6 +27,8 @@ pub(crate) struct Script {
     pub(crate) rules: BTreeMap<Hook, TopicFilter>,
     pub(crate) generation: u64,
     pub(crate) full: bool,
+    /// As `full`, for the lane of one client.
+    pub(crate) full_lane: Option<&'static str>,
     pub(crate) submitted: VecDeque<(WorkerId, Ticket, Arc<Message>)>,
     pub(crate) acked: Vec<(String, String)>,
     pub(crate) abandoned: Vec<u64>,
@@ -187,8 +189,9 @@ impl Hooks for ScriptedHooks {
         calls.append(&mut self.answers.borrow_mut().calls);
     }
 
-    fn has_room(&self, _: &str) -> bool {
-        !self.script.borrow().full
+    fn has_room(&self, clientid: &str) -> bool {
+        let script = self.script.borrow();
+        !script.full && script.full_lane != Some(clientid)
     }
 
     fn may_connect(&self, clientid: &str) -> bool {
