@@ -14,9 +14,14 @@ use crate::rig::{PATIENCE, Rig, with_house};
 use crate::store::{MemoryStore, unavailable};
 
 fn rules(on_error: &str) -> String {
+    rules_with("store", on_error)
+}
+
+/// As [`rules`], with the action of the rule on publishes.
+fn rules_with(action: &str, on_error: &str) -> String {
     let more = format!("pool = \"memory\"\n  on_error = \"{on_error}\"\n  {ONCE}");
     MODULE.to_owned()
-        + &rule("r", "message.publish", "store", &more)
+        + &rule("r", "message.publish", action, &more)
         + &rule(
             "up",
             "client.connected",
@@ -198,6 +203,41 @@ fn what_is_spooled_for_a_rule_is_purged() {
         assert!(house.spooled().await.unwrap().is_empty());
         assert_eq!(rig.verdict("c", "t", "y").await, Verdict::Proceed);
         assert_eq!(rig.store.stored(5), ["y"], "nothing is before it");
+    });
+}
+
+#[test]
+fn what_is_spooled_and_no_longer_taken_becomes_a_dead_letter() {
+    on_disk("spool", HouseBounds::default(), async |mut rig, house| {
+        rig.store.fail_with(Some(unavailable()));
+        for payload in ["1", "2"] {
+            rig.verdict("c", "t", payload).await;
+        }
+        rig.store.fail_with(None);
+        let tried = rig.store.executed().len();
+        // It takes retained messages alone.
+        rig.go_over(&rules_with("retained", "spool")).await;
+        while_replaying(&mut rig, &house, "the spool is empty", |_| {
+            house.stats().spooled == 0
+        })
+        .await;
+        assert_eq!(rig.store.executed().len(), tried, "nothing ran");
+        let letters = house.dead_letters(0, 10).await.unwrap();
+        assert_eq!(letters.len(), 2);
+        for letter in &letters {
+            assert_eq!((&*letter.rule, &*letter.code), ("r", "host:not-taken"));
+            let why = "rule \"r\" no longer takes this event";
+            assert!(letter.message.contains(why), "{letter:?}");
+        }
+        let failed = replayed(&mut rig, &house, letters[0].id).await.unwrap_err();
+        assert_eq!(failed.code, "host:not-taken");
+        assert_eq!(house.stats().dead_letters, 2, "it stays");
+        rig.go_over(&rules("spool")).await;
+        for letter in &letters {
+            replayed(&mut rig, &house, letter.id).await.unwrap();
+        }
+        assert_eq!(rig.store.stored(5), ["1", "2"]);
+        assert_eq!(house.stats(), HouseStats::default());
     });
 }
 
