@@ -83,6 +83,7 @@ fn bind(
     }
     drafts.sort_by_key(|draft| draft.planned.run_order());
     let mut planned = Vec::new();
+    let mut memory_bounds = Vec::new();
     for block in &settings.modules {
         let Some(loaded) = modules.get(&block.name.value) else {
             continue;
@@ -105,7 +106,12 @@ fn bind(
             loaded,
             drafts: of_module.into_iter().map(|draft| &*draft).collect(),
         };
-        planned.extend(binding.bind(&mut problems));
+        let bound = binding.bind(&mut problems);
+        memory_bounds.extend(bound.iter().map(|module| {
+            let memory = runtime.memory(&module.name);
+            (memory, block.max_key_value_bytes)
+        }));
+        planned.extend(bound);
     }
     if !problems.is_empty() {
         return Err(problems);
@@ -142,6 +148,7 @@ fn bind(
         number: previous.map_or(1, |previous| previous.number + 1),
         clock: runtime.clock().clone(),
         modules: planned,
+        memory_bounds,
         rules: Rules::new(rules),
     })
 }
@@ -180,7 +187,7 @@ impl ModuleBinding<'_> {
         };
         let texts = |list: &[Located<String>]| list.iter().map(|text| text.value.clone()).collect();
         let memory = self.runtime.memory(&loaded.name);
-        memory.set_bound(block.max_key_value_bytes);
+        memory.set_first_bound(block.max_key_value_bytes);
         let access = Access {
             pools,
             grants: texts(&block.grants),

@@ -173,6 +173,7 @@ mod tests {
             clock: crate::host::clock::GuestClock::default(),
             number: 1,
             modules: Vec::new(),
+            memory_bounds: Vec::new(),
             rules: Rules::new(rules),
             generations: std::collections::HashMap::new(),
         })
