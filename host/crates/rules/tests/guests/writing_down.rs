@@ -353,6 +353,35 @@ fn dead_letters_are_listed_replayed_and_purged() {
 }
 
 #[test]
+fn a_dead_letter_is_run_again_by_one_at_a_time() {
+    on_disk("deny", HouseBounds::default(), async |mut rig, house| {
+        rig.store.fail_with(Some(unavailable()));
+        rig.client_event(Hook::ClientConnected, "c");
+        rig.all_ran().await;
+        rig.store.fail_with(None);
+        let id = house.dead_letters(0, 10).await.unwrap()[0].id;
+        let workers = [rig.rules.handle()];
+        let replay = || house.replay(id, &workers);
+        let mut replays = std::pin::pin!(async { tokio::join!(replay(), replay(), replay()) });
+        let (first, second, third) = std::future::poll_fn(|cx| {
+            rig.decided_so_far();
+            let polled = replays.as_mut().poll(cx);
+            cx.waker().wake_by_ref();
+            polled
+        })
+        .await;
+        assert_eq!(first, Ok(()));
+        for other in [second, third] {
+            let fault = other.unwrap_err();
+            assert!(fault.message.contains("is being run again"), "{fault}");
+        }
+        assert_eq!(rig.store.stored(3), ["c"], "once");
+        let gone = replayed(&mut rig, &house, id).await.unwrap_err();
+        assert!(gone.message.contains("there is no dead letter"), "{gone}");
+    });
+}
+
+#[test]
 fn the_oldest_letters_make_way() {
     let bounds = HouseBounds {
         max_dead_letters: 3,
