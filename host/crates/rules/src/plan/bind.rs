@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use hookwire_bindings::text::printable;
 use hookwire_bindings::wit::exports::hookwire::rule::actions as wit;
 use hookwire_driver::SqlPool;
 use hookwire_settings::{Located, Module, Problem, Settings, hint};
 
 use crate::host::log::LogRate;
+use crate::host::places::Places;
 use crate::host::{Access, GrantedPools};
 use crate::lane::class::Class;
 use crate::lane::conduct::Conduct;
@@ -195,6 +197,7 @@ impl ModuleBinding<'_> {
             memory,
             clock: self.runtime.clock().clone(),
             log: LogRate::default(),
+            places: Places::default(),
             stand_in: self.runtime.stand_in().cloned(),
         };
         let rules = self.drafts.iter().map(|draft| draft.given.clone());
@@ -351,12 +354,13 @@ impl ModuleBinding<'_> {
 
     fn config_problem(&self, error: &wit::ConfigError) -> Problem {
         let mut drafts = self.drafts.iter();
+        let message = printable(&error.message);
         match drafts.find(|draft| draft.given.id == error.rule) {
             Some(draft) => Problem {
                 at: draft.at.clone(),
-                message: format!("rule {:?}: {}", draft.given.name, error.message),
+                message: format!("rule {:?}: {message}", draft.given.name),
             },
-            None => self.problem(&self.block.name, &error.message),
+            None => self.problem(&self.block.name, &message),
         }
     }
 
