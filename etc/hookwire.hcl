@@ -95,6 +95,8 @@ pool "sqlite" "embedded" {
   readers = 2
   # The largest answer to one query.
   max_result_bytes = "4MiB"
+  # How long one statement may keep the one writer from other rules; beyond it its row is refused.
+  max_statement = "1s"
 }
 
 module "sqlite" {

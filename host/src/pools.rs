@@ -88,6 +88,7 @@ async fn open(block: &Pool, data: &DataDir) -> Result<Arc<SqlitePool>> {
                 max_transaction_rows: sqlite.max_transaction_rows,
                 readers: sqlite.readers,
                 max_result_bytes: sqlite.max_result_bytes,
+                max_statement: Some(sqlite.max_statement),
                 ..SqliteOptions::new(&file)
             };
             SqlitePool::open(options)

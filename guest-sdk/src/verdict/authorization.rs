@@ -34,7 +34,8 @@ pub enum Authorization {
     /// The client may, and the broker is to ask again after this time; with
     /// [`Duration::ZERO`] each time.
     AllowFor(Duration),
-    /// The client may not: the reason code Not authorized, and this text.
+    /// The client may not: the reason code Not authorized, and this text. The broker
+    /// asks again each time; [`Denial::keep`](super::Denial::keep) says otherwise.
     Deny(String),
     /// The next rule decides, and after the last the listener's default.
     Defer,

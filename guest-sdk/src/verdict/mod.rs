@@ -220,6 +220,26 @@ impl Denial {
             extras: Vec::new(),
         }
     }
+
+    /// The broker may keep an answer of `client.authorize` for that long. Without it
+    /// the broker asks each time: a refusal ends when what it is about does.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use hookwire_sdk::prelude::*;
+    /// use hookwire_sdk::Denial;
+    ///
+    /// let denial = Denial::new(reason_code::BANNED, "banned").keep(Duration::from_secs(60));
+    /// assert_eq!(denial.extras, [("keep-ms".to_owned(), "60000".to_owned())]);
+    /// assert!(matches!(Verdict::Deny(denial), Verdict::Deny(_)));
+    /// ```
+    #[must_use]
+    pub fn keep(mut self, time: Duration) -> Self {
+        self.extras.retain(|(name, _)| name != "keep-ms");
+        let time = crate::milliseconds(time).to_string();
+        self.extras.push(("keep-ms".to_owned(), time));
+        self
+    }
 }
 
 impl Default for Allowance {

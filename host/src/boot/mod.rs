@@ -149,6 +149,7 @@ async fn open_house(data: &DataDir, settings: &Settings) -> Result<(Arc<SqlitePo
         schema: Some(House::SCHEMA.to_owned()),
         // What was written down is read, however large an event is.
         max_result_bytes: usize::MAX,
+        max_statement: None,
         ..SqliteOptions::new(&file)
     };
     let pool = SqlitePool::open(options).await.with_context(|| {

@@ -49,7 +49,7 @@ impl Writing {
                     source,
                 })?;
         }
-        forbid_attaching(&mut connection).await.map_err(database)?;
+        limit(&mut connection, options).await.map_err(database)?;
         let deadline = Deadline::watch(&mut connection).await.map_err(database)?;
         Ok(Self {
             watched: Watched {
@@ -78,7 +78,7 @@ impl Writing {
 /// Opens the file for queries.
 pub(crate) async fn open_reader(options: &SqliteOptions) -> Result<Watched, sqlx::Error> {
     let mut connection = base(options).read_only(true).connect().await?;
-    forbid_attaching(&mut connection).await?;
+    limit(&mut connection, options).await?;
     let deadline = Deadline::watch(&mut connection).await?;
     Ok(Watched {
         connection,
@@ -87,17 +87,26 @@ pub(crate) async fn open_reader(options: &SqliteOptions) -> Result<Watched, sqlx
 }
 
 /// Has SQLite itself refuse `ATTACH`, whatever a statement hides it in: other
-/// files are none of a rule's business.
+/// files are none of a rule's business. And has it refuse to make values that
+/// would take the memory of the broker: those of a guest do not count there.
 #[allow(unsafe_code, reason = "sqlx has no safe way to set a limit")]
-async fn forbid_attaching(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+async fn limit(
+    connection: &mut SqliteConnection,
+    options: &SqliteOptions,
+) -> Result<(), sqlx::Error> {
+    let limits = [
+        (libsqlite3_sys::SQLITE_LIMIT_ATTACHED, 0),
+        (
+            libsqlite3_sys::SQLITE_LIMIT_LENGTH,
+            options.max_value_bytes(),
+        ),
+    ];
     let mut handle = connection.lock_handle().await?;
-    // SAFETY: the connection is open, and locked for as long as the handle lives.
-    unsafe {
-        libsqlite3_sys::sqlite3_limit(
-            handle.as_raw_handle().as_ptr(),
-            libsqlite3_sys::SQLITE_LIMIT_ATTACHED,
-            0,
-        );
+    for (limit, most) in limits {
+        // SAFETY: the connection is open, and locked for as long as the handle lives.
+        unsafe {
+            libsqlite3_sys::sqlite3_limit(handle.as_raw_handle().as_ptr(), limit, most);
+        }
     }
     Ok(())
 }

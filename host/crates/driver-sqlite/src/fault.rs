@@ -1,5 +1,7 @@
 //! From SQLite's result codes to faults.
 
+use std::time::Duration;
+
 use hookwire_driver::{Fault, FaultKind};
 
 /// What a failed statement means for the transaction it is in.
@@ -10,6 +12,9 @@ pub(crate) enum Scope {
     /// Another process holds the lock: a later attempt can store the same
     /// rows. The connection is sound.
     Busy,
+    /// One statement took longer than one may: others can be stored, in another
+    /// transaction. The connection is sound.
+    Slow,
     /// The time is up; the connection is sound.
     Late,
     /// The file or the connection: nothing can be stored until it is mended.
@@ -107,6 +112,24 @@ pub(crate) fn unknown() -> Fault {
         message: "the transaction had not ended at the deadline".to_owned(),
         retryable: true,
     }
+}
+
+/// One statement took longer than the pool lets it, alone with its row.
+pub(crate) fn slow(most: Duration) -> Fault {
+    Fault {
+        kind: FaultKind::Refused,
+        code: "sqlite:slow".to_owned(),
+        message: format!(
+            "the statement was stopped: it took longer than {most:?}, the longest that one may \
+             keep a pool's writer from others"
+        ),
+        retryable: false,
+    }
+}
+
+/// Not tried, because it would be run behind one that was too slow.
+pub(crate) fn behind_slow() -> Fault {
+    saturated("a row of the same statement took too long; this one was not tried")
 }
 
 /// The pool is closed.

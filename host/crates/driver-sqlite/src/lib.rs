@@ -13,6 +13,7 @@
 //! fault that says whether a later attempt can help, and the writer opens the
 //! file anew until it can.
 
+mod attempt;
 mod connection;
 mod deadline;
 mod fault;

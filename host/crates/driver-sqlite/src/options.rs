@@ -1,6 +1,7 @@
 //! How a pool is opened.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The settings of a pool. Numbers below 1 count as 1.
 #[derive(Debug, Clone)]
@@ -17,8 +18,15 @@ pub struct SqliteOptions {
     pub max_transaction_rows: usize,
     /// Connections for queries.
     pub readers: usize,
-    /// Bytes of text and blobs in one query's answer.
+    /// Bytes of text and blobs in one query's answer. No text, blob or row that a
+    /// statement makes has more, or more than 64 MiB where that is more.
     pub max_result_bytes: usize,
+    /// How long the writer is one statement's, which all callers share: one that
+    /// takes longer is stopped, and its row refused. None: until its deadline.
+    pub max_statement: Option<Duration>,
+    /// Whether callers may make triggers, and drop them. A trigger acts on what
+    /// others store, and outlives whoever made it.
+    pub allows_triggers: bool,
 }
 
 impl SqliteOptions {
@@ -32,7 +40,15 @@ impl SqliteOptions {
             max_transaction_rows: 1_024,
             readers: 2,
             max_result_bytes: 4 << 20,
+            max_statement: Some(Duration::from_secs(1)),
+            allows_triggers: false,
         }
+    }
+
+    /// Bytes of one text, blob or row. SQLite itself has a bound of 1 GB.
+    pub(crate) fn max_value_bytes(&self) -> i32 {
+        let bytes = self.max_result_bytes.max(64 << 20);
+        i32::try_from(bytes).unwrap_or(i32::MAX)
     }
 }
 

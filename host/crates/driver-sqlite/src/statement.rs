@@ -27,26 +27,37 @@ const BUCKETS: usize = MAX_STATEMENT_ROWS.ilog2() as usize + 1;
 
 /// Statements seen, so that each is looked at once.
 #[derive(Debug, Default)]
-pub(crate) struct Plans(HashMap<Arc<str>, Arc<Plan>>);
+pub(crate) struct Plans {
+    known: HashMap<Arc<str>, Arc<Plan>>,
+    allows_triggers: bool,
+}
 
 impl Plans {
     /// Plans remembered. A guest that composes its statements would fill any
     /// memory; past the bound all are forgotten.
     const CAPACITY: usize = 256;
 
+    /// No plans yet, of statements that may make triggers or may not.
+    pub(crate) fn new(allows_triggers: bool) -> Self {
+        Self {
+            known: HashMap::new(),
+            allows_triggers,
+        }
+    }
+
     /// The plan of a statement.
     ///
     /// # Errors
     /// `Denied` or `Invalid` for a statement that a pool does not run.
     pub(crate) fn get(&mut self, sql: &Arc<str>) -> Result<Arc<Plan>, Fault> {
-        if let Some(plan) = self.0.get(sql) {
+        if let Some(plan) = self.known.get(sql) {
             return Ok(Arc::clone(plan));
         }
-        let plan = Arc::new(Plan::of(sql)?);
-        if self.0.len() >= Self::CAPACITY {
-            self.0.clear();
+        let plan = Arc::new(Plan::of(sql, self.allows_triggers)?);
+        if self.known.len() >= Self::CAPACITY {
+            self.known.clear();
         }
-        self.0.insert(Arc::clone(sql), Arc::clone(&plan));
+        self.known.insert(Arc::clone(sql), Arc::clone(&plan));
         Ok(plan)
     }
 }
@@ -74,8 +85,15 @@ struct MultiRow {
 }
 
 impl Plan {
-    fn of(sql: &Arc<str>) -> Result<Self, Fault> {
+    fn of(sql: &Arc<str>, allows_triggers: bool) -> Result<Self, Fault> {
         let list: Vec<Token> = checked(sql, WRITES)?;
+        if !allows_triggers && is_about_trigger(sql, &list) {
+            return Err(denied(
+                "no rule makes or drops triggers, which act on what other rules store: have \
+                 whoever keeps the database do it"
+                    .to_owned(),
+            ));
+        }
         let parameters = count_parameters(&list);
         Ok(Self {
             sql: Arc::clone(sql),
@@ -176,20 +194,23 @@ fn checked(sql: &str, allowed: &[&str]) -> Result<Vec<Token>, Fault> {
     Ok(list)
 }
 
+/// Whether a statement makes or drops a trigger.
+fn is_about_trigger(sql: &str, list: &[Token]) -> bool {
+    let is = |place, name| is_word_at(sql, list, place, name);
+    let is_temporary = is(1, "temp") || is(1, "temporary");
+    (is(0, "create") || is(0, "drop")) && is(if is_temporary { 2 } else { 1 }, "trigger")
+}
+
 /// Whether a statement with semicolons makes a trigger, whose body has them, and
 /// nothing else: END behind a semicolon is its end.
 fn is_one_trigger(sql: &str, list: &[Token]) -> bool {
-    let is = |place: usize, name| {
-        let token = list.get(place);
-        token.is_some_and(|token| is_word(sql, token, name))
-    };
-    let is_temporary = is(1, "temp") || is(1, "temporary");
+    let is = |place, name| is_word_at(sql, list, place, name);
     let mut ends = list
         .iter()
         .enumerate()
         .filter(|(place, token)| token.kind == Kind::Semicolon && is(place + 1, "end"));
     is(0, "create")
-        && is(if is_temporary { 2 } else { 1 }, "trigger")
+        && is_about_trigger(sql, list)
         && ends
             .next()
             .is_some_and(|(place, _)| place + 2 == list.len())
@@ -248,6 +269,11 @@ fn word<'a>(sql: &'a str, token: &Token) -> &'a str {
     sql.get(token.start..token.end).unwrap_or_default()
 }
 
+fn is_word_at(sql: &str, list: &[Token], place: usize, name: &str) -> bool {
+    let token = list.get(place);
+    token.is_some_and(|token| is_word(sql, token, name))
+}
+
 fn is_word(sql: &str, token: &Token, name: &str) -> bool {
     token.kind == Kind::Word && word(sql, token).eq_ignore_ascii_case(name)
 }
@@ -259,7 +285,7 @@ mod tests {
     use super::{Plan, check_query};
 
     fn plan(sql: &str) -> Plan {
-        Plan::of(&sql.into()).unwrap()
+        Plan::of(&sql.into(), false).unwrap()
     }
 
     #[test]
@@ -337,9 +363,11 @@ mod tests {
     #[test]
     fn refuses_what_reaches_beyond_the_rule() {
         let check = |sql: &str, kind| {
-            let fault = Plan::of(&sql.into()).unwrap_err();
-            assert_eq!(fault.kind, kind, "{sql}: {fault}");
-            assert!(!fault.retryable);
+            for allows_triggers in [false, true] {
+                let fault = Plan::of(&sql.into(), allows_triggers).unwrap_err();
+                assert_eq!(fault.kind, kind, "{sql}: {fault}");
+                assert!(!fault.retryable);
+            }
         };
         check("COMMIT", FaultKind::Denied);
         check("/* x */ rollback", FaultKind::Denied);
@@ -357,6 +385,24 @@ mod tests {
         check(&format!("{trigger}; COMMIT; {trigger}"), FaultKind::Invalid);
         check("INSERT INTO t VALUES ($0)", FaultKind::Invalid);
         check("INSERT INTO t VALUES (?1)", FaultKind::Invalid);
+    }
+
+    #[test]
+    fn triggers_are_for_whoever_keeps_the_database() {
+        let statements = [
+            "CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM u; END",
+            "create /* x */ temp trigger if not exists r after insert on t begin select 1; end;",
+            "CREATE TEMPORARY TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END",
+            "DROP TRIGGER r",
+        ];
+        for sql in statements {
+            let fault = Plan::of(&sql.into(), false).unwrap_err();
+            assert_eq!(fault.kind, FaultKind::Denied, "{sql}: {fault}");
+            assert!(fault.message.contains("triggers"), "{fault}");
+            Plan::of(&sql.into(), true).unwrap();
+        }
+        plan("CREATE TABLE trigger (a)");
+        plan("INSERT INTO trigger VALUES (?)");
     }
 
     #[test]

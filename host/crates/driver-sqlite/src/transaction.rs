@@ -4,29 +4,26 @@
 //! it is rolled back and run again with a savepoint before each statement,
 //! halving what fails until the refused rows stand alone. If even that loses
 //! the transaction (a trigger may roll it back), rows are stored one by one.
+//! A statement that takes too long is stopped, and all others begin anew, see
+//! [`crate::attempt`].
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use hookwire_driver::{BatchResult, FailedRow, Fault, Row};
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::AssertSqlSafe;
 
-use crate::fault::{Failure, Scope};
+use crate::attempt::{Attempt, Work};
+use crate::connection::Watched;
+use crate::fault::{Failure, Scope, behind_slow, slow};
 use crate::statement::Plan;
 use crate::values::arguments;
-
-/// The rows of one call and how to store them.
-#[derive(Debug)]
-pub(crate) struct Work {
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) rows: Vec<Row>,
-}
 
 /// Starts a transaction that may write.
 ///
 /// # Errors
 /// The lock of another process, or a failure of the store: no row is in it yet.
-pub(crate) async fn begin(connection: &mut SqliteConnection) -> Result<(), Failure> {
-    match control(connection, "BEGIN IMMEDIATE").await {
+pub(crate) async fn begin(watched: &mut Watched) -> Result<(), Failure> {
+    match control(watched, "BEGIN IMMEDIATE").await {
         Err(failure) if failure.scope != Scope::Busy => Err(failure.of_store()),
         begun => begun,
     }
@@ -37,8 +34,8 @@ pub(crate) async fn begin(connection: &mut SqliteConnection) -> Result<(), Failu
 /// # Errors
 /// A failure of the store: the transaction may go on, and only a new
 /// connection is sure to be without it.
-pub(crate) async fn roll_back(connection: &mut SqliteConnection) -> Result<(), Failure> {
-    match control(connection, "ROLLBACK").await {
+pub(crate) async fn roll_back(watched: &mut Watched) -> Result<(), Failure> {
+    match control(watched, "ROLLBACK").await {
         // No such transaction: SQLite has given it up by itself.
         Err(failure) if failure.scope == Scope::Row => Ok(()),
         Err(failure) => {
@@ -55,59 +52,93 @@ pub(crate) async fn roll_back(connection: &mut SqliteConnection) -> Result<(), F
 /// Nothing is stored, and the transaction may still be open. With the scope
 /// busy, the same works can be stored in another transaction.
 pub(crate) async fn store(
-    connection: &mut SqliteConnection,
+    watched: &mut Watched,
     works: &[Work],
+    max_statement: Option<Duration>,
 ) -> Result<Vec<BatchResult>, Failure> {
-    match merged(connection, works).await {
+    let mut attempt = Attempt::of(works, max_statement);
+    loop {
+        match store_once(watched, &mut attempt).await {
+            // Each time fewer rows are run, or fewer in one statement.
+            Err(failure) if failure.scope == Scope::Slow => {
+                roll_back(watched).await?;
+                begin(watched).await?;
+            }
+            Err(failure) => return Err(failure),
+            Ok(mut results) => {
+                attempt.finish(&mut results);
+                return Ok(results);
+            }
+        }
+    }
+}
+
+async fn store_once(
+    watched: &mut Watched,
+    attempt: &mut Attempt<'_>,
+) -> Result<Vec<BatchResult>, Failure> {
+    match merged(watched, attempt).await {
         Ok(results) => {
-            control(connection, "COMMIT").await?;
+            control(watched, "COMMIT").await?;
             return Ok(results);
         }
         Err(failure) if failure.scope == Scope::Row => {}
         Err(failure) => return Err(failure),
     }
-    roll_back(connection).await?;
-    begin(connection).await?;
-    match halving(connection, works).await {
+    roll_back(watched).await?;
+    begin(watched).await?;
+    match halving(watched, attempt).await {
         Ok(results) => {
-            control(connection, "COMMIT").await?;
+            control(watched, "COMMIT").await?;
             Ok(results)
         }
         Err(Halving::Failed(failure)) => Err(failure),
         Err(Halving::TransactionLost) => {
-            roll_back(connection).await?;
-            Ok(one_by_one(connection, works).await)
+            roll_back(watched).await?;
+            Ok(one_by_one(watched, attempt).await)
         }
     }
 }
 
 /// Rows of neighbours with one statement share statements.
 async fn merged(
-    connection: &mut SqliteConnection,
-    works: &[Work],
+    watched: &mut Watched,
+    attempt: &mut Attempt<'_>,
 ) -> Result<Vec<BatchResult>, Failure> {
+    let works = attempt.works;
     let mut results = Vec::with_capacity(works.len());
+    let mut first = 0;
     for group in works.chunk_by(|a, b| a.plan.merges_with(&b.plan)) {
         let Some(plan) = group.first().map(|work| &work.plan) else {
             continue;
         };
-        let rows: Vec<&Row> = group.iter().flat_map(|work| &work.rows).collect();
+        let numbers = first..first + group.len();
+        let rows: Vec<&Row> = numbers.clone().flat_map(|n| attempt.rows(n)).collect();
         let mut rows_affected = 0;
         let mut left = rows.as_slice();
-        while let Some((now, later)) = left.split_at_checked(plan.next_rows(left.len()))
+        while let Some((now, later)) = left.split_at_checked(attempt.next_rows(plan, left.len()))
             && !now.is_empty()
         {
-            rows_affected += run(connection, plan, now).await?;
+            let ran = run(watched, plan, now, attempt.max_statement).await;
+            if is_slow(&ran) {
+                attempt.was_slow(first, rows.len() - left.len(), now.len());
+            }
+            rows_affected += ran?;
             left = later;
         }
         if let [_] = group {
             results.push(succeeded(rows_affected));
         } else {
             // Statements are shared only where each row changes one row.
-            results.extend(group.iter().map(|work| succeeded(work.rows.len() as u64)));
+            results.extend(numbers.map(|n| succeeded(attempt.rows(n).len() as u64)));
         }
+        first += group.len();
     }
     Ok(results)
+}
+
+fn is_slow(ran: &Result<u64, Failure>) -> bool {
+    matches!(ran, Err(failure) if failure.scope == Scope::Slow)
 }
 
 fn succeeded(rows_affected: u64) -> BatchResult {
@@ -130,22 +161,27 @@ impl From<Failure> for Halving {
 }
 
 async fn halving(
-    connection: &mut SqliteConnection,
-    works: &[Work],
+    watched: &mut Watched,
+    attempt: &mut Attempt<'_>,
 ) -> Result<Vec<BatchResult>, Halving> {
+    let works = attempt.works;
     let mut results = Vec::with_capacity(works.len());
-    for Work { plan, rows } in works {
+    for (number, Work { plan, .. }) in works.iter().enumerate() {
         let mut result = BatchResult::default();
         // Parts still to store: the number of their first row, and how many.
-        let mut parts = vec![(0, rows.as_slice())];
+        let mut parts = vec![(0, attempt.rows(number))];
         while let Some((first, part)) = parts.pop() {
-            let count = plan.next_rows(part.len());
+            let count = attempt.next_rows(plan, part.len());
             let (now, later) = part.split_at(count.min(part.len()));
             if now.is_empty() {
                 continue;
             }
             parts.push((first + now.len(), later));
-            match with_savepoint(connection, plan, now).await? {
+            let ran = with_savepoint(watched, plan, now, attempt.max_statement).await;
+            if matches!(&ran, Err(Halving::Failed(failure)) if failure.scope == Scope::Slow) {
+                attempt.was_slow(number, first, now.len());
+            }
+            match ran? {
                 Ok(rows_affected) => result.rows_affected += rows_affected,
                 Err(fault) if now.len() == 1 => {
                     result.failed.push(FailedRow { row: first, fault });
@@ -164,19 +200,20 @@ async fn halving(
 
 /// Runs one statement and undoes it alone when it is refused.
 async fn with_savepoint(
-    connection: &mut SqliteConnection,
+    watched: &mut Watched,
     plan: &Plan,
     rows: &[Row],
+    max_statement: Option<Duration>,
 ) -> Result<Result<u64, Fault>, Halving> {
-    control(connection, "SAVEPOINT part").await?;
+    control(watched, "SAVEPOINT part").await?;
     let rows: Vec<&Row> = rows.iter().collect();
-    match run(connection, plan, &rows).await {
+    match run(watched, plan, &rows, max_statement).await {
         Ok(rows_affected) => {
-            control(connection, "RELEASE part").await?;
+            control(watched, "RELEASE part").await?;
             Ok(Ok(rows_affected))
         }
         Err(refused) if refused.scope == Scope::Row => {
-            match control(connection, "ROLLBACK TO part").await {
+            match control(watched, "ROLLBACK TO part").await {
                 Ok(()) => {}
                 // No such savepoint: the statement took the transaction along.
                 Err(failure) if failure.scope == Scope::Row => {
@@ -184,7 +221,7 @@ async fn with_savepoint(
                 }
                 Err(failure) => return Err(failure.into()),
             }
-            control(connection, "RELEASE part").await?;
+            control(watched, "RELEASE part").await?;
             Ok(Err(refused.fault))
         }
         Err(failure) => Err(failure.into()),
@@ -195,28 +232,30 @@ async fn with_savepoint(
 /// stored before a failure stays stored. What the store cannot take now ends
 /// it: nothing behind that row is tried, and all of it fails alike, so that no
 /// row is stored before one that came before it.
-async fn one_by_one(connection: &mut SqliteConnection, works: &[Work]) -> Vec<BatchResult> {
-    let mut results = Vec::with_capacity(works.len());
+async fn one_by_one(watched: &mut Watched, attempt: &Attempt<'_>) -> Vec<BatchResult> {
+    let mut results = Vec::with_capacity(attempt.works.len());
     let mut stopped: Option<Fault> = None;
-    for Work { plan, rows } in works {
+    for (number, Work { plan, .. }) in attempt.works.iter().enumerate() {
         let mut result = BatchResult::default();
-        for (number, row) in rows.iter().enumerate() {
+        for (row, values) in attempt.rows(number).iter().enumerate() {
             let fault = match &stopped {
                 Some(fault) => fault.clone(),
-                None => match run(connection, plan, &[row]).await {
+                None => match run(watched, plan, &[values], attempt.max_statement).await {
                     Ok(rows_affected) => {
                         result.rows_affected += rows_affected;
                         continue;
                     }
                     Err(failure) => {
-                        if failure.scope != Scope::Row {
-                            stopped = Some(failure.fault.clone());
-                        }
+                        stopped = match failure.scope {
+                            Scope::Row => None,
+                            Scope::Slow => Some(behind_slow()),
+                            _ => Some(failure.fault.clone()),
+                        };
                         failure.fault
                     }
                 },
             };
-            result.failed.push(FailedRow { row: number, fault });
+            result.failed.push(FailedRow { row, fault });
         }
         results.push(result);
     }
@@ -224,22 +263,36 @@ async fn one_by_one(connection: &mut SqliteConnection, works: &[Work]) -> Vec<Ba
 }
 
 async fn run(
-    connection: &mut SqliteConnection,
+    watched: &mut Watched,
     plan: &Plan,
     rows: &[&Row],
+    max_statement: Option<Duration>,
 ) -> Result<u64, Failure> {
     let arguments =
         arguments(rows.iter().copied(), plan.parameters).map_err(|error| Failure::of(&error))?;
     // The text is a rule's own, checked by its plan; values are bound.
-    let done = sqlx::query_with(AssertSqlSafe(plan.sql_for(rows.len())), arguments)
-        .execute(connection)
-        .await
-        .map_err(|error| Failure::of(&error))?;
-    Ok(done.rows_affected())
+    let statement = sqlx::query_with(AssertSqlSafe(plan.sql_for(rows.len())), arguments);
+    if let Some(most) = max_statement {
+        watched.deadline.begin_statement(most);
+    }
+    let done = statement.execute(&mut watched.connection).await;
+    watched.deadline.end_statement();
+    match (done.map_err(|error| Failure::of(&error)), max_statement) {
+        (Ok(done), _) => Ok(done.rows_affected()),
+        (Err(stopped), Some(most))
+            if stopped.scope == Scope::Late && !watched.deadline.has_passed() =>
+        {
+            Err(Failure {
+                fault: slow(most),
+                scope: Scope::Slow,
+            })
+        }
+        (Err(failure), _) => Err(failure),
+    }
 }
 
-async fn control(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), Failure> {
-    match sqlx::query(sql).execute(connection).await {
+async fn control(watched: &mut Watched, sql: &'static str) -> Result<(), Failure> {
+    match sqlx::query(sql).execute(&mut watched.connection).await {
         Ok(_) => Ok(()),
         Err(error) => Err(Failure::of(&error)),
     }
@@ -247,11 +300,14 @@ async fn control(connection: &mut SqliteConnection, sql: &'static str) -> Result
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use hookwire_driver::Value;
     use sqlx::ConnectOptions as _;
     use sqlx::sqlite::SqliteConnectOptions;
 
     use super::*;
+    use crate::deadline::Deadline;
     use crate::statement::Plans;
 
     fn work(plan: &Arc<Plan>, texts: &[&str]) -> Work {
@@ -285,8 +341,13 @@ mod tests {
             work(&plan, &["a", "unlucky", "b", &large, "c"]),
             work(&plan, &["d", "e"]),
         ];
-        begin(&mut connection).await.unwrap();
-        let results = store(&mut connection, &works).await.unwrap();
+        let deadline = Deadline::watch(&mut connection).await.unwrap();
+        let mut watched = Watched {
+            connection,
+            deadline,
+        };
+        begin(&mut watched).await.unwrap();
+        let results = store(&mut watched, &works, None).await.unwrap();
         let failed: Vec<Vec<(usize, &str, bool)>> = results
             .iter()
             .map(|result| {
@@ -304,7 +365,7 @@ mod tests {
             ]
         );
         let stored: Vec<(String,)> = sqlx::query_as("SELECT a FROM t ORDER BY rowid")
-            .fetch_all(&mut connection)
+            .fetch_all(&mut watched.connection)
             .await
             .unwrap();
         assert_eq!(stored, [("a".to_owned(),), ("b".to_owned(),)]);

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use hookwire_driver::Fault;
 
+use crate::attempt::Work;
 use crate::connection::Writing;
 use crate::fault::{Failure, Scope, closed, invalid, unknown};
 use crate::options::{OpenError, SqliteOptions};
 use crate::queue::{Answer, Call, Queue};
 use crate::statement::Plans;
 use crate::stats::Counters;
-use crate::transaction::{self, Work};
+use crate::transaction;
 
 /// How often deadlines are looked at while the store is at work.
 const TICK: Duration = Duration::from_millis(5);
@@ -36,9 +37,9 @@ pub(crate) struct Shared {
 /// Serves calls until the queue is closed and empty.
 pub(crate) async fn run(shared: Arc<Shared>, writing: Writing) {
     let mut writer = Writer {
+        plans: Plans::new(shared.options.allows_triggers),
         shared,
         writing: Some(writing),
-        plans: Plans::default(),
         is_failing: false,
     };
     while writer.shared.queue.wait().await {
@@ -71,10 +72,10 @@ impl Writer {
     async fn transact(&mut self) -> Result<(), Failure> {
         let shared = Arc::clone(&self.shared);
         let mut writing = self.open().await?;
-        let connection = &mut writing.watched.connection;
+        let watched = &mut writing.watched;
         // Calls are taken behind the lock on the file: until then they can
         // still be told that nothing was sent.
-        if let Err(failure) = with_ticks(transaction::begin(connection), || {
+        if let Err(failure) = with_ticks(transaction::begin(watched), || {
             shared.queue.expire();
         })
         .await
@@ -84,14 +85,15 @@ impl Writer {
         }
         let (mut answers, works) = self.take();
         if works.is_empty() {
-            let rolled_back = transaction::roll_back(connection).await;
+            let rolled_back = transaction::roll_back(watched).await;
             self.writing = rolled_back.is_ok().then_some(writing);
             return Ok(());
         }
         if let Some(latest) = answers.iter().map(|answer| answer.deadline).max() {
-            writing.watched.deadline.set(latest);
+            watched.deadline.set(latest);
         }
-        let stored = with_ticks(transaction::store(connection, &works), || {
+        let max_statement = shared.options.max_statement;
+        let stored = with_ticks(transaction::store(watched, &works, max_statement), || {
             let now = Instant::now();
             for answer in &mut answers {
                 answer.expire(now, unknown);
@@ -128,7 +130,7 @@ impl Writer {
         works: Vec<Work>,
         failure: Failure,
     ) -> Result<(), Failure> {
-        let failure = match transaction::roll_back(&mut writing.watched.connection).await {
+        let failure = match transaction::roll_back(&mut writing.watched).await {
             Ok(()) => failure,
             Err(_) => failure.of_store(),
         };

@@ -5,7 +5,7 @@ mod store;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use hookwire_driver::{BatchResult, Fault, FaultKind, SqlPool as _};
+use hookwire_driver::{BatchResult, Fault, FaultKind, SqlPool as _, Value};
 use hookwire_driver_sqlite::{OpenError, SqliteOptions, SqlitePool};
 use store::{INSERT, SCHEMA, Store, row, rows, soon, unlock, until};
 
@@ -192,6 +192,113 @@ async fn a_statement_that_runs_past_its_deadline_is_unknown_and_stopped() {
     assert!(fault.retryable);
     store_again(&store, "next").await;
     assert_eq!(store.stored().await, ["next 1"], "it was rolled back");
+}
+
+#[tokio::test]
+async fn a_statement_that_takes_too_long_is_refused_and_others_are_stored() {
+    let most = Duration::from_millis(100);
+    let store = Store::open_with(SCHEMA, |options| options.max_statement = Some(most)).await;
+    // Endless for the rows that say so.
+    let slow = "INSERT INTO t (caller, number) SELECT ?, count(*) FROM (WITH RECURSIVE c(x) AS \
+        (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE ?) SELECT x FROM c)";
+    let row =
+        |caller: &str, is_endless| vec![Value::Text(caller.to_owned()), Value::Boolean(is_endless)];
+    let lock = store.lock().await;
+    let send = |statement: &str, rows| store.pool.exec_many(statement.into(), rows, soon());
+    let before = send(INSERT, rows("before", 0..3));
+    let first = send(
+        slow,
+        vec![
+            row("quick", false),
+            row("endless", true),
+            row("behind", false),
+        ],
+    );
+    let second = send(slow, vec![row("second", false)]);
+    let mixed = send(
+        INSERT,
+        vec![vec![Value::Null, Value::Null], store::row("after", 1)],
+    );
+    unlock(lock).await;
+    assert_eq!(before.await.unwrap().failed, []);
+    let first = first.await.unwrap();
+    let failed: Vec<_> = first
+        .failed
+        .iter()
+        .map(|row| (row.row, &row.fault))
+        .collect();
+    let [(1, endless), (2, behind)] = failed[..] else {
+        panic!("{failed:?}");
+    };
+    assert_eq!(
+        (endless.kind, &*endless.code),
+        (FaultKind::Refused, "sqlite:slow")
+    );
+    assert!(!endless.retryable);
+    assert!(endless.message.contains("longer than 100ms"), "{endless}");
+    assert_eq!(
+        (behind.kind, behind.retryable),
+        (FaultKind::Saturated, true)
+    );
+    let second = second.await.unwrap();
+    assert_eq!(
+        second.failed[0].fault.kind,
+        FaultKind::Saturated,
+        "once a transaction"
+    );
+    let mixed = mixed.await.unwrap();
+    assert_eq!(mixed.failed[0].fault.kind, FaultKind::Refused);
+    assert_eq!((mixed.failed.len(), mixed.rows_affected), (1, 1));
+    assert_eq!(
+        store.stored().await,
+        ["before 0", "before 1", "before 2", "quick 1", "after 1"]
+    );
+    assert_eq!(store.pool.stats().reopened, 0, "the connection was sound");
+}
+
+#[tokio::test]
+async fn rows_that_take_too_long_together_are_stored_one_by_one() {
+    let most = Duration::from_millis(250);
+    let store = Store::open_with(SCHEMA, |options| options.max_statement = Some(most)).await;
+    // A few milliseconds for each row, and more than a second for all.
+    let hard = "INSERT INTO t (caller, number) VALUES (?, length(replace(hex(zeroblob(?)), '0', \
+        'xy')))";
+    let count = 128;
+    let began = Instant::now();
+    let rows = (0..count).map(|_| vec![Value::Text("hard".to_owned()), Value::Integer(2_000_000)]);
+    let result = store.exec_many(hard, rows.collect()).await.unwrap();
+    assert_eq!(result.failed, []);
+    assert_eq!(result.rows_affected, count);
+    assert!(began.elapsed() > most, "they took longer than one may");
+}
+
+#[tokio::test]
+async fn a_value_that_would_fill_the_memory_is_refused() {
+    let store = Store::open().await;
+    let large = "SELECT length(hex(zeroblob(480000000)))";
+    let fault = store.query(large).await.unwrap_err();
+    assert_eq!(
+        (fault.kind, &*fault.code),
+        (FaultKind::Refused, "sqlite:18")
+    );
+    assert!(!fault.retryable);
+    let insert = "INSERT INTO t (caller, number) VALUES (?, length(hex(zeroblob(480000000))))";
+    let result = store
+        .exec_many(insert, vec![vec![Value::Text("c".to_owned())]])
+        .await
+        .unwrap();
+    assert_eq!(result.failed[0].fault.code, "sqlite:18");
+    let roomy = Store::open_with(SCHEMA, |options| options.max_result_bytes = 300 << 20).await;
+    assert!(
+        store
+            .query("SELECT zeroblob(100000000) IS NULL")
+            .await
+            .is_err()
+    );
+    roomy
+        .query("SELECT zeroblob(100000000) IS NULL")
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -170,7 +170,7 @@ async fn a_refused_row_fails_alone() {
 
 #[tokio::test]
 async fn a_row_that_rolls_the_transaction_back_fails_alone() {
-    let store = Store::open().await;
+    let store = Store::open_with(SCHEMA, |options| options.allows_triggers = true).await;
     store
         .exec(
             "CREATE TRIGGER refuse BEFORE INSERT ON t WHEN new.number = 13 \

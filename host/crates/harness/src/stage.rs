@@ -1,7 +1,7 @@
 //! What a run stands on: stores in a folder of their own, and the plan.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -120,14 +120,22 @@ fn actions_on_publish<'s>(settings: &'s Settings, module: &str) -> impl Iterator
 const SETUP_DEADLINE: Duration = Duration::from_secs(5);
 
 /// As [`open`], where the set-up is a stranger's: its statements are those that
-/// rules may run, each before a deadline.
-async fn open_guarded(folder: &Path, setup: &StoreSetup) -> Result<Arc<dyn SqlPool>, Vec<Problem>> {
+/// rules may run, and triggers, each before a deadline.
+async fn open_guarded(folder: &Path, setup: &StoreSetup) -> Result<Arc<SqlitePool>, Vec<Problem>> {
     let alone = StoreSetup {
         setup: None,
         ..setup.clone()
     };
-    let pool = open(folder, &alone).await?;
     if let Some(Located { value, at }) = &setup.setup {
+        let tables = open(folder, &alone).await?;
+        tables.close().await;
+        let options = SqliteOptions {
+            max_statement: None,
+            allows_triggers: true,
+            ..SqliteOptions::new(file_of(folder, setup))
+        };
+        let opened = SqlitePool::open(options).await;
+        let pool = opened.map_err(|error| problem(setup, at, &cause(&error)))?;
         for statement in statements(value) {
             let deadline = Instant::now() + SETUP_DEADLINE;
             let ran = pool.exec_many(statement.trim().into(), vec![Vec::new()], deadline);
@@ -139,8 +147,18 @@ async fn open_guarded(folder: &Path, setup: &StoreSetup) -> Result<Arc<dyn SqlPo
                 return Err(problem(setup, at, &format!("setup: {fault}")));
             }
         }
+        pool.close().await;
+        let done = StoreSetup {
+            setup_file: None,
+            ..alone
+        };
+        return open(folder, &done).await;
     }
-    Ok(pool)
+    open(folder, &alone).await
+}
+
+fn file_of(folder: &Path, setup: &StoreSetup) -> PathBuf {
+    folder.join(format!("{}.db", setup.name.value))
 }
 
 fn problem(setup: &StoreSetup, at: &At, why: &str) -> Vec<Problem> {
@@ -150,10 +168,10 @@ fn problem(setup: &StoreSetup, at: &At, why: &str) -> Vec<Problem> {
     }]
 }
 
-async fn open(folder: &Path, setup: &StoreSetup) -> Result<Arc<dyn SqlPool>, Vec<Problem>> {
+async fn open(folder: &Path, setup: &StoreSetup) -> Result<Arc<SqlitePool>, Vec<Problem>> {
     let options = |schema: String| SqliteOptions {
         schema: Some(schema),
-        ..SqliteOptions::new(folder.join(format!("{}.db", setup.name.value)))
+        ..SqliteOptions::new(file_of(folder, setup))
     };
     let problem = |at: &At, why: String| problem(setup, at, &why);
     let mut statements = Vec::new();
@@ -177,7 +195,7 @@ async fn open(folder: &Path, setup: &StoreSetup) -> Result<Arc<dyn SqlPool>, Vec
     }
     let pool = SqlitePool::open(options(TABLES.to_owned())).await;
     let failed = |error: OpenError| problem(&setup.name.at, cause(&error));
-    Ok(pool.map_err(failed)?)
+    pool.map_err(failed)
 }
 
 /// What a store says, without where its file lies.

@@ -216,6 +216,8 @@ pub struct SqlitePool {
     pub readers: usize,
     /// Bytes of one query's answer at most.
     pub max_result_bytes: usize,
+    /// How long one statement may keep the writer.
+    pub max_statement: Duration,
 }
 
 /// One `module NAME` block.

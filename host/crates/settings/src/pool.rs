@@ -1,5 +1,7 @@
 //! `pool KIND NAME`
 
+use std::time::Duration;
+
 use hcl_edit::structure::Block;
 
 use crate::keys::Keys;
@@ -36,6 +38,8 @@ fn sqlite(mut keys: Keys<'_, '_, '_>) -> Option<PoolKind> {
         4 * 1024 * 1024,
         1024..=1024 * 1024 * 1024,
     );
+    let (least, most) = (Duration::from_millis(10), Duration::from_secs(60));
+    let max_statement = keys.time("max_statement", Duration::from_secs(1), least..=most);
     keys.finish();
     Some(PoolKind::Sqlite(SqlitePool {
         file: file?.value,
@@ -43,5 +47,6 @@ fn sqlite(mut keys: Keys<'_, '_, '_>) -> Option<PoolKind> {
         max_transaction_rows,
         readers,
         max_result_bytes,
+        max_statement,
     }))
 }

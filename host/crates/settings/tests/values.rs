@@ -35,6 +35,7 @@ pool "sqlite" "main" {
   max_transaction_rows = 11
   readers              = 12
   max_result_bytes     = "1GiB"
+  max_statement        = "250ms"
 }
 module "audit" {
   path              = "audit.wasm"
@@ -110,6 +111,7 @@ fn every_key_is_read() {
     assert_eq!(sqlite.max_waiting_rows, 10);
     assert_eq!((sqlite.max_transaction_rows, sqlite.readers), (11, 12));
     assert_eq!(sqlite.max_result_bytes, 1024 * 1024 * 1024);
+    assert_eq!(sqlite.max_statement, Duration::from_millis(250));
 
     let module = &settings.modules[0];
     assert_eq!(module.path, Some(PathBuf::from("audit.wasm")));

@@ -209,8 +209,8 @@ impl<H: Hooks> Shard<H> {
     ) -> Leave {
         let keep_ms = match &authorization {
             Authorization::Allow { keep_ms } | Authorization::Deny { keep_ms, .. } => *keep_ms,
-            Authorization::Deferred => None,
-            Authorization::Disconnect(_) => Some(0),
+            // Rules that say nothing now may say something in a moment.
+            Authorization::Deferred | Authorization::Disconnect(_) => Some(0),
         };
         let leave = self.leave_of(key, authorization);
         let until_ms = keep_ms.map_or(u64::MAX, |ms| now.mono_ms.saturating_add(ms));

@@ -273,6 +273,8 @@ fn where_no_rule_speaks_the_listener_does() {
         world.answer(0, Answer::Authorize(Authorization::Deferred));
         world.publish(client, "guarded/a", "", Some(2));
         assert_eq!(world.got(client), [other(&format!("PUBACK 2 {puback}"))]);
+        let asked = world.publish(client, "guarded/a", "", Some(3));
+        assert_eq!(asked, Flow::Later, "it is asked again");
     }
     // And where there are no rules at all.
     let mut world = World::new(1);

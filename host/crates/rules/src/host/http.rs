@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use ureq::Agent;
 use ureq::http::Uri;
 
+use crate::host::places::{Place, place};
 use crate::host::stand_in::{HttpRequest, StandIn};
 use crate::host::{Host, fault};
 
@@ -52,10 +53,18 @@ impl HttpHost for Host {
         if let Some(stand_in) = &self.access.stand_in {
             return Ok(answered(&**stand_in, request).map_err(to_guest));
         }
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let asked = request.timeout_ms.map(Duration::from_millis);
-        let limit = asked.map_or(left, |asked| asked.min(left));
-        Ok(sent(request, limit).await.map_err(to_guest))
+        let left = self.store_deadline();
+        let asked = request.timeout_ms.and_then(|asked| {
+            let asked = Duration::from_millis(asked);
+            Instant::now().checked_add(asked)
+        });
+        let deadline = asked.map_or(left, |asked| asked.min(left));
+        let Some(place) = place(&self.access.places.requests, &PLACES, deadline).await else {
+            let message = "as many requests are under way as may; this one was not sent";
+            let full = fault(FaultKind::Saturated, "http", message);
+            return Ok(Err(to_guest(full)));
+        };
+        Ok(sent(request, deadline, place).await.map_err(to_guest))
     }
 }
 
@@ -125,7 +134,8 @@ fn answered(stand_in: &dyn StandIn, request: Request) -> Result<Response, Fault>
     })
 }
 
-async fn sent(request: Request, limit: Duration) -> Result<Response, Fault> {
+async fn sent(request: Request, deadline: Instant, place: Place) -> Result<Response, Fault> {
+    let limit = deadline.saturating_duration_since(Instant::now());
     let late = || {
         fault(
             FaultKind::Unknown,
@@ -133,18 +143,16 @@ async fn sent(request: Request, limit: Duration) -> Result<Response, Fault> {
             format!("no answer within {limit:?}"),
         )
     };
-    let waited = tokio::time::timeout(limit, async {
-        let Ok(place) = PLACES.acquire().await else {
-            return Err(late());
-        };
-        let done = tokio::task::spawn_blocking(move || {
-            let _place = place;
-            exchange(request, limit)
-        });
-        done.await
-            .unwrap_or_else(|_| Err(fault(FaultKind::Other, "http", "the request failed")))
+    let done = tokio::task::spawn_blocking(move || {
+        // Held until the work is done, also where nobody waits any more.
+        let _place = place;
+        exchange(request, limit)
     });
-    waited.await.unwrap_or_else(|_| Err(late()))
+    match tokio::time::timeout(limit, done).await {
+        Ok(Ok(answered)) => answered,
+        Ok(Err(_)) => Err(fault(FaultKind::Other, "http", "the request failed")),
+        Err(_) => Err(late()),
+    }
 }
 
 fn exchange(request: Request, limit: Duration) -> Result<Response, Fault> {
@@ -196,6 +204,8 @@ fn exchange(request: Request, limit: Duration) -> Result<Response, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use hookwire_bindings::wit::hookwire::types::faults::FaultKind as GuestFaultKind;
+
     use super::*;
 
     #[test]
@@ -303,6 +313,29 @@ mod tests {
             "{request}"
         );
         assert!(request.contains("x-own: 1\r\n"), "{request}");
+    }
+
+    #[tokio::test]
+    async fn one_without_a_place_says_that_it_was_not_sent() {
+        let (server, thread) = answering(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec());
+        let mut host = host_for(server);
+        let places = std::sync::Arc::clone(&host.access.places.requests);
+        let taken = places.acquire_many_owned(16).await.unwrap();
+        let full = host.send(get(server, Some(50))).await.unwrap().unwrap_err();
+        assert_eq!(full.kind, GuestFaultKind::Saturated, "{full:?}");
+        assert!(
+            full.retryable && full.message.contains("not sent"),
+            "{full:?}"
+        );
+        // Before its deadline, so that the guest is told of it.
+        host.deadline = Instant::now() + Duration::from_millis(400);
+        host.send(get(server, None)).await.unwrap().unwrap_err();
+        assert!(Instant::now() < host.deadline);
+        // Another module has its own.
+        let other = host_for(server).send(get(server, None)).await;
+        assert_eq!(other.unwrap().unwrap().status, 204);
+        drop(taken);
+        thread.join().unwrap();
     }
 
     #[tokio::test]

@@ -1,11 +1,11 @@
-//! What a guest says, in the broker's log, under the module's name, bounded in
-//! length and rate: `hookwire:host/log`, and the standard output and error of a
+//! What a guest says, in the broker's log, under the module's name, each time as one
+//! line, bounded in length and rate: `hookwire:host/log`, and the standard output and error of a
 //! component with WASI.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use hookwire_bindings::text::bounded;
+use hookwire_bindings::text::{bounded, printable};
 use hookwire_bindings::wit::hookwire::host::log::{Host as LogHost, Level};
 use wasmtime::bail;
 
@@ -39,6 +39,7 @@ impl LogRate {
         if pass.held_back > 0 {
             tracing::warn!(module, lines = pass.held_back, "log lines were left out");
         }
+        let message = printable(message);
         match level {
             Level::Error => tracing::error!(module, "{message}"),
             Level::Warn => tracing::warn!(module, "{message}"),
@@ -56,10 +57,51 @@ impl LogHost for Host {
             // The line is worth more than the rule: it is mostly a panic's text.
             bail!(
                 "describe called log.write, and describe runs with nothing granted; \
-                 it wrote: {message}"
+                 it wrote: {}",
+                printable(&message)
             );
         }
         self.access.log.write(&self.module, level, &message);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_guest_says_is_one_line() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let forged = "done\r\n2026-01-01T00:00:00Z ERROR hookwire: \x1b[31mthe disk is full";
+            LogRate::default().write("m", Level::Info, forged);
+        });
+        let written = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(written.lines().count(), 1, "{written}");
+        let expected = "done\\r\\n2026-01-01T00:00:00Z ERROR hookwire: \\u{1b}[31mthe disk is full";
+        assert!(written.contains(expected), "{written}");
     }
 }

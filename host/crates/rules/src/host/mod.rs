@@ -11,6 +11,7 @@ pub(crate) mod log;
 pub(crate) mod memory;
 pub(crate) mod outbox;
 pub(crate) mod passwords;
+pub(crate) mod places;
 pub(crate) mod random;
 pub(crate) mod sql;
 pub(crate) mod stand_in;
@@ -27,6 +28,7 @@ use wasmtime::{ResourceLimiter, bail};
 use crate::host::clock::GuestClock;
 use crate::host::log::LogRate;
 use crate::host::outbox::Outbox;
+use crate::host::places::Places;
 use crate::host::stand_in::StandIn;
 use crate::host::wasi::Wasi;
 use crate::lane::hold::Hold;
@@ -61,6 +63,7 @@ pub(crate) struct Access {
     pub(crate) memory: Arc<ModuleMemory>,
     pub(crate) clock: GuestClock,
     pub(crate) log: LogRate,
+    pub(crate) places: Places,
     /// In place of the world outside, in tests.
     pub(crate) stand_in: Option<Arc<dyn StandIn>>,
 }

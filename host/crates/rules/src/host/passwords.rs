@@ -1,7 +1,7 @@
 //! `hookwire:host/passwords`: hashes of passwords, computed on the blocking
 //! pool: a good hash takes a tenth of a second, which no worker has.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use argon2::Argon2;
@@ -13,7 +13,7 @@ use hookwire_bindings::wit::hookwire::types::faults::Fault as GuestFault;
 use hookwire_driver::{Fault, FaultKind};
 use tokio::sync::Semaphore;
 
-use crate::host::{Host, fault};
+use crate::host::{Host, fault, places};
 
 /// Longest password that is looked at, in bytes.
 const MAX_PASSWORD_BYTES: usize = 4096;
@@ -25,11 +25,8 @@ const MAX_MEMORY_KIB: u64 = 256 * 1024;
 const MAX_ARGON2_ROUNDS: u64 = 64;
 const MAX_PBKDF2_ROUNDS: u64 = 10_000_000;
 
-/// Hashes computed at once: one for each core but one.
-static PLACES: LazyLock<Semaphore> = LazyLock::new(|| {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Semaphore::new(cores.saturating_sub(1).max(1))
-});
+/// Hashes computed at once.
+static PLACES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(places::checks()));
 
 impl PasswordsHost for Host {
     async fn verify(
@@ -38,39 +35,44 @@ impl PasswordsHost for Host {
         hash: String,
     ) -> wasmtime::Result<Result<bool, GuestFault>> {
         self.check_may_call("passwords.verify")?;
-        let checked = computed(self.deadline, move || verify(&password, &hash)).await;
+        let own = Arc::clone(&self.access.places.passwords);
+        // So long before the deadline that the guest can be told.
+        let deadline = self.store_deadline();
+        let checked = computed(own, deadline, move || verify(&password, &hash)).await;
         Ok(checked.map_err(to_guest))
     }
 
     async fn hash(&mut self, password: Vec<u8>) -> wasmtime::Result<Result<String, GuestFault>> {
         self.check_may_call("passwords.hash")?;
-        let hashed = computed(self.deadline, move || hash(&password)).await;
+        let own = Arc::clone(&self.access.places.passwords);
+        let deadline = self.store_deadline();
+        let hashed = computed(own, deadline, move || hash(&password)).await;
         Ok(hashed.map_err(to_guest))
     }
 }
 
 /// Waits for a place and for the work in it, until the deadline.
 async fn computed<T: Send + 'static>(
+    own: Arc<Semaphore>,
     deadline: Instant,
     work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, Fault> {
-    let waited = tokio::time::timeout_at(deadline.into(), async {
-        let place = PLACES.acquire().await;
-        let done = tokio::task::spawn_blocking(move || {
-            // Held until the work is done, also where nobody waits any more.
-            let _place = place;
-            work()
-        });
-        done.await
+    let full = || {
+        let message = "too many passwords are checked at once";
+        fault(FaultKind::Saturated, "passwords", message)
+    };
+    let Some(place) = places::place(&own, &PLACES, deadline).await else {
+        return Err(full());
+    };
+    let done = tokio::task::spawn_blocking(move || {
+        // Held until the work is done, also where nobody waits any more.
+        let _place = place;
+        work()
     });
-    match waited.await {
+    match tokio::time::timeout_at(deadline.into(), done).await {
         Ok(Ok(done)) => done,
         Ok(Err(_)) => Err(fault(FaultKind::Other, "passwords", "the check failed")),
-        Err(_) => Err(fault(
-            FaultKind::Saturated,
-            "passwords",
-            "too many passwords are checked at once",
-        )),
+        Err(_) => Err(full()),
     }
 }
 
@@ -149,7 +151,30 @@ fn unusable(message: &str) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::host::{Access, Phase};
+
+    #[tokio::test]
+    async fn who_finds_no_place_is_told_before_its_deadline() {
+        let host = |wait_ms| {
+            let access = Arc::new(Access::default());
+            let mut host = Host::new("m".into(), Phase::Serving, access, 1 << 20);
+            host.deadline = Instant::now() + Duration::from_millis(wait_ms);
+            host
+        };
+        let mut one = host(400);
+        let own = Arc::clone(&one.access.places.passwords);
+        let all = u32::try_from(own.available_permits()).unwrap();
+        let taken = own.acquire_many_owned(all).await.unwrap();
+        let full = one.hash(b"secret".to_vec()).await.unwrap().unwrap_err();
+        assert!(full.retryable && full.code == "host:passwords", "{full:?}");
+        assert!(Instant::now() < one.deadline, "its guest is not stopped");
+        let mut other = host(20_000);
+        other.hash(b"secret".to_vec()).await.unwrap().unwrap();
+        drop(taken);
+    }
 
     #[test]
     fn a_hash_knows_its_password() {

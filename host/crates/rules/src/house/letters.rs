@@ -73,11 +73,13 @@ impl House {
     }
 
     /// Runs a dead letter's rule over it again, and deletes it if that goes
-    /// well.
+    /// well. One that is being run again is left to whoever does: it would be
+    /// stored twice.
     ///
     /// # Errors
     /// Why it stays.
     pub async fn replay(self: &Arc<Self>, id: i64, workers: &[RulesHandle]) -> Result<(), Fault> {
+        let _claim = Claim::of(self, id)?;
         let rows = self.query(GET, vec![Value::Integer(id)], 1).await?;
         let invalid = |message| fault(FaultKind::Invalid, "dead-letter", message);
         let Some(letter) = rows.into_iter().next().map(read) else {
@@ -93,6 +95,28 @@ impl House {
         run_again(workers, &letter.rule, &letter.clientid, event).await?;
         self.purge(Some(&[id])).await?;
         Ok(())
+    }
+}
+
+/// A dead letter that is being run again, for as long as this is there.
+struct Claim<'a> {
+    house: &'a House,
+    id: i64,
+}
+
+impl<'a> Claim<'a> {
+    fn of(house: &'a House, id: i64) -> Result<Self, Fault> {
+        if house.state().replaying.insert(id) {
+            return Ok(Self { house, id });
+        }
+        let message = format!("dead letter {id} is being run again by somebody else");
+        Err(fault(FaultKind::Saturated, "dead-letter", message))
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.house.state().replaying.remove(&self.id);
     }
 }
 

@@ -78,6 +78,8 @@ pub(super) struct State {
     pub(super) spool_bytes: u64,
     pub(super) letters: u64,
     last_letter: i64,
+    /// Dead letters that are being run again.
+    pub(super) replaying: HashSet<i64>,
 }
 
 /// How much is written down.

@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hookwire_bindings::text::printable;
 use hookwire_driver::{Fault, FaultKind, Row, Value};
 use tokio::task::JoinSet;
 
@@ -193,7 +194,7 @@ impl House {
                     rule = &*rule,
                     code = fault.code,
                     "what is spooled waits: {}",
-                    fault.message,
+                    printable(&fault.message),
                 );
             }
         }

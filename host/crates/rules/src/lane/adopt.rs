@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
+use crate::lane::before::Before;
 use crate::lane::class::Class;
 use crate::lane::group::{LaneGroup, Lanes};
 use crate::lane::queue::{Lane, Prepared};
@@ -77,16 +78,16 @@ fn find<'a>(lanes: &'a Lanes, module: &PlannedModule, class: Class) -> Option<&'
     groups.find(|group| group.module == module.name && group.class == class)
 }
 
-/// New lanes. Where clients change lanes, those that served the module before,
-/// in whatever plan, have to be done before the new ones begin: a client's events
-/// stay in order.
+/// New lanes. Where clients change lanes, those that served the module before, in
+/// whatever plan, have to be done with a client before the new ones serve it: its
+/// events stay in order.
 fn fresh(worker: &Worker, module: &PlannedModule, class: Class) -> LaneGroup {
     let before = worker.earlier_lanes(&module.name, class);
     let before: Vec<_> = before.iter().map(Rc::downgrade).collect();
     let lane = |_| {
         let bound = module.bounds.max_queued_events;
         let lane = Lane::new(bound, Rc::clone(&worker.pressure));
-        lane.after.replace(before.clone());
+        lane.set_before(Before::of(before.clone()));
         Rc::new(lane)
     };
     LaneGroup {

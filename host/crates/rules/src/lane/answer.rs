@@ -6,7 +6,7 @@ use hookwire_bindings::page::page;
 use hookwire_bindings::text::bounded;
 use hookwire_bindings::verdict::{refusal, replace, subscription};
 use hookwire_bindings::wit::exports::hookwire::rule::actions::{
-    Replacement, Verdict as GuestVerdict,
+    Denial as GuestDenial, Replacement, Verdict as GuestVerdict,
 };
 use hookwire_broker::{
     Answer, AuthenticationOutcome, Authorization, DeliveryOutcome, Denial, Hook, Question, Refusal,
@@ -16,6 +16,9 @@ use hookwire_mqtt::{QoS, ReasonCode, TopicFilter, TopicName};
 
 use crate::plan::{RuleId, Rules};
 use crate::worker::subject::Asked;
+
+/// Name of what a denial says beside its fields: for how long it holds.
+const KEEP_MS: &str = "keep-ms";
 
 /// What becomes of a question after one rule.
 pub(crate) enum Outcome {
@@ -58,10 +61,13 @@ pub(crate) fn of_verdict(asked: &mut Asked, verdict: GuestVerdict) -> Outcome {
                 let keep_ms = allowance.keep_ms;
                 authorized(Authorization::Allow { keep_ms })
             }
-            GuestVerdict::Deny(denial) => authorized(Authorization::Deny {
-                refusal: refusal(denial),
-                keep_ms: None,
-            }),
+            GuestVerdict::Deny(denial) => match keep_ms_of(&denial) {
+                Ok(keep_ms) => authorized(Authorization::Deny {
+                    refusal: refusal(denial),
+                    keep_ms: Some(keep_ms),
+                }),
+                Err(why) => Outcome::Odd(why),
+            },
             GuestVerdict::Disconnect(denial) => {
                 authorized(Authorization::Disconnect(refusal(denial)))
             }
@@ -124,6 +130,18 @@ pub(crate) fn of_verdict(asked: &mut Asked, verdict: GuestVerdict) -> Outcome {
         },
         (question, _) => odd(word, crate::worker::subject::hook_of(question)),
     }
+}
+
+/// How long a refusal may be kept. It is asked for anew where its rule says nothing:
+/// what a rule refuses now, it may allow in a moment, and nobody would tell the
+/// broker.
+fn keep_ms_of(denial: &GuestDenial) -> Result<u64, String> {
+    let mut extras = denial.extras.iter();
+    let Some((_, time)) = extras.find(|(name, _)| name == KEEP_MS) else {
+        return Ok(0);
+    };
+    let odd = |_| format!("the {KEEP_MS} of its denial is no number of milliseconds: {time:?}");
+    time.parse().map_err(odd)
 }
 
 /// The answer where a rule failed that is not to be passed over: no.
@@ -279,5 +297,66 @@ pub(crate) fn word(verdict: &GuestVerdict) -> &'static str {
         GuestVerdict::Restore(_) => "restore",
         GuestVerdict::Page(_) => "page",
         GuestVerdict::Other(_) => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hookwire_broker::{Access, ClientInfo, Operation, Restored, Ticket};
+
+    use super::*;
+
+    fn asked() -> Asked {
+        Asked {
+            ticket: Ticket {
+                key: 0,
+                sequence: 0,
+            },
+            question: Question::Authorize(Access {
+                client: Arc::new(ClientInfo {
+                    clientid: "c".into(),
+                    username: None,
+                    connection: None,
+                }),
+                operation: Operation::Publish,
+                topic: "t".into(),
+                qos: QoS::AtMostOnce,
+                retain: false,
+            }),
+            at_ms: 0,
+            replaced: false,
+            restored: Restored::default(),
+        }
+    }
+
+    #[test]
+    fn a_denial_is_kept_for_as_long_as_it_says() {
+        let denied = |extras: &[(&str, &str)]| {
+            let extras = extras.iter();
+            let denial = GuestDenial {
+                reason_code: 0x87,
+                reason: String::new(),
+                extras: extras
+                    .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+                    .collect(),
+            };
+            match of_verdict(&mut asked(), GuestVerdict::Deny(denial)) {
+                Outcome::Answered(Answer::Authorize(Authorization::Deny { keep_ms, .. })) => {
+                    Ok(keep_ms)
+                }
+                Outcome::Odd(why) => Err(why),
+                _ => panic!("it is a denial"),
+            }
+        };
+        assert_eq!(denied(&[]), Ok(Some(0)));
+        assert_eq!(
+            denied(&[("later", "x"), ("keep-ms", "60000")]),
+            Ok(Some(60_000))
+        );
+        let odd = denied(&[("keep-ms", "a minute")]).unwrap_err();
+        assert!(
+            odd.contains("no number of milliseconds: \"a minute\""),
+            "{odd}"
+        );
     }
 }

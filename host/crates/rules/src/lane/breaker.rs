@@ -3,21 +3,24 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// Instances lost in a row before the breaker opens.
-const TRAPS: u32 = 3;
+/// Batches in a row, of which nothing came back, before the breaker opens.
+const BATCHES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_DOUBLINGS: u32 = 6;
 
 /// The breaker of one rule, shared by all workers.
 ///
-/// It is closed until [`TRAPS`] of the rule's calls in a row have trapped or
-/// missed their deadline. Then it is open for a second; after that calls are
-/// let through, and the first that fares the same opens it for twice as long,
-/// up to a minute or so; the first that does not closes it.
+/// It is closed until [`BATCHES`] batches in a row have trapped or missed their
+/// deadline, and none of the rule's calls in them came back: a batch in which one
+/// client's event does that, and the events beside it do not, says nothing against
+/// the rule, and a batch counts once however many of its events do. Then it is open
+/// for a second; after that calls are let through, and the first batch that fares
+/// the same opens it for twice as long, up to a minute or so; the first call that
+/// comes back closes it.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     epoch: Instant,
-    /// Lost in a row.
+    /// Batches lost in a row.
     lost: AtomicU32,
     /// Milliseconds after the epoch; 0: closed.
     open_until: AtomicU64,
@@ -45,11 +48,15 @@ impl Breaker {
         !self.lets_through(Instant::now())
     }
 
-    /// One of its calls ended with the instance. Answers for how long the
-    /// breaker opens now, if it does.
+    /// A batch ended with the instance, and none of the rule's calls in it came
+    /// back. Answers for how long the breaker opens now, if it does.
     pub(crate) fn lost(&self, now: Instant) -> Option<Duration> {
+        if !self.lets_through(now) {
+            // It was called before it opened.
+            return None;
+        }
         let lost = self.lost.fetch_add(1, Relaxed) + 1;
-        let doublings = lost.checked_sub(TRAPS)?.min(MAX_DOUBLINGS);
+        let doublings = lost.checked_sub(BATCHES)?.min(MAX_DOUBLINGS);
         let pause = FIRST_PAUSE * (1 << doublings);
         let until = self.at(now + pause).max(1);
         self.open_until.store(until, Relaxed);
@@ -83,6 +90,7 @@ mod tests {
         assert!(breaker.lets_through(now));
         assert_eq!(breaker.lost(now), Some(Duration::from_secs(1)));
         assert!(!breaker.lets_through(now));
+        assert_eq!(breaker.lost(now), None, "what ran meanwhile does not count");
         let later = now + Duration::from_millis(1_001);
         assert!(breaker.lets_through(later), "it opens half by itself");
         assert_eq!(breaker.lost(later), Some(Duration::from_secs(2)));
@@ -96,7 +104,9 @@ mod tests {
     fn the_pause_has_a_bound() {
         let breaker = Breaker::default();
         let now = Instant::now();
-        let pauses = (0..100).filter_map(|_| breaker.lost(now));
-        assert_eq!(pauses.max(), Some(Duration::from_secs(64)));
+        let pauses = (0..100).filter_map(|turn| breaker.lost(now + 65 * turn * FIRST_PAUSE));
+        let pauses: Vec<Duration> = pauses.collect();
+        assert_eq!(pauses.len(), 98);
+        assert_eq!(pauses.iter().max(), Some(&Duration::from_secs(64)));
     }
 }

@@ -14,9 +14,10 @@ use hookwire_bindings::wit::exports::hookwire::rule::actions::{Call, Settled, Ve
 use hookwire_driver::{Fault, FaultKind};
 
 use crate::lane::batch::Batch;
+use crate::lane::breaker::Breaker;
 use crate::lane::runner::{Lost, Runner};
 use crate::module::instance::GuestError;
-use crate::plan::PlannedModule;
+use crate::plan::{PlannedModule, PlannedRule};
 
 /// Calls of `handle` in search of what brings a batch down. A batch with one
 /// such event takes twice as many as it halves. Where many do, some are found,
@@ -35,6 +36,19 @@ pub(crate) async fn find_poison(
     batch: &mut Batch,
     lost: Lost,
 ) -> Vec<Settled> {
+    let mut fared = Fared::default();
+    let answer = search(runner, module, batch, lost, &mut fared).await;
+    fared.tell();
+    answer
+}
+
+async fn search(
+    runner: &mut Runner<'_>,
+    module: &Arc<PlannedModule>,
+    batch: &mut Batch,
+    lost: Lost,
+    fared: &mut Fared,
+) -> Vec<Settled> {
     runner.say_lost(module, batch, &lost);
     let mut answer = Vec::new();
     let all = 0..batch.calls.len();
@@ -46,7 +60,7 @@ pub(crate) async fn find_poison(
     let is_stopped =
         |lost: &Lost| matches!(lost, Lost::Guest(GuestError::Deadline | GuestError::Held));
     if all.len() == 1 && is_stopped(&lost) {
-        blame(batch, 0, &lost, &mut answer);
+        blame(batch, 0, &lost, &mut answer, fared);
         return answer;
     }
     // Parts in order, the next one last.
@@ -84,6 +98,7 @@ pub(crate) async fn find_poison(
         match runner.call(module, batch, &calls, deadline).await {
             Ok(settled) => {
                 is_fresh = false;
+                fared.came_back(batch, &calls);
                 for Settled { call, verdict } in settled {
                     let called = calls.get(usize::try_from(call).unwrap_or(usize::MAX));
                     let place = called.and_then(|called| place_of(batch, *called));
@@ -102,7 +117,7 @@ pub(crate) async fn find_poison(
             Err(lost) if calls.len() == 1 && (is_fresh || is_stopped(&lost)) => {
                 is_fresh = true;
                 if let Some(place) = calls.first().and_then(|call| place_of(batch, *call)) {
-                    blame(batch, place, &lost, &mut answer);
+                    blame(batch, place, &lost, &mut answer, fared);
                 }
             }
             Err(_) if calls.len() == 1 => {
@@ -137,8 +152,59 @@ fn place_of(batch: &Batch, call: Call) -> Option<u32> {
     u32::try_from(place).ok()
 }
 
+/// How the rules of a batch fared that were blamed, or had calls that came back:
+/// their breakers are told once a batch.
+#[derive(Default)]
+struct Fared(Vec<RuleFared>);
+
+struct RuleFared {
+    name: Arc<str>,
+    breaker: Arc<Breaker>,
+    came_back: bool,
+}
+
+impl Fared {
+    fn of(&mut self, rule: &PlannedRule) -> Option<&mut RuleFared> {
+        let known = |fared: &RuleFared| Arc::ptr_eq(&fared.breaker, &rule.breaker);
+        let place = self.0.iter().position(known).unwrap_or_else(|| {
+            self.0.push(RuleFared {
+                name: Arc::clone(&rule.name),
+                breaker: Arc::clone(&rule.breaker),
+                came_back: false,
+            });
+            self.0.len() - 1
+        });
+        self.0.get_mut(place)
+    }
+
+    fn came_back(&mut self, batch: &Batch, calls: &[Call]) {
+        for run in calls.chunk_by(|left, right| left.rule == right.rule) {
+            let found = run.first().and_then(|call| batch.rule(*call));
+            if let Some((id, set)) = found
+                && let Some(rule) = set.plan.rules.get(id)
+                && let Some(fared) = self.of(rule)
+            {
+                fared.came_back = true;
+            }
+        }
+    }
+
+    fn tell(self) {
+        for fared in self.0 {
+            if fared.came_back {
+                fared.breaker.came_back();
+            } else if let Some(pause) = fared.breaker.lost(Instant::now()) {
+                tracing::error!(
+                    rule = &*fared.name,
+                    "its breaker opens for {pause:?}: it brings its module down again and again",
+                );
+            }
+        }
+    }
+}
+
 /// The call that brings instances down is found.
-fn blame(batch: &Batch, place: u32, lost: &Lost, answer: &mut Vec<Settled>) {
+fn blame(batch: &Batch, place: u32, lost: &Lost, answer: &mut Vec<Settled>, fared: &mut Fared) {
     let call = batch
         .calls
         .get(usize::try_from(place).unwrap_or(usize::MAX));
@@ -147,12 +213,7 @@ fn blame(batch: &Batch, place: u32, lost: &Lost, answer: &mut Vec<Settled>) {
         && let Some(rule) = set.plan.rules.get(id)
     {
         rule.counters.lost();
-        if let Some(pause) = rule.breaker.lost(Instant::now()) {
-            tracing::error!(
-                rule = &*rule.name,
-                "its breaker opens for {pause:?}: it brings its module down again and again",
-            );
-        }
+        fared.of(rule);
     }
     answer.push(Settled {
         call: place,

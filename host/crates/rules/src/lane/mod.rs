@@ -10,6 +10,7 @@ pub(crate) mod adopt;
 pub(crate) mod answer;
 pub(crate) mod away;
 pub(crate) mod batch;
+pub(crate) mod before;
 pub(crate) mod breaker;
 pub(crate) mod class;
 pub(crate) mod conduct;

@@ -9,11 +9,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
+use crate::lane::before::Before;
 use crate::lane::entry::Entry;
 use crate::lane::item::Item;
 use crate::lane::signal::Signal;
@@ -53,13 +54,11 @@ pub(crate) struct Lane {
     pub(super) pressure: Rc<Pressure>,
     pub(super) scan: RefCell<Scan>,
     signal: Signal,
-    /// Whether it runs what comes here: the lanes before it are done.
-    pub(crate) has_begun: Cell<bool>,
-    /// Whether a batch is being run.
-    pub(crate) is_running: Cell<bool>,
+    /// Clients whose events are in the batch that runs, each once or more.
+    running: RefCell<Vec<ClientHash>>,
     pub(crate) prepared: RefCell<Option<Prepared>>,
-    /// Lanes whose clients came to this one, and which have to be done first.
-    pub(crate) after: RefCell<Vec<Weak<Lane>>>,
+    /// Lanes whose clients came to this one.
+    pub(super) before: RefCell<Before>,
 }
 
 impl Lane {
@@ -73,10 +72,9 @@ impl Lane {
             pressure,
             scan: RefCell::default(),
             signal: Signal::default(),
-            has_begun: Cell::default(),
-            is_running: Cell::default(),
+            running: RefCell::default(),
             prepared: RefCell::default(),
-            after: RefCell::default(),
+            before: RefCell::default(),
         }
     }
 
@@ -139,10 +137,35 @@ impl Lane {
         self.queue.borrow().is_empty()
     }
 
-    /// Whether everything that came here has run, and what came to the lanes
-    /// before it.
+    /// A batch of these runs now, until [`Lane::run_ended`].
+    pub(crate) fn run_begins(&self, items: &[Item]) {
+        let clients = items.iter().map(|item| item.client);
+        self.running.borrow_mut().extend(clients);
+    }
+
+    pub(crate) fn run_ended(&self) {
+        self.running.borrow_mut().clear();
+    }
+
+    /// Whether everything that came here has run.
     pub(crate) fn is_done(&self) -> bool {
-        self.has_begun.get() && self.is_empty() && !self.is_running.get()
+        self.is_empty() && self.running.borrow().is_empty()
+    }
+
+    /// The clients of whom something is here, some of them more than once.
+    pub(super) fn each_client(&self, mut see: impl FnMut(ClientHash)) {
+        self.running.borrow().iter().copied().for_each(&mut see);
+        self.queue.borrow().iter().map(Entry::client).for_each(see);
+    }
+
+    /// These served its clients before.
+    pub(crate) fn set_before(&self, before: Before) {
+        self.before.replace(before);
+    }
+
+    /// Whether what is here may wait for lanes before this one.
+    pub(crate) fn may_wait_for_others(&self) -> bool {
+        !self.before.borrow().is_over() && !self.is_empty()
     }
 
     pub(crate) fn has_room(&self) -> bool {

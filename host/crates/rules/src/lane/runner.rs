@@ -25,8 +25,8 @@ use crate::worker::Worker;
 
 /// Lines a lane writes in a second about instances that are lost.
 const LOST_LINES_PER_SECOND: u32 = 2;
-/// How often a lane looks again for what it waits for: that other lanes are
-/// done, or that what stands before an event that is due has run.
+/// How often a lane looks again for what it waits for: that lanes before it are
+/// done with a client, or that what stands before an event that is due has run.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// How long a lane goes on from batch to batch before it gives way: what several
@@ -35,15 +35,6 @@ const TURN: Duration = Duration::from_micros(500);
 
 /// Runs a lane until nothing can come to it any more.
 pub(crate) async fn run_lane(worker: Rc<Worker>, lane: Rc<Lane>) {
-    while lane.after.borrow().iter().any(|before| {
-        before
-            .upgrade()
-            .is_some_and(|before: Rc<Lane>| !before.is_done())
-    }) {
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
-    lane.after.take();
-    lane.has_begun.set(true);
     let mut runner = Runner {
         worker: &worker,
         lane: &lane,
@@ -68,9 +59,9 @@ pub(crate) async fn run_lane(worker: Rc<Worker>, lane: Rc<Lane>) {
             turn_began = Instant::now();
             continue;
         }
-        lane.is_running.set(true);
+        lane.run_begins(&batch.items);
         runner.run(&mut batch).await;
-        lane.is_running.set(false);
+        lane.run_ended();
         if worker.has_results() {
             worker.wake_core();
         }
@@ -102,7 +93,12 @@ pub(crate) struct Runner<'a> {
 
 impl Runner<'_> {
     async fn wait(&self) {
-        match self.lane.next_due() {
+        let due = if self.lane.may_wait_for_others() {
+            Some(Instant::now())
+        } else {
+            self.lane.next_due()
+        };
+        match due {
             None => self.lane.notified().await,
             Some(due) => {
                 // What is due may stand behind what is not.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookwire_bindings::fault::from_guest;
+use hookwire_bindings::text::printable;
 use hookwire_bindings::verdict::{refusal, replace};
 use hookwire_bindings::wit::exports::hookwire::rule::actions::{
     Call, Settled, Verdict as GuestVerdict,
@@ -342,7 +343,7 @@ impl Settler {
                 retryable = fault.retryable,
                 failures_not_shown = pass.held_back,
                 "a rule failed: {}",
-                fault.message.lines().next().unwrap_or_default(),
+                printable(fault.message.lines().next().unwrap_or_default()),
             );
         }
     }

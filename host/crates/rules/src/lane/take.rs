@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::lane::before::Before;
 use crate::lane::entry::Entry;
 use crate::lane::item::{Common, Item};
 use crate::lane::order::Order;
@@ -42,11 +43,13 @@ impl Lane {
     /// Moves ready items of one module to `items`, as many as its bounds allow,
     /// and answers whether the queue was at its bound and no longer is.
     pub(crate) fn take(&self, chains: &mut Chains, items: &mut Vec<Item>) -> bool {
+        let mut before = self.before.borrow_mut();
+        before.look();
         let mut queue = self.queue.borrow_mut();
-        if self.chained.get() == 0 && self.rests.get() == 0 {
+        if self.chained.get() == 0 && self.rests.get() == 0 && before.is_over() {
             take_ready(&mut queue, items);
         } else {
-            self.take_past_waiting(&mut queue, chains, items);
+            self.take_past_waiting(&before, &mut queue, chains, items);
         }
         self.has_room_again(queue.len())
     }
@@ -75,6 +78,7 @@ impl Lane {
 
     fn take_past_waiting(
         &self,
+        before: &Before,
         queue: &mut VecDeque<Entry>,
         chains: &mut Chains,
         items: &mut Vec<Item>,
@@ -95,7 +99,8 @@ impl Lane {
             let is_blocked = blocked
                 .get(&client)
                 .is_some_and(|earliest| order.is_blocked_by(*earliest))
-                || !entry.has_run() && trying.contains(&client);
+                || !entry.has_run() && trying.contains(&client)
+                || before.has(client);
             let readiness = if is_blocked {
                 Readiness::Later(entry)
             } else {

@@ -9,7 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -19,7 +19,7 @@ use crate::module::loader::ContentHash;
 
 const MAGIC: &[u8; 16] = b"hookwire cache 1";
 const TAG_BYTES: usize = 32;
-/// Entries kept, the newest.
+/// Entries kept, those that were used last.
 const MAX_ENTRIES: usize = 64;
 
 /// How a module came to be compiled.
@@ -101,9 +101,16 @@ impl Cache {
         // engine returned. The tag was made with the key of this directory over
         // the engine's compatibility hash, the module's hash and these bytes.
         let component = unsafe { Component::deserialize(engine, code) };
-        component
+        let component = component
             .inspect_err(|error| tracing::warn!(%error, "a compiled module does not load"))
-            .ok()
+            .ok()?;
+        // Entries go by when they were used; one that cannot be marked is found all
+        // the same.
+        let marked = File::options().append(true).open(&file);
+        if let Err(error) = marked.and_then(|file| file.set_modified(SystemTime::now())) {
+            tracing::debug!(%error, "a compiled module is used, and cannot be marked so");
+        }
+        Some(component)
     }
 
     /// The code in an entry, if the entry is ours, whole, and of this module.
@@ -126,24 +133,26 @@ impl Cache {
     fn keep(&self, engine: &Engine, hash: ContentHash, component: &Component) -> io::Result<()> {
         let code = component.serialize().map_err(io::Error::other)?;
         let tag = self.tag(engine, hash, &code);
-        write_whole(&self.file(engine, hash), &[MAGIC, tag.as_bytes(), &code])?;
-        self.forget_oldest()
+        let file = self.file(engine, hash);
+        write_whole(&file, &[MAGIC, tag.as_bytes(), &code])?;
+        self.forget_oldest(&file)
     }
 
-    fn forget_oldest(&self) -> io::Result<()> {
+    /// Forgets what was not used for longest, whatever the clock says of `newest`.
+    fn forget_oldest(&self, newest: &Path) -> io::Result<()> {
         let mut entries = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
             let entry = entry?;
             let path = entry.path();
-            if path
+            let is_module = path
                 .extension()
-                .is_some_and(|extension| extension == "module")
-            {
+                .is_some_and(|extension| extension == "module");
+            if is_module && path != newest {
                 entries.push((entry.metadata()?.modified()?, path));
             }
         }
         entries.sort();
-        let surplus = entries.len().saturating_sub(MAX_ENTRIES);
+        let surplus = (entries.len() + 1).saturating_sub(MAX_ENTRIES);
         for (_, path) in entries.into_iter().take(surplus) {
             drop(fs::remove_file(path.with_extension("passed")));
             fs::remove_file(path)?;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use hookwire_bindings::event::{Event, Handle};
 use hookwire_bindings::lower::Calls;
+use hookwire_bindings::text::printable;
 use hookwire_bindings::wit::exports::hookwire::rule::actions::{Call, Settled};
 use hookwire_broker::BrokerCall;
 use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
@@ -68,11 +69,19 @@ impl From<wasmtime::Error> for GuestError {
         let cause = error.root_cause().to_string();
         // The engine has no type for it, and words it for its embedder.
         let is_too_much = cause.contains("fuel allocated for hostcalls");
+        let cause = if is_too_much { TOO_MUCH } else { &cause };
         Self::Trap {
-            cause: if is_too_much { TOO_MUCH } else { &cause }.to_owned(),
-            backtrace: backtrace.map(ToString::to_string).unwrap_or_default(),
+            cause: printable(cause).into_owned(),
+            backtrace: backtrace.map(frames).unwrap_or_default(),
         }
     }
+}
+
+/// A line a frame. The names in it are the guest's: none begins a line of the log.
+fn frames(backtrace: &WasmBacktrace) -> String {
+    let text = backtrace.to_string();
+    let lines: Vec<_> = text.split('\n').map(printable).collect();
+    lines.join("\n    ")
 }
 
 /// A configured instance.

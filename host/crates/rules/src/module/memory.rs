@@ -56,6 +56,15 @@ impl ModuleMemory {
         self.entries().max_bytes = max_bytes;
     }
 
+    /// Bounds what is kept, unless that was done: a module that is configured for
+    /// the first time may keep something, and one that serves goes on as it was.
+    pub(crate) fn set_first_bound(&self, max_bytes: usize) {
+        let mut entries = self.entries();
+        if entries.max_bytes == 0 {
+            entries.max_bytes = max_bytes;
+        }
+    }
+
     pub(crate) fn get(&self, key: &str, now: Instant) -> Option<Vec<u8>> {
         let entries = self.entries();
         let entry = entries.by_key.get(key).filter(|entry| entry.is_kept(now))?;

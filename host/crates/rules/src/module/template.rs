@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookwire_bindings::event::Handle;
+use hookwire_bindings::text::printable;
 use hookwire_bindings::wit::exports::hookwire::rule::actions::{ConfigError, Manifest, Setting};
 use hookwire_driver::SqlPool;
 use wasmtime::Store;
@@ -44,7 +45,10 @@ pub(crate) enum StartError {
 }
 
 fn listed(errors: &[ConfigError]) -> String {
-    let messages: Vec<&str> = errors.iter().map(|error| &*error.message).collect();
+    let messages: Vec<_> = errors
+        .iter()
+        .map(|error| printable(&error.message))
+        .collect();
     messages.join("; ")
 }
 

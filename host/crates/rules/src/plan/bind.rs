@@ -4,12 +4,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use hookwire_bindings::text::printable;
 use hookwire_bindings::wit::exports::hookwire::rule::actions as wit;
 use hookwire_broker::Stores;
 use hookwire_driver::SqlPool;
 use hookwire_settings::{Located, Module, Problem, Settings, hint};
 
 use crate::host::log::LogRate;
+use crate::host::places::Places;
 use crate::host::{Access, GrantedPools};
 use crate::lane::class::Class;
 use crate::lane::conduct::Conduct;
@@ -87,6 +89,7 @@ fn bind(
     drafts.sort_by_key(|draft| draft.planned.run_order());
     let mut planned = Vec::new();
     let mut warnings = Vec::new();
+    let mut memory_bounds = Vec::new();
     for block in &settings.modules {
         let Some(loaded) = modules.get(&block.name.value) else {
             continue;
@@ -109,7 +112,12 @@ fn bind(
             loaded,
             drafts: of_module.into_iter().map(|draft| &*draft).collect(),
         };
-        planned.extend(binding.bind(&mut problems, &mut warnings));
+        let bound = binding.bind(&mut problems, &mut warnings);
+        memory_bounds.extend(bound.iter().map(|module| {
+            let memory = runtime.memory(&module.name);
+            (memory, block.max_key_value_bytes)
+        }));
+        planned.extend(bound);
     }
     if !problems.is_empty() {
         return Err(problems);
@@ -156,6 +164,7 @@ fn bind(
         number: previous.map_or(1, |previous| previous.number + 1),
         clock: runtime.clock().clone(),
         modules: planned,
+        memory_bounds,
         rules: Rules::new(rules),
         warnings,
     })
@@ -202,7 +211,7 @@ impl ModuleBinding<'_> {
         };
         let texts = |list: &[Located<String>]| list.iter().map(|text| text.value.clone()).collect();
         let memory = self.runtime.memory(&loaded.name);
-        memory.set_bound(block.max_key_value_bytes);
+        memory.set_first_bound(block.max_key_value_bytes);
         let access = Access {
             pools,
             grants: texts(&block.grants),
@@ -210,6 +219,7 @@ impl ModuleBinding<'_> {
             memory,
             clock: self.runtime.clock().clone(),
             log: LogRate::default(),
+            places: Places::default(),
             stand_in: self.runtime.stand_in().cloned(),
         };
         let rules = self.drafts.iter().map(|draft| draft.given.clone());
@@ -374,12 +384,13 @@ impl ModuleBinding<'_> {
 
     fn config_problem(&self, error: &wit::ConfigError) -> Problem {
         let mut drafts = self.drafts.iter();
+        let message = printable(&error.message);
         match drafts.find(|draft| draft.given.id == error.rule) {
             Some(draft) => Problem {
                 at: draft.at.clone(),
-                message: format!("rule {:?}: {}", draft.given.name, error.message),
+                message: format!("rule {:?}: {message}", draft.given.name),
             },
-            None => self.problem(&self.block.name, &error.message),
+            None => self.problem(&self.block.name, &message),
         }
     }
 

@@ -24,6 +24,7 @@ use crate::lane::conduct::Conduct;
 use crate::lane::item::BatchBounds;
 use crate::module::interest::Interest;
 use crate::module::loader::ContentHash;
+use crate::module::memory::ModuleMemory;
 use crate::module::template::Template;
 use crate::stats::{ModuleCounters, ModuleStats, RuleCounters, RuleStats};
 
@@ -45,6 +46,8 @@ pub struct Plan {
     pub(crate) number: u64,
     pub(crate) clock: GuestClock,
     pub(crate) modules: Vec<Arc<PlannedModule>>,
+    /// What the modules may keep in memory, from when workers go over.
+    pub(crate) memory_bounds: Vec<(Arc<ModuleMemory>, usize)>,
     pub(crate) rules: Rules,
     /// The generation that every module has, or had last: also of those that are
     /// not there any more, so that no number comes twice.
@@ -126,6 +129,7 @@ impl Plan {
             number: 0,
             clock: GuestClock::default(),
             modules: Vec::new(),
+            memory_bounds: Vec::new(),
             rules: Rules::default(),
             generations: HashMap::new(),
             warnings: Vec::new(),

@@ -195,6 +195,7 @@ mod tests {
             number: 1,
             modules: Vec::new(),
             warnings: Vec::new(),
+            memory_bounds: Vec::new(),
             rules: Rules::new(rules),
             generations: std::collections::HashMap::new(),
         })

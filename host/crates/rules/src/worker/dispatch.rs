@@ -82,6 +82,9 @@ impl WorkerRules {
     }
 
     fn adopt(&self, plan: &Arc<Plan>, prepared: Vec<crate::lane::queue::Prepared>) {
+        for (memory, max_bytes) in &plan.memory_bounds {
+            memory.set_bound(*max_bytes);
+        }
         let Adopted { lanes, begun } = adopt::adopt(&self.shared, plan, prepared);
         self.shared.adopt(Arc::clone(plan), lanes);
         let mut tasks = self.lanes.borrow_mut();

@@ -94,6 +94,8 @@ impl Waiting {
 
 /// Code of the fault that says that a rule is not there.
 pub(crate) const NO_RULE: &str = "host:rule";
+/// Code of the fault that says that a rule is there and would not be called.
+const NOT_TAKEN: &str = "host:not-taken";
 
 /// What became of a subject in one step.
 pub(crate) enum StepEnd {
@@ -285,6 +287,16 @@ impl Worker {
             return gone(replay, message);
         };
         let set = current.sets.set_of(hook, &[id]);
+        let named = current.plan.rules.get(id);
+        if !named.is_some_and(|named| set.runs(named, &subject)) {
+            // Nothing would be called, which is not the same as going well.
+            let message = format!("rule {rule:?} no longer takes this event: see its action");
+            let fault = Fault {
+                code: NOT_TAKEN.to_owned(),
+                ..fault(FaultKind::Invalid, "rule", message)
+            };
+            return tell(replay, Err(fault));
+        }
         let client = client_hash(subject.clientid());
         match Self::lane_of(&set, 0, client).map(Rc::clone) {
             Some(lane) => lane.push(Item {

@@ -56,16 +56,22 @@ impl Tap {
         if !is_meant {
             return;
         }
-        let mut record = EventRecord::of(subject);
-        if let Some(message) = record.message.as_mut().filter(|_| !payloads) {
-            message.payload.clear();
-            message.payload_encoding.clear();
-        }
-        if let Ok(line) = serde_json::to_string(&record) {
+        let place = match self.lines.try_reserve() {
+            Ok(place) => place,
             // A reader that is too slow misses some; the broker does not wait.
-            if let Err(TrySendError::Full(_)) = self.lines.try_send(line) {
+            Err(TrySendError::Full(())) => {
                 self.missed.fetch_add(1, Ordering::Relaxed);
+                return;
             }
+            Err(TrySendError::Closed(())) => return,
+        };
+        let record = if *payloads {
+            EventRecord::of(subject)
+        } else {
+            EventRecord::without_payload(subject)
+        };
+        if let Ok(line) = serde_json::to_string(&record) {
+            place.send(line);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use hookwire_rules::{Cache, LoadedModule, Runtime};
 
@@ -66,6 +67,35 @@ fn an_entry_that_is_damaged_or_made_elsewhere_is_compiled_again() {
         );
         assert_eq!(load(ours.path()).compile_time(), None, "{what}: mended");
     }
+}
+
+#[test]
+fn what_is_used_stays_and_what_was_not_used_for_longest_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    load(directory.path());
+    let used = entry(directory.path());
+    let hours_ago = |hours: u64| SystemTime::now() - Duration::from_secs(3_600 * hours);
+    let set_time = |file: &Path, at| {
+        let file = fs::File::options().append(true).open(file).unwrap();
+        file.set_modified(at).unwrap();
+    };
+    // It is the oldest of as many as are kept, until it is used again.
+    set_time(&used, hours_ago(100));
+    let others = (1..64).map(|hours| {
+        let file = directory.path().join(format!("{hours}.module"));
+        fs::write(&file, "").unwrap();
+        set_time(&file, hours_ago(hours));
+        file
+    });
+    let others: Vec<PathBuf> = others.collect();
+    assert_eq!(load(directory.path()).compile_time(), None);
+    let runtime = Runtime::with_cache(Some(Cache::open(directory.path()).unwrap())).unwrap();
+    let another = runtime.load("h", &component("hostile"), 64 << 20).unwrap();
+    assert!(another.compile_time().is_some());
+    assert!(used.exists());
+    let is_there: Vec<bool> = others.iter().map(|file| file.exists()).collect();
+    assert!(is_there[..62].iter().all(|is_there| *is_there));
+    assert!(!is_there[62], "the oldest made way");
 }
 
 #[test]

@@ -226,7 +226,38 @@ fn one_that_floods_the_log_writes_a_bounded_part_of_it() {
 
 #[test]
 fn one_that_floods_its_keys_has_a_bounded_number_and_is_stopped() {
-    stopped("flood_keys");
+    let blocks = impatient(&blocks("flood_keys"));
+    attack(&component("hostile"), &blocks).was_stopped();
+    assert_eq!(kept_keys("h"), KEYS_IN_1_MIB);
+}
+
+/// Keys of `flood_keys`, a value of 64 KiB each, that a MiB has room for.
+const KEYS_IN_1_MIB: usize = 15;
+
+fn kept_keys(module: &str) -> usize {
+    let kept = |key: &usize| runtime().kept(module, &format!("key-{key}")).is_some();
+    (0..10_000).filter(kept).count()
+}
+
+#[test]
+fn what_a_module_may_keep_changes_when_its_plan_is_gone_over_to() {
+    let loaded = runtime().load("k", &component("hostile"), MEMORY);
+    let mut modules = modules().clone();
+    modules.insert("k".to_owned(), loaded.expect("the guest loads"));
+    let large = impatient(&blocks("flood_keys")).replace("\"h\"", "\"k\"");
+    let small = large.replace("1048576", "131072");
+    let flood = |blocks: &str, meanwhile: &dyn Fn()| {
+        with_modules(&modules, blocks, async |mut rig: Rig| {
+            meanwhile();
+            let verdict = rig.verdict("attacker", "attack", "").await;
+            assert!(matches!(verdict, Verdict::Failed { .. }));
+        });
+        kept_keys("k")
+    };
+    // What is bound and goes no further, or is only checked, changes nothing.
+    let bind = || assert_eq!(problems_with(&settings(&large), &modules), [""; 0]);
+    assert_eq!(flood(&small, &bind), 1);
+    assert_eq!(flood(&large, &|| {}), KEYS_IN_1_MIB);
 }
 
 #[test]

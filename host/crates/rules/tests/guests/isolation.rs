@@ -52,6 +52,37 @@ fn who_has_not_failed_runs_again_however_many_others_trap() {
 }
 
 #[test]
+fn one_clients_events_close_a_rule_to_nobody() {
+    with_rules(&blocks(""), async |mut rig: Rig| {
+        for _ in 0..5 {
+            // A batch has five events that trap, and one beside them that does not.
+            for _ in 0..5 {
+                rig.publish("poison", "boom", "boom");
+            }
+            rig.publish("sound", "boom", "x");
+            let verdicts = rig.verdicts().await;
+            assert_eq!(verdicts[5], Verdict::Proceed);
+            for verdict in &verdicts[..5] {
+                assert!(
+                    matches!(verdict, Verdict::Failed { refusal, .. }
+                        if refusal.text.contains("host:trap")),
+                    "{verdict:?}"
+                );
+            }
+        }
+        assert!(!rig.rule_stats("trap").breaker_is_open);
+        // A batch of such events alone counts once.
+        for batch in 1..=3 {
+            for _ in 0..5 {
+                rig.publish("poison", "boom", "boom");
+            }
+            rig.verdicts().await;
+            assert_eq!(rig.rule_stats("trap").breaker_is_open, batch == 3);
+        }
+    });
+}
+
+#[test]
 fn what_was_stored_is_known_when_the_module_starts_again() {
     let asks = format!("topic = \"never\"\n  {STORE}\n  options {{ ask = true }}");
     let asks = rule("asks", "message.publish", "store", &asks);

@@ -81,7 +81,7 @@ fn the_first_rule_that_answers_decides() {
             reason: ReasonCode::NotAuthorized,
             text: "on purpose".to_owned(),
         },
-        keep_ms: None,
+        keep_ms: Some(0),
     };
     check(&[("a", "noop")], Authorization::Deferred);
     check(&[("a", "noop"), ("b", "allow"), ("c", "no")], allow);

@@ -240,6 +240,45 @@ fn clients_that_change_lanes_twice_stay_in_order() {
 }
 
 #[test]
+fn others_do_not_wait_for_a_client_that_is_stuck_in_earlier_lanes() {
+    with_rules(&with_lanes(1), async |mut rig: Rig| {
+        rig.store.fail_from(Some("stuck"));
+        let mut stuck = vec![rig.publish("c", "t", "stuck")];
+        rig.wait_for("its call waits to be made again", |rig| {
+            rig.rule_stats("r").errors > 2
+        })
+        .await;
+        stuck.push(rig.publish("c", "t", "1"));
+        rig.go_over(&with_lanes(3)).await;
+        for number in 2..20 {
+            stuck.push(rig.publish("c", "t", &number.to_string()));
+            for client in 0..8 {
+                rig.publish(&format!("other{client}"), "t", "x");
+            }
+        }
+        rig.wait_for("the others are served", |rig| {
+            rig.decided_so_far().len() == 18 * 8
+        })
+        .await;
+        let decided = rig.decided_so_far();
+        assert!(stuck.iter().all(|stuck| !decided.contains(stuck)));
+        // The same again, with two generations of lanes behind the new ones.
+        rig.go_over(&with_lanes(2)).await;
+        let other = rig.publish("other", "t", "x");
+        rig.wait_for("another is served", |rig| {
+            rig.decided_so_far().contains(&other)
+        })
+        .await;
+        rig.store.fail_from(None);
+        rig.verdicts().await;
+        let stored = rig.store.stored(5).into_iter().filter(|row| row != "x");
+        let numbers = (1..20).map(|number| number.to_string());
+        let expected: Vec<String> = ["stuck".to_owned()].into_iter().chain(numbers).collect();
+        assert_eq!(stored.collect::<Vec<_>>(), expected);
+    });
+}
+
+#[test]
 fn what_came_before_a_module_went_is_before_what_comes_when_it_is_back() {
     with_rules(&with_lanes(1), async |mut rig: Rig| {
         rig.store.fail_with(Some(crate::store::unavailable()));

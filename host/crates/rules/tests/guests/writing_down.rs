@@ -14,9 +14,14 @@ use crate::rig::{PATIENCE, Rig, with_house};
 use crate::store::{MemoryStore, unavailable};
 
 fn rules(on_error: &str) -> String {
+    rules_with("store", on_error)
+}
+
+/// As [`rules`], with the action of the rule on publishes.
+fn rules_with(action: &str, on_error: &str) -> String {
     let more = format!("pool = \"memory\"\n  on_error = \"{on_error}\"\n  {ONCE}");
     MODULE.to_owned()
-        + &rule("r", "message.publish", "store", &more)
+        + &rule("r", "message.publish", action, &more)
         + &rule(
             "up",
             "client.connected",
@@ -202,6 +207,41 @@ fn what_is_spooled_for_a_rule_is_purged() {
 }
 
 #[test]
+fn what_is_spooled_and_no_longer_taken_becomes_a_dead_letter() {
+    on_disk("spool", HouseBounds::default(), async |mut rig, house| {
+        rig.store.fail_with(Some(unavailable()));
+        for payload in ["1", "2"] {
+            rig.verdict("c", "t", payload).await;
+        }
+        rig.store.fail_with(None);
+        let tried = rig.store.executed().len();
+        // It takes retained messages alone.
+        rig.go_over(&rules_with("retained", "spool")).await;
+        while_replaying(&mut rig, &house, "the spool is empty", |_| {
+            house.stats().spooled == 0
+        })
+        .await;
+        assert_eq!(rig.store.executed().len(), tried, "nothing ran");
+        let letters = house.dead_letters(0, 10).await.unwrap();
+        assert_eq!(letters.len(), 2);
+        for letter in &letters {
+            assert_eq!((&*letter.rule, &*letter.code), ("r", "host:not-taken"));
+            let why = "rule \"r\" no longer takes this event";
+            assert!(letter.message.contains(why), "{letter:?}");
+        }
+        let failed = replayed(&mut rig, &house, letters[0].id).await.unwrap_err();
+        assert_eq!(failed.code, "host:not-taken");
+        assert_eq!(house.stats().dead_letters, 2, "it stays");
+        rig.go_over(&rules("spool")).await;
+        for letter in &letters {
+            replayed(&mut rig, &house, letter.id).await.unwrap();
+        }
+        assert_eq!(rig.store.stored(5), ["1", "2"]);
+        assert_eq!(house.stats(), HouseStats::default());
+    });
+}
+
+#[test]
 fn a_full_spool_refuses() {
     let bounds = HouseBounds {
         max_spool_bytes: 10,
@@ -309,6 +349,35 @@ fn dead_letters_are_listed_replayed_and_purged() {
         assert!(gone.message.contains("there is no rule \"up\""), "{gone:?}");
         assert_eq!(house.purge(Some(&[letters[1].id, 999])).await.unwrap(), 1);
         assert_eq!(house.purge(None).await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_dead_letter_is_run_again_by_one_at_a_time() {
+    on_disk("deny", HouseBounds::default(), async |mut rig, house| {
+        rig.store.fail_with(Some(unavailable()));
+        rig.client_event(Hook::ClientConnected, "c");
+        rig.all_ran().await;
+        rig.store.fail_with(None);
+        let id = house.dead_letters(0, 10).await.unwrap()[0].id;
+        let workers = [rig.rules.handle()];
+        let replay = || house.replay(id, &workers);
+        let mut replays = std::pin::pin!(async { tokio::join!(replay(), replay(), replay()) });
+        let (first, second, third) = std::future::poll_fn(|cx| {
+            rig.decided_so_far();
+            let polled = replays.as_mut().poll(cx);
+            cx.waker().wake_by_ref();
+            polled
+        })
+        .await;
+        assert_eq!(first, Ok(()));
+        for other in [second, third] {
+            let fault = other.unwrap_err();
+            assert!(fault.message.contains("is being run again"), "{fault}");
+        }
+        assert_eq!(rig.store.stored(3), ["c"], "once");
+        let gone = replayed(&mut rig, &house, id).await.unwrap_err();
+        assert!(gone.message.contains("there is no dead letter"), "{gone}");
     });
 }
 

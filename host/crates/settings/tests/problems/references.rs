@@ -36,7 +36,7 @@ rule "s" {
         &[
             "x.hcl:6: module \"audit\": grants: nothing called \"clok\" can be granted; did you mean \"clock\"?",
             "x.hcl:8: pool \"main\": the key \"file\" is missing",
-            "x.hcl:9: pool \"main\": no key is called \"filename\"; there is file, max_waiting_rows, max_transaction_rows, readers, max_result_bytes",
+            "x.hcl:9: pool \"main\": no key is called \"filename\"; there is file, max_waiting_rows, max_transaction_rows, readers, max_result_bytes, max_statement",
             "x.hcl:12: rule \"r\": hook: no hook is called \"message.publsh\"; did you mean \"message.publish\"?",
             "x.hcl:13: rule \"r\": module: no module is called \"audti\"; did you mean \"audit\"?",
             "x.hcl:14: rule \"r\": action: is empty",

@@ -48,6 +48,15 @@ pub struct EventRecord {
 
 impl EventRecord {
     pub(crate) fn of(subject: &Subject) -> Self {
+        let mut record = Self::without_payload(subject);
+        if let Some((record, message)) = record.message.as_mut().zip(subject.message()) {
+            record.set_payload(&message.payload);
+        }
+        record
+    }
+
+    /// As [`EventRecord::of`], and the payload is not looked at.
+    pub(crate) fn without_payload(subject: &Subject) -> Self {
         let mut record = Self {
             hook: subject.hook().name().to_owned(),
             at_ms: 0,
@@ -55,7 +64,9 @@ impl EventRecord {
                 clientid: client.clientid.to_string(),
                 username: client.username.as_deref().map(str::to_owned),
             }),
-            message: subject.message().map(|message| MessageRecord::of(message)),
+            message: subject
+                .message()
+                .map(|message| MessageRecord::without_payload(message)),
             subscription: None,
             operation: String::new(),
             reason: String::new(),

@@ -89,18 +89,21 @@ pub(super) fn is_zero(number: &u8) -> bool {
 }
 
 impl MessageRecord {
-    pub(super) fn of(message: &Message) -> Self {
-        let (payload, payload_encoding) = match std::str::from_utf8(&message.payload) {
+    pub(super) fn set_payload(&mut self, payload: &[u8]) {
+        (self.payload, self.payload_encoding) = match std::str::from_utf8(payload) {
             Ok(text) => (text.to_owned(), String::new()),
-            Err(_) => (BASE64.encode(&message.payload), "base64".to_owned()),
+            Err(_) => (BASE64.encode(payload), "base64".to_owned()),
         };
+    }
+
+    pub(super) fn without_payload(message: &Message) -> Self {
         let properties = PublishProperties::from_validated(&message.properties);
         let user = properties.user_properties();
         Self {
             id: message.id.to_string(),
             topic: message.topic.to_string(),
-            payload,
-            payload_encoding,
+            payload: String::new(),
+            payload_encoding: String::new(),
             sender: message.sender.to_string(),
             qos: message.qos.as_u8(),
             retain: message.retain,
