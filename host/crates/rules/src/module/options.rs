@@ -180,7 +180,11 @@ mod tests {
         check(OptionKind::List, &OptionValue::List(Vec::new()), true);
         check(OptionKind::Boolean, &text("true"), false);
         check(OptionKind::Strings, &text("x"), true);
-        check(OptionKind::Strings, &OptionValue::List(vec![text("x")]), true);
+        check(
+            OptionKind::Strings,
+            &OptionValue::List(vec![text("x")]),
+            true,
+        );
         let mixed = OptionValue::List(vec![text("x"), OptionValue::Integer(1)]);
         check(OptionKind::Strings, &mixed, false);
     }

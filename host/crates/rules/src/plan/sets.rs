@@ -175,6 +175,7 @@ mod tests {
             modules: Vec::new(),
             rules: Rules::new(rules),
             generations: std::collections::HashMap::new(),
+            warnings: Vec::new(),
         })
     }
 

@@ -184,7 +184,10 @@ fn what_a_module_refuses_has_the_place_of_its_rule() {
 #[test]
 fn what_a_module_warns_of_has_the_place_of_its_rule_and_is_said_once() {
     let warn = "options { warn = \"too wide\" }";
-    let settings = settings(&format!("{SOUND}{}", rule("wide", "message.publish", "noop", warn)));
+    let settings = settings(&format!(
+        "{SOUND}{}",
+        rule("wide", "message.publish", "noop", warn)
+    ));
     let modules = crate::blocks::modules();
     let pools = pools(&Stores::new());
     let said = |problems: &[Problem]| -> Vec<String> {
@@ -198,7 +201,10 @@ fn what_a_module_warns_of_has_the_place_of_its_rule_and_is_said_once() {
     assert_eq!(said(&checked.expect("warnings are no problems")), expected);
     let same = Plan::bind(runtime(), &settings, modules, &pools, Some(&plan));
     let same = same.unwrap_or_else(|problems| panic!("{problems:#?}"));
-    assert!(same.warnings().is_empty(), "the module is taken over as it is");
+    assert!(
+        same.warnings().is_empty(),
+        "the module is taken over as it is"
+    );
 }
 
 #[test]
