@@ -82,10 +82,13 @@ struct Linked {
     exports: Exports,
 }
 
+/// What `configure` answers: what is to be warned of, or what is wrong.
+type Configured = Result<Vec<ConfigError>, Vec<ConfigError>>;
+
 /// The exports of one instance.
 struct Functions {
     describe: TypedFunc<(), (Manifest,)>,
-    configure: TypedFunc<(&'static Setting,), (Result<Vec<ConfigError>, Vec<ConfigError>>,)>,
+    configure: TypedFunc<(&'static Setting,), (Configured,)>,
     handle: Handle,
 }
 
