@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use hookwire_mqtt::QoS;
 use serde_json::{Value, json};
 
@@ -120,6 +120,13 @@ pub(crate) fn run(options: &HostileOptions) -> Result<bool> {
             });
         }
     }
+    if targets.is_empty() {
+        let names: Vec<&str> = GUESTS.iter().map(|guest| guest.name).collect();
+        bail!(
+            "no guest's name holds what --only says; there are {}",
+            names.join(", ")
+        );
+    }
     conclude(&targets, &rows, options.json.as_deref())
 }
 
@@ -176,6 +183,11 @@ fn measure(options: &HostileOptions, guest: &Guest) -> Result<Round> {
     let attacker = attacker.join();
     let seen = attacker.map_err(|_| anyhow!("the attacker panicked"))??;
     let log = broker.stop()?;
+    let was_called = |seen: &Seen| match seen {
+        Seen::Refused { times, .. } => *times > 0,
+        Seen::Acknowledged { .. } => log.contains("module=\"hostile\" handle_calls="),
+    };
+    ensure!(was_called(&seen), "the attack did not reach the guest");
     let of = |[first, second]: &mut [Vec<f64>; 2]| -> Result<[f64; 2]> {
         Ok([percentile(first, 0.99)?, percentile(second, 0.99)?])
     };
@@ -285,7 +297,7 @@ fn load(ctl: &Ctl, file: &str, stop: &AtomicBool) -> Result<Seen> {
     while !stop.load(Ordering::Acquire) {
         let due = Instant::now() + LOAD_EVERY;
         let told = ctl.tell(&["modules", "load", "hostile", "--config", file])?;
-        anyhow::ensure!(!told.succeeded, "the guest was loaded");
+        ensure!(!told.succeeded, "the guest was loaded");
         times += 1;
         last = told.text;
         thread::sleep(due.saturating_duration_since(Instant::now()));

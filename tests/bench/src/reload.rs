@@ -43,6 +43,9 @@ pub(crate) struct ReloadOptions {
     json: Option<PathBuf>,
 }
 
+/// Fewer would not be several thousand.
+const LEAST_PER_SECOND: f64 = 2_000.0;
+
 /// How much later, at most, the slowest PUBACKs may come during reloads.
 const MOST_LATER_MS: f64 = 5.0;
 const NAMES: [&str; 2] = ["generation-a", "generation-b"];
@@ -133,11 +136,12 @@ pub(crate) fn run(options: &ReloadOptions) -> Result<bool> {
         "quiet_p99_ms": quiet_p99,
         "reload_p99_ms": reload_p99,
     });
-    let targets = targets(&found, reload_p99 - quiet_p99);
+    let per_second = reloading.len() as f64 / took.as_secs_f64();
+    let targets = targets(&found, reload_p99 - quiet_p99, per_second);
     conclude(&targets, &[row], options.json.as_deref())
 }
 
-fn targets(found: &Found, later_ms: f64) -> Vec<Target> {
+fn targets(found: &Found, later_ms: f64, per_second: f64) -> Vec<Target> {
     let target = |name: &str, figure, bound, bound_is, unit| Target {
         name: name.to_owned(),
         figure,
@@ -169,6 +173,13 @@ fn targets(found: &Found, later_ms: f64) -> Vec<Target> {
             1.0,
             least,
             "",
+        ),
+        target(
+            "messages a second during the reloads",
+            per_second,
+            LEAST_PER_SECOND,
+            least,
+            "/s",
         ),
         target(
             "p99 of publish to PUBACK, later by",

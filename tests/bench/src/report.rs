@@ -47,8 +47,12 @@ impl Target {
 }
 
 /// Prints a line a target, writes `rows` and targets to `file` if one is named,
-/// and says whether all hold.
+/// and says whether all hold. Fails where there is none: nothing was measured.
 pub(crate) fn conclude(targets: &[Target], rows: &[Value], file: Option<&Path>) -> Result<bool> {
+    anyhow::ensure!(
+        !targets.is_empty(),
+        "nothing was measured that has a target"
+    );
     println!();
     for target in targets {
         println!("{}", target.line());

@@ -68,8 +68,8 @@ pub(crate) fn run(options: &StartOptions) -> Result<bool> {
         options.starts
     );
     let target = Target {
-        name: "start to the first CONNACK, modules compiled before".to_owned(),
-        figure: median_ms,
+        name: "slowest start to the first CONNACK, modules compiled before".to_owned(),
+        figure: slowest_ms,
         bound: MOST_MS,
         bound_is: Bound::AtMost,
         unit: " ms",

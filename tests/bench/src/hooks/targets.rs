@@ -87,6 +87,10 @@ pub(super) fn of(
             " us",
         );
         if let Some(ten) = added(Subject::TenNoOps) {
+            anyhow::ensure!(
+                median(&mut one.clone()) > 0.0,
+                "what one rule adds is not measurable here: run it again, with more rounds"
+            );
             at_most(
                 named("CPU that ten rules of a module add over what one adds, saturated"),
                 median(&mut ten.clone()) / median(&mut one.clone()),
