@@ -62,7 +62,18 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("hookwire-sdk", &["hookwire-sdk-macros"]),
     ("hookwire-sdk-macros", &[]),
     // Beside the house.
-    ("hookwire-bench", &["hookwire-mqtt"]),
+    (
+        "hookwire-bench",
+        &[
+            "hookwire-bindings",
+            "hookwire-broker",
+            "hookwire-driver",
+            "hookwire-driver-sqlite",
+            "hookwire-mqtt",
+            "hookwire-rules",
+            "hookwire-settings",
+        ],
+    ),
     ("hookwire-clients-rumqttc", &[]),
     ("hookwire-componentize", &[]),
     ("hookwire-floors", &[]),

@@ -247,17 +247,22 @@ impl<H: Hooks> Shard<H> {
         fetching.take(source, page.next, deliveries);
     }
 
-    /// What is parked for a session has no room: what is stored of it is fetched
-    /// again when its turn comes.
-    pub(super) fn fall_behind(&mut self, key: SessionKey) {
+    /// What waits for a session has no room: what is stored of it is fetched when
+    /// its turn comes. False: nothing is fetched for it any more.
+    pub(super) fn fall_behind(&mut self, key: SessionKey) -> bool {
+        self.refresh_sources(key);
         let Some(session) = self.session_mut(key) else {
-            return;
+            return false;
         };
+        if session.sources.list.is_empty() {
+            return false;
+        }
         session.queue.extract(|delivery| delivery.is_covered);
         match &mut session.fetching {
             Some(fetching) => fetching.miss(),
             None => self.fetch_all(key),
         }
+        true
     }
 
     /// Asks again for pages that could not be had.

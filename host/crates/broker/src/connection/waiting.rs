@@ -34,11 +34,9 @@ impl<H: Hooks> Shard<H> {
         let is_full = session
             .queue
             .is_full_for(delivery.message.held_bytes(), bounds);
-        if is_full && (delivery.is_covered || session.queue.has_covered()) {
-            self.fall_behind(key);
-            if delivery.is_covered {
-                return;
-            }
+        let has_covered = delivery.is_covered || session.queue.has_covered();
+        if is_full && has_covered && self.fall_behind(key) && delivery.is_covered {
+            return;
         }
         let Some(session) = self.session_mut(key) else {
             return;

@@ -248,6 +248,29 @@ fn a_subscription_that_ends_is_not_fetched_any_more() {
     assert!(world.payloads(client).is_empty());
 }
 
+#[test]
+fn without_its_rule_what_is_stored_waits_as_anything_else_does() {
+    let mut world = storing(1);
+    let publisher = world.connect(V5, "p");
+    let client = world.connect_with(lasting("c"));
+    world.subscribe(client, "t/#", QoS::AtLeastOnce);
+    drain(&mut world, client, 4);
+    // Two are sent, and two wait.
+    for number in numbered(0..4) {
+        stored(&mut world, publisher, "t/a", &number);
+    }
+    {
+        let mut script = world.script.borrow_mut();
+        script.rules.remove(&Hook::SessionFetch);
+        script.generation += 1;
+    }
+    for number in numbered(4..8) {
+        stored(&mut world, publisher, "t/a", &number);
+    }
+    assert_eq!(world.counters().dropped_queue_full, 3);
+    assert_eq!(drain(&mut world, client, 4), numbered(0..5));
+}
+
 /// One thing that happens in a random history.
 #[derive(Debug, Clone)]
 enum Step {
