@@ -147,7 +147,12 @@ impl RuleCheck<'_> {
         let fetches = |rule: &&Rule| {
             let module = modules.get(&rule.module.value);
             let action = module.and_then(|module| module.manifest().action(&rule.action.value));
-            action.is_some_and(|action| action.hooks.contains(&Hook::SessionFetch))
+            let is_for = |hook| action.is_some_and(|action| action.hooks.contains(&hook));
+            let own = Hook::SessionFetch;
+            match Hook::by_name(&rule.hook.value) {
+                Some(Hook::SessionSubscribed) => !is_for(Hook::SessionSubscribed) && is_for(own),
+                hook => hook == Some(own),
+            }
         };
         let mut rules = self.settings.rules.iter().filter(fetches);
         rules.any(|rule| rule.pool.as_ref().map(|pool| &pool.value) == pool)
