@@ -46,9 +46,7 @@ impl<H: Hooks> Shard<H> {
         if self.hooks.wants(Hook::MessageDropped) {
             self.tell_dropped(now, session, &mut Transit::of(message), reason);
         }
-        if let Some(session) = session
-            && message.stored != Stores::NONE
-        {
+        if let Some(session) = session {
             self.position_done(session, message);
         }
     }

@@ -34,9 +34,7 @@ impl<H: Hooks> Shard<H> {
                 if self.hooks.wants(Hook::MessageAcked) {
                     self.acked(session_key, &delivery.message, ack);
                 }
-                if delivery.is_covered {
-                    self.position_done(session_key, &delivery.message);
-                }
+                self.position_done(session_key, &delivery.message);
                 if has_waiting {
                     self.send_waiting(now, session_key);
                 }
@@ -59,9 +57,7 @@ impl<H: Hooks> Shard<H> {
             // The exchange ends here, and the id is free [MQTT-4.3.3-4].
             match session.inflight.acknowledge(id, QoS::ExactlyOnce) {
                 Acknowledged::Message(delivery) => {
-                    if delivery.is_covered {
-                        self.position_done(session_key, &delivery.message);
-                    }
+                    self.position_done(session_key, &delivery.message);
                     self.send_waiting(now, session_key);
                 }
                 Acknowledged::Unknown => self.counters.acknowledgements_unknown += 1,
@@ -75,9 +71,7 @@ impl<H: Hooks> Shard<H> {
                 if self.hooks.wants(Hook::MessageAcked) {
                     self.acked(session_key, &delivery.message, ack);
                 }
-                if delivery.is_covered {
-                    self.position_done(session_key, &delivery.message);
-                }
+                self.position_done(session_key, &delivery.message);
             }
             Acknowledged::Unknown if session.inflight.is_released(id) => {
                 self.send_ack(key, AckKind::PubRel, &Ack::success(id));

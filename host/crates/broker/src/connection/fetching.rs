@@ -10,7 +10,9 @@ use std::sync::Arc;
 use hookwire_mqtt::{ReasonCode, SubAck, TopicFilter, TopicName};
 
 use super::ConnectionKey;
-use crate::hooks::{FetchRequest, FetchRule, Hook, Hooks, Page, Question, Refusal, RuleSet};
+use crate::hooks::{
+    FetchRequest, FetchRule, Hook, Hooks, Page, Question, Refusal, RuleSet, Stores,
+};
 use crate::message::Message;
 use crate::session::{Delivery, Granted, SessionKey, Source};
 use crate::shard::Shard;
@@ -34,32 +36,40 @@ impl<H: Hooks> Shard<H> {
         session.sources.list.retain(|(known, _)| known != filter);
         for rule in rules {
             session.sources.list.push((filter.clone(), rule));
-            session.fetching.get_or_insert_default().add(Source {
-                filter: filter.clone(),
-                rule,
-                granted,
-                cursor: None,
-                begins: true,
-            });
+            session.fetch(filter, rule, granted, true);
         }
     }
 
+    /// A subscription is gone: nothing is fetched for it, and nothing waits for that.
+    pub(super) fn forget_fetching(&mut self, now: Now, key: SessionKey, filter: &TopicFilter) {
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        session.sources.list.retain(|(known, _)| known != filter);
+        let Some(fetching) = &mut session.fetching else {
+            return;
+        };
+        fetching.remove(filter);
+        self.write_subacks(key);
+        self.send_waiting(now, key);
+    }
+
     /// Writes SUBACK, once the client's place is kept in every store that one of
-    /// the subscriptions reads.
+    /// the subscriptions reads. `granted` are their filters, where there is one.
     pub(super) fn acknowledge_subscribe(
         &mut self,
         now: Now,
         key: ConnectionKey,
         session_key: SessionKey,
         ack: SubAck,
-        filters: &[Option<TopicFilter>],
+        granted: &[Option<Arc<str>>],
     ) {
         match self
             .session_mut(session_key)
             .and_then(|session| session.fetching.as_mut())
         {
             Some(fetching) => {
-                fetching.hold(ack, filters);
+                fetching.hold(ack, granted);
                 self.write_subacks(session_key);
             }
             None => self.append_packet(key, |version, out| ack.encode(version, out)),
@@ -86,15 +96,9 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session_mut(key) else {
             return;
         };
-        for (filter, rule) in &session.sources.list {
-            if let Some(granted) = session.subscriptions.get(filter) {
-                session.fetching.get_or_insert_default().add(Source {
-                    filter: filter.clone(),
-                    rule: *rule,
-                    granted: *granted,
-                    cursor: None,
-                    begins: false,
-                });
+        for (filter, rule) in session.sources.list.clone() {
+            if let Some(granted) = session.subscriptions.get(&filter).copied() {
+                session.fetch(&filter, rule, granted, false);
             }
         }
     }
@@ -110,11 +114,9 @@ impl<H: Hooks> Shard<H> {
         }
         let mut list: Vec<(TopicFilter, FetchRule)> = Vec::new();
         if self.hooks.wants(Hook::SessionFetch) {
-            let filters: Vec<_> = session.subscriptions.keys().cloned().collect();
-            for filter in filters
-                .into_iter()
-                .filter(|filter| filter.shared().is_none())
-            {
+            let own = session.subscriptions.keys();
+            let own = own.filter(|filter| filter.shared().is_none());
+            for filter in own.cloned().collect::<Vec<_>>() {
                 let rules = self.hooks.fetch_rules(&filter);
                 list.extend(rules.into_iter().map(|rule| (filter.clone(), rule)));
             }
@@ -284,6 +286,9 @@ impl<H: Hooks> Shard<H> {
     /// A message that is stored was acknowledged, or dropped for the client by
     /// rule: its position may move.
     pub(crate) fn position_done(&mut self, key: SessionKey, message: &Arc<Message>) {
+        if message.stored == Stores::NONE {
+            return;
+        }
         let Some(session) = self.session_mut(key) else {
             return;
         };

@@ -226,9 +226,7 @@ impl<H: Hooks> Shard<H> {
         if known.is_none() {
             return ReasonCode::NoSubscriptionExisted;
         }
-        if let Some(session) = self.session_mut(key) {
-            session.forget_sources(&wanted.subscription);
-        }
+        self.forget_fetching(now, key, &wanted.subscription);
         self.remove_subscription(&wanted.subscription, key);
         let gone = subscription_info(text, known);
         self.tell_subscription(now, Hook::SessionUnsubscribed, key, gone);

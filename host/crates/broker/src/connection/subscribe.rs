@@ -31,8 +31,9 @@ impl<H: Hooks> Shard<H> {
             && self
                 .session(session)
                 .is_some_and(|session| session.received.contains(&subscribe.packet_id));
-        let reasons = if id_is_in_use {
-            vec![ReasonCode::PacketIdentifierInUse; subscribe.filters.len()]
+        let (reasons, granted) = if id_is_in_use {
+            let reasons = vec![ReasonCode::PacketIdentifierInUse; subscribe.filters.len()];
+            (reasons, Vec::new())
         } else {
             match self.subscription_rulings(now, key, session, subscribe) {
                 Some(rulings) if self.live(key).is_some() => {
@@ -48,13 +49,7 @@ impl<H: Hooks> Shard<H> {
             reason_string: None,
             user_properties: Vec::new(),
         };
-        let filters: Vec<_> = subscribe
-            .filters
-            .iter()
-            .map(|requested| super::grant::wanted(&requested.filter).ok())
-            .map(|wanted| wanted.map(|wanted| wanted.subscription))
-            .collect();
-        self.acknowledge_subscribe(now, key, session, ack, &filters);
+        self.acknowledge_subscribe(now, key, session, ack, &granted);
         true
     }
 
@@ -84,23 +79,25 @@ impl<H: Hooks> Shard<H> {
         })
     }
 
+    /// The reason codes, and the filters as they were granted.
     fn grant_all(
         &mut self,
         now: Now,
         session: SessionKey,
         subscribe: &Subscribe,
         rulings: Vec<Ruling>,
-    ) -> Vec<ReasonCode> {
+    ) -> (Vec<ReasonCode>, Vec<Option<Arc<str>>>) {
         let mut rulings = rulings.into_iter();
-        let mut reasons = Vec::with_capacity(subscribe.filters.len());
-        for requested in &subscribe.filters {
-            reasons.push(match rulings.next().unwrap_or(Ruling::AsAsked) {
-                Ruling::AsAsked => self.grant(now, session, info_of(subscribe, requested)),
-                Ruling::Replaced(other) => self.grant(now, session, other),
-                Ruling::Refused(reason) => reason,
-            });
-        }
-        reasons
+        let granted = subscribe.filters.iter().map(|requested| {
+            let info = match rulings.next().unwrap_or(Ruling::AsAsked) {
+                Ruling::AsAsked => info_of(subscribe, requested),
+                Ruling::Replaced(other) => other,
+                Ruling::Refused(reason) => return (reason, None),
+            };
+            let filter = Arc::clone(&info.filter);
+            (self.grant(now, session, info), Some(filter))
+        });
+        granted.unzip()
     }
 
     /// Gives up what rules let the client give up. False: they are asked, and the

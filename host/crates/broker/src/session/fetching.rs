@@ -73,12 +73,13 @@ impl Fetching {
     }
 
     /// Has SUBACK wait for the sources of these filters that begin.
-    pub(crate) fn hold(&mut self, ack: SubAck, filters: &[Option<TopicFilter>]) {
+    pub(crate) fn hold(&mut self, ack: SubAck, filters: &[Option<Arc<str>>]) {
         let left = filters.iter().enumerate().flat_map(|(number, filter)| {
+            let is_its = |source: &Source| filter.as_deref() == Some(source.filter.as_str());
             let begins = self
                 .sources
                 .iter()
-                .filter(move |source| source.begins && filter.as_ref() == Some(&source.filter));
+                .filter(move |source| source.begins && is_its(source));
             begins.map(move |source| (source.filter.clone(), number, source.rule.rules))
         });
         let left = left.collect();
@@ -104,16 +105,10 @@ impl Fetching {
 
     /// The SUBACKs that wait for nothing any more.
     pub(crate) fn take_subacks(&mut self) -> Vec<SubAck> {
-        let mut ready = Vec::new();
-        let held = std::mem::take(&mut self.subacks);
-        for held in held {
-            if held.left.is_empty() {
-                ready.push(held.ack);
-            } else {
-                self.subacks.push(held);
-            }
-        }
-        ready
+        let held = std::mem::take(&mut self.subacks).into_iter();
+        let (ready, left): (Vec<_>, Vec<_>) = held.partition(|held| held.left.is_empty());
+        self.subacks = left;
+        ready.into_iter().map(|held| held.ack).collect()
     }
 
     /// Takes the source to ask, if it is time: nothing is out, and what has come

@@ -189,12 +189,21 @@ impl Session {
         }
     }
 
-    /// Nothing is fetched for this subscription any more.
-    pub(crate) fn forget_sources(&mut self, filter: &TopicFilter) {
-        self.sources.list.retain(|(known, _)| known != filter);
-        if let Some(fetching) = &mut self.fetching {
-            fetching.remove(filter);
-        }
+    /// Has what a rule hands over for a subscription come from its first page on.
+    pub(crate) fn fetch(
+        &mut self,
+        filter: &TopicFilter,
+        rule: FetchRule,
+        granted: Granted,
+        begins: bool,
+    ) {
+        self.fetching.get_or_insert_default().add(Source {
+            filter: filter.clone(),
+            rule,
+            granted,
+            cursor: None,
+            begins,
+        });
     }
 
     /// Whether something waits to be sent.

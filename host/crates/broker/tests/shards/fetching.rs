@@ -1,5 +1,7 @@
 //! What is stored for a client comes first, in order, and once.
 
+use hookwire_broker::{Answer, Question, SubscriptionInfo, SubscriptionOutcome};
+
 use super::*;
 
 /// A world whose publishes are stored, and fetched from there.
@@ -49,6 +51,16 @@ fn drain(world: &mut World, client: usize, page: usize) -> Vec<String> {
             return all;
         }
     }
+}
+
+/// A publisher, and a reader that subscribes and has nothing to fetch.
+fn reading(workers: u16, filter: &str) -> (World, usize, usize) {
+    let mut world = storing(workers);
+    let publisher = world.connect(V5, "p");
+    let client = world.connect_with(lasting("c"));
+    world.subscribe(client, filter, QoS::AtLeastOnce);
+    drain(&mut world, client, 4);
+    (world, publisher, client)
 }
 
 fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
@@ -110,11 +122,7 @@ fn what_is_stored_comes_before_what_is_live_and_once() {
 
 #[test]
 fn while_a_client_is_away_the_store_is_its_queue() {
-    let mut world = storing(2);
-    let publisher = world.connect(V5, "p");
-    let client = world.connect_with(lasting("c"));
-    world.subscribe(client, "t/#", QoS::AtLeastOnce);
-    drain(&mut world, client, 4);
+    let (mut world, publisher, client) = reading(2, "t/#");
     stored(&mut world, publisher, "t/a", "0");
     stored(&mut world, publisher, "t/a", "1");
     assert_eq!(world.payloads(client), ["0", "1"]);
@@ -132,11 +140,7 @@ fn while_a_client_is_away_the_store_is_its_queue() {
 
 #[test]
 fn a_client_that_cannot_keep_up_is_served_from_the_store() {
-    let mut world = storing(2);
-    let publisher = world.connect(V5, "p");
-    let client = world.connect_with(lasting("c"));
-    world.subscribe(client, "t/#", QoS::AtLeastOnce);
-    drain(&mut world, client, 4);
+    let (mut world, publisher, client) = reading(2, "t/#");
     // The window holds two, and the queue three.
     for number in numbered(0..20) {
         stored(&mut world, publisher, "t/a", &number);
@@ -149,11 +153,7 @@ fn a_client_that_cannot_keep_up_is_served_from_the_store() {
 
 #[test]
 fn a_position_does_not_jump_over_what_is_not_acknowledged() {
-    let mut world = storing(1);
-    let publisher = world.connect(V5, "p");
-    let client = world.connect_with(lasting("c"));
-    world.subscribe(client, "t/#", QoS::AtLeastOnce);
-    drain(&mut world, client, 4);
+    let (mut world, publisher, client) = reading(1, "t/#");
     stored(&mut world, publisher, "t/a", "0");
     stored(&mut world, publisher, "t/a", "1");
     assert_eq!(world.payloads(client), ["0", "1"]);
@@ -171,11 +171,7 @@ fn a_position_does_not_jump_over_what_is_not_acknowledged() {
 
 #[test]
 fn a_page_that_cannot_be_had_is_asked_for_again() {
-    let mut world = storing(1);
-    let publisher = world.connect(V5, "p");
-    let client = world.connect_with(lasting("c"));
-    world.subscribe(client, "#", QoS::AtLeastOnce);
-    drain(&mut world, client, 4);
+    let (mut world, publisher, client) = reading(1, "#");
     world.drop_socket(client);
     stored(&mut world, publisher, "t/a", "0");
     let client = world.connect_with(lasting("c"));
@@ -205,11 +201,7 @@ fn what_is_not_stored_is_parked_and_follows() {
 
 #[test]
 fn a_late_page_is_for_nobody() {
-    let mut world = storing(1);
-    let publisher = world.connect(V5, "p");
-    let client = world.connect_with(lasting("c"));
-    world.subscribe(client, "t/#", QoS::AtLeastOnce);
-    drain(&mut world, client, 4);
+    let (mut world, publisher, client) = reading(1, "t/#");
     world.drop_socket(client);
     stored(&mut world, publisher, "t/a", "0");
     let first = world.connect_with(lasting("c"));
@@ -249,12 +241,56 @@ fn a_subscription_that_ends_is_not_fetched_any_more() {
 }
 
 #[test]
-fn without_its_rule_what_is_stored_waits_as_anything_else_does() {
+fn what_is_given_up_before_its_first_page_holds_nothing_up() {
     let mut world = storing(1);
     let publisher = world.connect(V5, "p");
     let client = world.connect_with(lasting("c"));
-    world.subscribe(client, "t/#", QoS::AtLeastOnce);
-    drain(&mut world, client, 4);
+    world.got(client);
+    world.subscribe(client, "t/a", QoS::AtLeastOnce);
+    world.send(
+        client,
+        Packet::Unsubscribe(Unsubscribe {
+            packet_id: PacketId::FIRST,
+            user_properties: Vec::new(),
+            filters: vec!["t/a".to_owned()],
+        }),
+    );
+    let got = world.got(client);
+    assert_eq!(got.len(), 2, "SUBACK and UNSUBACK: {got:?}");
+    world.page(4);
+    world.script.borrow_mut().rules.remove(&Hook::SessionFetch);
+    world.subscribe(client, "other", QoS::AtLeastOnce);
+    world.got(client);
+    world.publish(publisher, "other", "live", Some(2));
+    assert_eq!(world.payloads(client), ["live"]);
+}
+
+#[test]
+fn suback_waits_for_the_filter_that_rules_chose() {
+    let mut world = storing(1);
+    world.listen(Hook::ClientSubscribe, "#");
+    let client = world.connect_with(lasting("c"));
+    world.got(client);
+    world.subscribe(client, "t/a", QoS::AtLeastOnce);
+    let other = match &world.script.borrow().questions[0].2 {
+        Question::Subscribe(request) => SubscriptionInfo {
+            filter: "t/b".into(),
+            ..request.subscription.clone()
+        },
+        other => panic!("{other:?}"),
+    };
+    let replaced = SubscriptionOutcome::Replace(other);
+    world.answer(0, Answer::Subscribe(replaced));
+    world.subscribe(client, "t/a", QoS::AtLeastOnce);
+    assert_eq!(world.told().last().unwrap(), "session.fetch c t/b begins");
+    assert!(world.got(client).is_empty());
+    world.page(4);
+    assert_eq!(world.got(client).len(), 1);
+}
+
+#[test]
+fn without_its_rule_what_is_stored_waits_as_anything_else_does() {
+    let (mut world, publisher, client) = reading(1, "t/#");
     // Two are sent, and two wait.
     for number in numbered(0..4) {
         stored(&mut world, publisher, "t/a", &number);
