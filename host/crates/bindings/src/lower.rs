@@ -97,7 +97,6 @@ unsafe impl Lower for Message<'_> {
         ty: InterfaceType,
         to: &mut MaybeUninit<Self::Lower>,
     ) -> Result<()> {
-        // SAFETY of the cast: lifetimes are no part of the representation.
         Fields::from(self).linear_lower_to_flat(cx, ty, to)
     }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hookwire_broker::{Message, MessageId, Page, Stores};
-use hookwire_mqtt::{PublishProperties, QoS, TopicName};
+use hookwire_mqtt::PublishProperties;
 
 use crate::text::bounded;
-use crate::verdict::{ReplacementError, fits_property};
+use crate::verdict::{ReplacementError, check_user_properties, qos_of, topic_of};
 use crate::wit::exports::hookwire::rule::actions::Page as GuestPage;
 use crate::wit::hookwire::types::events::Message as GuestMessage;
 
-/// Longest part of a topic that is shown of one that is none, in bytes.
+/// Longest part of an id that is shown, in bytes.
 const MAX_SHOWN_BYTES: usize = 256;
 
 /// Why a page cannot be sent.
@@ -30,42 +30,35 @@ pub struct PageError {
 /// # Errors
 /// When a message of it could not be published.
 pub fn page(given: GuestPage) -> Result<Page, PageError> {
-    let mut messages = Vec::with_capacity(given.messages.len());
-    for message in given.messages {
-        let id = bounded(message.id.clone(), MAX_SHOWN_BYTES);
-        let message = stored(message).map_err(|why| PageError { id, why })?;
-        messages.push(Arc::new(message));
-    }
+    let messages = given.messages.into_iter().map(stored);
     Ok(Page {
-        messages,
+        messages: messages.collect::<Result<_, _>>()?,
         next: given.next.map(Arc::from),
     })
 }
 
-fn stored(given: GuestMessage) -> Result<Message, ReplacementError> {
-    if let Err(source) = TopicName::new(&given.topic) {
-        let topic = bounded(given.topic, MAX_SHOWN_BYTES);
-        return Err(ReplacementError::Topic { topic, source });
-    }
-    if !given.user_properties.iter().all(fits_property) {
-        return Err(ReplacementError::UserProperty);
-    }
+fn stored(given: GuestMessage) -> Result<Arc<Message>, PageError> {
+    let wrong = |why| PageError {
+        id: bounded(given.id.clone(), MAX_SHOWN_BYTES),
+        why,
+    };
+    check_user_properties(&given.user_properties).map_err(wrong)?;
     let user = given.user_properties.iter();
     let user = user.map(|(name, value)| (&**name, &**value));
     let none = PublishProperties::from_validated(&[]);
-    Ok(Message {
+    Ok(Arc::new(Message {
         id: given.id.parse().unwrap_or_else(|_| foreign(&given.id)),
-        topic: given.topic.into(),
+        topic: topic_of(given.topic).map_err(wrong)?,
         payload: given.payload.into(),
         sender: given.sender.into(),
-        qos: QoS::try_from(given.qos).map_err(|_| ReplacementError::QoS(given.qos))?,
+        qos: qos_of(given.qos).map_err(wrong)?,
         retain: given.retain,
         at_ms: given.at_ms,
         expires_at_ms: given.expires_at_ms.unwrap_or(Message::NEVER),
         properties: Bytes::from(none.with_user_properties(user)),
         hops: 0,
         stored: Stores::NONE,
-    })
+    }))
 }
 
 /// What stands for an id of another writer, which may be any text: always the

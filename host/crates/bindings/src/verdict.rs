@@ -1,5 +1,7 @@
 //! What an action decided, as the broker acts on it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hookwire_broker::{Message, OwnMessage, Refusal, SubscriptionInfo};
 use hookwire_driver::{Fault, FaultKind};
@@ -40,25 +42,19 @@ pub enum ReplacementError {
 pub fn replace(message: &Message, change: Replacement) -> Result<Message, ReplacementError> {
     let mut replaced = message.clone();
     if let Some(topic) = change.topic {
-        if let Err(source) = TopicName::new(&topic) {
-            let topic = bounded(topic, MAX_REASON_BYTES);
-            return Err(ReplacementError::Topic { topic, source });
-        }
-        replaced.topic = topic.into();
+        replaced.topic = topic_of(topic)?;
     }
     if let Some(payload) = change.payload {
         replaced.payload = payload.into();
     }
     if let Some(qos) = change.qos {
-        replaced.qos = QoS::try_from(qos).map_err(|_| ReplacementError::QoS(qos))?;
+        replaced.qos = qos_of(qos)?;
     }
     if let Some(retain) = change.retain {
         replaced.retain = retain;
     }
     if let Some(user) = change.user_properties {
-        if !user.iter().all(fits_property) {
-            return Err(ReplacementError::UserProperty);
-        }
+        check_user_properties(&user)?;
         let user = user.iter().map(|(name, value)| (&**name, &**value));
         let properties = PublishProperties::from_validated(&message.properties);
         replaced.properties = Bytes::from(properties.with_user_properties(user));
@@ -158,18 +154,12 @@ fn checked(mut given: SubscriptionInfo, qos: u8) -> Result<SubscriptionInfo, Sub
 /// # Errors
 /// When no client could publish it.
 pub fn outgoing(given: Outgoing, sender: &str, hops: u8) -> Result<OwnMessage, ReplacementError> {
-    if let Err(source) = TopicName::new(&given.topic) {
-        let topic = bounded(given.topic, MAX_REASON_BYTES);
-        return Err(ReplacementError::Topic { topic, source });
-    }
-    if !given.user_properties.iter().all(fits_property) {
-        return Err(ReplacementError::UserProperty);
-    }
+    check_user_properties(&given.user_properties)?;
     Ok(OwnMessage {
-        topic: given.topic.into(),
+        topic: topic_of(given.topic)?,
         payload: given.payload,
         sender: sender.into(),
-        qos: QoS::try_from(given.qos).map_err(|_| ReplacementError::QoS(given.qos))?,
+        qos: qos_of(given.qos)?,
         retain: given.retain,
         expiry_s: given.expiry_s,
         user_properties: given.user_properties,
@@ -177,9 +167,30 @@ pub fn outgoing(given: Outgoing, sender: &str, hops: u8) -> Result<OwnMessage, R
     })
 }
 
-pub(crate) fn fits_property((name, value): &(String, String)) -> bool {
+pub(crate) fn topic_of(topic: String) -> Result<Arc<str>, ReplacementError> {
+    match TopicName::new(&topic) {
+        Ok(_) => Ok(topic.into()),
+        Err(source) => {
+            let topic = bounded(topic, MAX_REASON_BYTES);
+            Err(ReplacementError::Topic { topic, source })
+        }
+    }
+}
+
+pub(crate) fn qos_of(qos: u8) -> Result<QoS, ReplacementError> {
+    QoS::try_from(qos).map_err(|_| ReplacementError::QoS(qos))
+}
+
+pub(crate) fn check_user_properties(
+    properties: &[(String, String)],
+) -> Result<(), ReplacementError> {
     let fits = |text: &str| text.len() <= MAX_PROPERTY_BYTES && !text.contains('\0');
-    fits(name) && fits(value)
+    let mut properties = properties.iter();
+    if properties.all(|(name, value)| fits(name) && fits(value)) {
+        Ok(())
+    } else {
+        Err(ReplacementError::UserProperty)
+    }
 }
 
 /// A guest's denial. A code that is no error of the standard becomes

@@ -60,6 +60,13 @@ fn default_on_error(hook: Hook) -> OnError {
     }
 }
 
+/// Whether an action that is bound to this hook hands over what is stored.
+fn fetches(action: &Action, hook: Hook) -> bool {
+    let is_for = |hook| action.hooks.contains(&hook);
+    hook == Hook::SessionFetch
+        || (hook == Hook::SessionSubscribed && !is_for(hook) && is_for(Hook::SessionFetch))
+}
+
 struct RuleCheck<'a> {
     settings: &'a Settings,
     rule: &'a Rule,
@@ -127,34 +134,26 @@ impl RuleCheck<'_> {
         modules: &HashMap<String, LoadedModule>,
     ) -> Hook {
         let is_for = |hook| action.hooks.contains(&hook);
-        match hook {
-            Hook::SessionSubscribed if !is_for(hook) && is_for(Hook::SessionFetch) => {
-                Hook::SessionFetch
-            }
-            Hook::MessageAcked
-                if is_for(Hook::MessagePosition)
-                    && (!is_for(hook) || self.is_fetched_from(modules)) =>
-            {
-                Hook::MessagePosition
-            }
-            hook => hook,
+        if fetches(action, hook) {
+            return Hook::SessionFetch;
         }
+        let moves_positions = hook == Hook::MessageAcked && is_for(Hook::MessagePosition);
+        if moves_positions && (!is_for(hook) || self.is_fetched_from(modules)) {
+            return Hook::MessagePosition;
+        }
+        hook
     }
 
     /// Whether a rule fetches from the pool of this one.
     fn is_fetched_from(&self, modules: &HashMap<String, LoadedModule>) -> bool {
         let pool = self.rule.pool.as_ref().map(|pool| &pool.value);
-        let fetches = |rule: &&Rule| {
+        let is_fetching = |rule: &&Rule| {
             let module = modules.get(&rule.module.value);
             let action = module.and_then(|module| module.manifest().action(&rule.action.value));
-            let is_for = |hook| action.is_some_and(|action| action.hooks.contains(&hook));
-            let own = Hook::SessionFetch;
-            match Hook::by_name(&rule.hook.value) {
-                Some(Hook::SessionSubscribed) => !is_for(Hook::SessionSubscribed) && is_for(own),
-                hook => hook == Some(own),
-            }
+            let bound = action.zip(Hook::by_name(&rule.hook.value));
+            bound.is_some_and(|(action, hook)| fetches(action, hook))
         };
-        let mut rules = self.settings.rules.iter().filter(fetches);
+        let mut rules = self.settings.rules.iter().filter(is_fetching);
         rules.any(|rule| rule.pool.as_ref().map(|pool| &pool.value) == pool)
     }
 

@@ -92,10 +92,8 @@ impl Sets {
             let Some(stores) = self.plan.rules.get(id).map(|rule| rule.store) else {
                 continue;
             };
-            let number = self.number_of(hook, &[id]);
-            let rules_of = number.unwrap_or_else(|| self.intern(hook, &[id]).1);
             rules.push(FetchRule {
-                rules: rules_of,
+                rules: self.kept_number(hook, &[id]),
                 stores,
             });
         }
@@ -119,11 +117,14 @@ impl Sets {
     /// As [`Sets::matching_filter`], by number.
     pub(crate) fn number_of_filter(&mut self, hook: Hook, filter: &TopicFilter) -> RuleSet {
         let ids = self.plan.rules.matching_filter(hook, filter);
-        if let Some(number) = self.number_of(hook, &ids) {
-            return number;
-        }
-        // Nobody asks filters of subscriptions again, so this one stays.
-        self.intern(hook, &ids).1
+        self.kept_number(hook, &ids)
+    }
+
+    /// Also beyond the bound: nobody asks filters of subscriptions again, so the set
+    /// stays.
+    fn kept_number(&mut self, hook: Hook, ids: &[RuleId]) -> RuleSet {
+        let number = self.number_of(hook, ids);
+        number.unwrap_or_else(|| self.intern(hook, ids).1)
     }
 
     /// A set of just these rules.

@@ -188,28 +188,11 @@ impl Hooks for WorkerRules {
     }
 
     fn submit_acked(&mut self, set: RuleSet, client: &Arc<ClientInfo>, message: Arc<Message>) {
-        if let Some(set) = self.shared.set(set) {
-            let client = Arc::clone(client);
-            let subject = Subject::Acked {
-                hook: Hook::MessageAcked,
-                client,
-                message,
-            };
-            self.tell_taps(&subject);
-            self.shared.submit_event(&set, &subject);
-        }
+        self.submit_acknowledged(Hook::MessageAcked, set, client, message);
     }
 
     fn submit_position(&mut self, set: RuleSet, client: &Arc<ClientInfo>, message: Arc<Message>) {
-        if let Some(set) = self.shared.set(set) {
-            let subject = Subject::Acked {
-                hook: Hook::MessagePosition,
-                client: Arc::clone(client),
-                message,
-            };
-            self.tell_taps(&subject);
-            self.shared.submit_event(&set, &subject);
-        }
+        self.submit_acknowledged(Hook::MessagePosition, set, client, message);
     }
 
     fn fetch_rules(&mut self, filter: &TopicFilter) -> Vec<FetchRule> {
@@ -305,6 +288,25 @@ impl Hooks for WorkerRules {
 }
 
 impl WorkerRules {
+    fn submit_acknowledged(
+        &self,
+        hook: Hook,
+        set: RuleSet,
+        client: &Arc<ClientInfo>,
+        message: Arc<Message>,
+    ) {
+        if let Some(set) = self.shared.set(set) {
+            let client = Arc::clone(client);
+            let subject = Subject::Acked {
+                hook,
+                client,
+                message,
+            };
+            self.tell_taps(&subject);
+            self.shared.submit_event(&set, &subject);
+        }
+    }
+
     fn is_tapped(&self, hook: Hook) -> bool {
         self.taps.iter().any(|tap| tap.filter.hook == hook)
     }
