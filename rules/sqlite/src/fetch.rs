@@ -14,6 +14,7 @@ use hookwire_sdk::{serde_json, topic};
 
 use crate::arrived::unix_ms;
 use crate::datetime::DateTime;
+use crate::stored::{self, range};
 
 /// What a rule says of clients that were away.
 #[derive(Options)]
@@ -67,19 +68,15 @@ pub(crate) fn on_message_fetch(
         filter.into(),
         clientid.into(),
     ];
-    let wild = filter
-        .split_once(['+', '#'])
-        .map(|(before, _)| before.trim_end_matches('/'));
-    let most = wild.map(|before| format!("{before}0"));
-    let within = match (wild, &most) {
-        (None, _) => {
+    let range = range(filter);
+    let within = match &range {
+        None => {
             parameters.push(filter.into());
             "AND m.topic = ?"
         }
-        (Some(""), _) | (_, None) => "",
-        // `a/#` matches `a` as well, which sorts before `a/`. Behind `/` comes `0`.
-        (Some(before), Some(most)) => {
-            parameters.push(before.into());
+        Some((_, None)) => "",
+        Some((least, Some(most))) => {
+            parameters.push((*least).into());
             parameters.push(most.into());
             "AND m.topic >= ? AND m.topic < ?"
         }
@@ -120,24 +117,16 @@ fn begin(pool: &Pool, fetch: &Fetch, reach: Option<Duration>) -> Result<(), Faul
 
 fn message(row: &Row<'_>) -> Result<Message, Fault> {
     let text = |name| row.get::<Option<String>>(name);
-    let number = |name| row.get::<Option<i64>>(name);
-    let qos = number("qos")?.and_then(|qos| u8::try_from(qos).ok());
-    // A business server may write text.
-    let payload = match row.get::<&OwnedValue>("payload")? {
-        OwnedValue::Blob(bytes) => bytes.clone(),
-        OwnedValue::Text(text) => text.clone().into_bytes(),
-        _ => Vec::new(),
-    };
     let properties = text("properties")?;
     Ok(Message {
         id: text("msgid")?.unwrap_or_default(),
         topic: row.get("topic")?,
-        payload,
+        payload: stored::payload(row)?,
         sender: text("sender")?.unwrap_or_default(),
-        qos: qos.filter(|qos| *qos <= 2).unwrap_or(0),
+        qos: stored::qos(row)?,
         retain: false,
         at_ms: unix_ms(row.get::<&str>("arrived")?).unwrap_or(0),
-        expires_at_ms: number("expires_at_ms")?.and_then(|at_ms| u64::try_from(at_ms).ok()),
+        expires_at_ms: stored::expires_at_ms(row)?,
         user_properties: match properties {
             Some(json) => serde_json::from_str(&json)?,
             None => Vec::new(),

@@ -13,6 +13,7 @@ mod fetch;
 mod message;
 mod presence;
 pub mod retained;
+mod stored;
 mod subscription;
 mod template;
 

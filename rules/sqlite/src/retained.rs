@@ -11,6 +11,7 @@ use hookwire_sdk::topic;
 
 use crate::datetime::DateTime;
 use crate::message::write;
+use crate::stored::{self, range};
 
 const RETAIN: &str = "INSERT INTO mqtt_retain \
     (topic, msgid, sender, node, qos, payload, arrived) \
@@ -115,19 +116,13 @@ pub fn page(
     behind: Option<&str>,
 ) -> Result<(Vec<Retained>, Option<String>), Fault> {
     let filter = topic::shared(filter).map_or(filter, |(_, filter)| filter);
-    let Some((before, _)) = filter.split_once(['+', '#']) else {
+    let Some((least, most)) = range(filter) else {
         let answer = pool.query(LOOKUP_ONE, &[filter.into()], 1)?;
         let found = answer.iter().map(|row| retained(&row));
         return Ok((found.collect::<Result<_, _>>()?, None));
     };
-    // `a/#` matches `a` as well, which sorts before `a/`. Behind `/` comes `0`;
-    // behind all texts comes a blob.
-    let least = before.trim_end_matches('/');
-    let most = format!("{least}0");
-    let most = match least {
-        "" => Value::Blob(&[]),
-        _ => (&most).into(),
-    };
+    // Behind all texts comes a blob.
+    let most = most.as_ref().map_or(Value::Blob(&[]), Into::into);
     let least = behind.unwrap_or(least);
     let answer = pool.query(LOOKUP, &[least.into(), most], PAGE_ROWS)?;
     let mut found = Vec::new();
@@ -145,21 +140,13 @@ pub fn page(
 
 fn retained(row: &Row<'_>) -> Result<Retained, Fault> {
     let text = |name| row.get::<Option<String>>(name);
-    let number = |name| row.get::<Option<i64>>(name);
-    let qos = number("qos")?.and_then(|qos| u8::try_from(qos).ok());
-    // A business server may write text.
-    let payload = match row.get::<&OwnedValue>("payload")? {
-        OwnedValue::Blob(bytes) => bytes.clone(),
-        OwnedValue::Text(text) => text.clone().into_bytes(),
-        _ => Vec::new(),
-    };
     Ok(Retained {
         topic: row.get("topic")?,
         msgid: text("msgid")?,
         sender: text("sender")?,
-        qos: qos.filter(|qos| *qos <= 2).unwrap_or(0),
-        payload,
-        expires_at_ms: number("expires_at_ms")?.and_then(|at_ms| u64::try_from(at_ms).ok()),
+        qos: stored::qos(row)?,
+        payload: stored::payload(row)?,
+        expires_at_ms: stored::expires_at_ms(row)?,
         properties: text("properties")?,
     })
 }
