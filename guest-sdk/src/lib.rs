@@ -30,14 +30,15 @@ mod verdict;
 pub use action::Findings;
 pub use context::{Context, RuleInfo};
 pub use event::{
-    Access, Client, Connection, Credentials, Delivery, Event, Fetch, Message, Subscription,
+    Access, Client, Connection, Credentials, Delivery, Event, Exchange, Fetch, Message, Node,
+    Subscription,
 };
 pub use fault::{Fault, FaultKind};
 pub use options::{OptionValue, Options};
 pub use serde_json;
 pub use verdict::{
     Allowance, Authentication, Authorization, Denial, IntoVerdict, IntoVerdicts, Page, Replacement,
-    Restoration, RestoredSubscription, Verdict, Verdicts,
+    Restoration, RestoredExchange, RestoredSubscription, Verdict, Verdicts,
 };
 
 /// Makes a function an action.
@@ -149,8 +150,8 @@ pub mod prelude {
     pub use crate::sql::{OwnedValue, Pool, RowSet, Value};
     pub use crate::{
         Access, Allowance, Authentication, Authorization, Client, Context, Credentials, Delivery,
-        Event, Fault, FaultKind, Fetch, Findings, Message, OptionValue, Options, Page, Replacement,
-        Restoration, RestoredSubscription, Subscription, Verdict, Verdicts, action, log_debug,
+        Event, Exchange, Fault, FaultKind, Fetch, Findings, Message, Node, OptionValue, Options, Page, Replacement,
+        Restoration, RestoredExchange, RestoredSubscription, Subscription, Verdict, Verdicts, action, log_debug,
         log_error, log_info, log_trace, log_warn, reason_code,
     };
 }

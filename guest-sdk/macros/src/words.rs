@@ -6,6 +6,7 @@ use crate::nearest::hint;
 
 /// Hooks that can be bound, and the type of their events.
 const HOOKS: &[(&str, &str)] = &[
+    ("node.started", "Node"),
     ("client.connect", "Client"),
     ("client.authenticate", "Credentials"),
     ("client.authorize", "Access"),
@@ -19,6 +20,7 @@ const HOOKS: &[(&str, &str)] = &[
     ("session.subscribed", "Subscription"),
     ("session.unsubscribed", "Subscription"),
     ("session.fetch", "Fetch"),
+    ("session.exchange", "Exchange"),
     ("session.discarded", "Client"),
     ("session.takenover", "Client"),
     ("session.terminated", "Client"),
@@ -42,6 +44,7 @@ const OF_CLIENTS: &[&str] = &[
     "Access",
     "Subscription",
     "Fetch",
+    "Exchange",
     ANY_SUBJECT,
 ];
 

@@ -182,6 +182,43 @@ pub use crate::bindings::hookwire::types::events::Message;
 /// ```
 pub use crate::bindings::hookwire::types::events::Fetch;
 
+/// The event of `session.exchange`: a QoS 2 exchange moves on when the action has
+/// answered.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// Counts messages that reached their receiver exactly once.
+/// #[action(hook = "session.exchange")]
+/// fn completed(_: &Context, exchange: &Exchange) {
+///     if exchange.direction == "out" && exchange.state == "completed" {
+///         log_info!("{} has {}", exchange.client.clientid, exchange.message_id);
+///     }
+/// }
+///
+/// Rule::new(&completed::ACTION).run(testing::exchange("c1", "out", "completed"));
+/// assert_eq!(testing::take_log()[0].1, "c1 has 2PguFrHsrzEvIIBdctmb");
+/// ```
+pub use crate::bindings::hookwire::types::events::Exchange;
+
+/// The event of `node.started`.
+///
+/// ```
+/// use hookwire_sdk::prelude::*;
+/// use hookwire_sdk::testing::{self, Rule};
+///
+/// /// Says when the broker began.
+/// #[action(hook = "node.started")]
+/// fn began(_: &Context, node: &Node) {
+///     log_info!("{} began at {}", node.name, node.at_ms);
+/// }
+///
+/// Rule::new(&began::ACTION).run(testing::node("hookwire@127.0.0.1"));
+/// assert!(testing::take_log()[0].1.starts_with("hookwire@127.0.0.1 began"));
+/// ```
+pub use crate::bindings::hookwire::types::events::Node;
+
 /// The event of `message.deliver`, `message.acked`, `message.position` and
 /// `message.dropped`.
 ///
@@ -245,7 +282,9 @@ subjects!(
     Subscription,
     Message,
     Delivery,
-    Fetch
+    Fetch,
+    Exchange,
+    Node
 );
 
 impl Message {

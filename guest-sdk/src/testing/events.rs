@@ -1,7 +1,9 @@
 //! Events for tests to change.
 
 use crate::broker::ClientState;
-use crate::{Access, Client, Connection, Credentials, Delivery, Fetch, Message, Subscription};
+use crate::{
+    Access, Client, Connection, Credentials, Delivery, Exchange, Fetch, Message, Node, Subscription,
+};
 
 /// When all of it happened: 2016-11-15 09:40:40 UTC.
 const AT_MS: u64 = 1_479_202_840_000;
@@ -159,6 +161,42 @@ pub fn fetch(clientid: &str, filter: &str) -> Fetch {
         cursor: None,
         begins: false,
         max_messages: 256,
+        extras: Vec::new(),
+    }
+}
+
+/// The QoS 2 exchange with packet id 1 of client `clientid`: `in` or `out`, and
+/// `sent`, `received` or `completed`.
+///
+/// ```
+/// # use hookwire_sdk::testing;
+/// let exchange = testing::exchange("c1", "out", "sent");
+/// assert_eq!(exchange.packet_id, 1);
+/// ```
+#[must_use]
+pub fn exchange(clientid: &str, direction: &str, state: &str) -> Exchange {
+    Exchange {
+        client: client(clientid),
+        direction: direction.to_owned(),
+        packet_id: 1,
+        message_id: "2PguFrHsrzEvIIBdctmb".to_owned(),
+        topic: "a/b".to_owned(),
+        state: state.to_owned(),
+        extras: Vec::new(),
+    }
+}
+
+/// The broker of that name, which has started.
+///
+/// ```
+/// # use hookwire_sdk::testing;
+/// assert_eq!(testing::node("hookwire@127.0.0.1").name, "hookwire@127.0.0.1");
+/// ```
+#[must_use]
+pub fn node(name: &str) -> Node {
+    Node {
+        name: name.to_owned(),
+        at_ms: AT_MS,
         extras: Vec::new(),
     }
 }

@@ -82,7 +82,7 @@ pub use authorization::Authorization;
 pub use batch::Verdicts;
 pub use page::Page;
 pub use replacement::Replacement;
-pub use restoration::{Restoration, RestoredSubscription};
+pub use restoration::{Restoration, RestoredExchange, RestoredSubscription};
 
 /// Constructors. Which verdicts fit depends on the hook: the README has a table.
 impl Verdict {

@@ -43,6 +43,17 @@ pub use crate::bindings::exports::hookwire::rule::actions::Restoration;
 /// ```
 pub use crate::bindings::exports::hookwire::rule::actions::RestoredSubscription;
 
+/// One QoS 2 exchange of a [`Restoration`].
+///
+/// ```
+/// # use hookwire_sdk::{Restoration, RestoredExchange};
+/// let begin = Restoration::new()
+///     .present()
+///     .exchange(RestoredExchange::new("out", 7, "sent", "2PguFrHsrzEvIIBdctmb"));
+/// assert_eq!(begin.exchanges[0].packet_id, 7);
+/// ```
+pub use crate::bindings::exports::hookwire::rule::actions::RestoredExchange;
+
 impl Restoration {
     /// Nothing yet.
     ///
@@ -80,6 +91,19 @@ impl Restoration {
         self
     }
 
+    /// Adds a QoS 2 exchange that was under way.
+    ///
+    /// ```
+    /// # use hookwire_sdk::{Restoration, RestoredExchange};
+    /// let received = RestoredExchange::new("in", 1, "received", "2PguFrHsrzEvIIBdctmb");
+    /// assert_eq!(Restoration::new().exchange(received).exchanges.len(), 1);
+    /// ```
+    #[must_use]
+    pub fn exchange(mut self, exchange: RestoredExchange) -> Self {
+        self.exchanges.push(exchange);
+        self
+    }
+
     /// All of the session's state is here: the client is told Session Present.
     ///
     /// ```
@@ -99,6 +123,7 @@ impl Default for Restoration {
         Self {
             subscriptions: Vec::new(),
             is_present: false,
+            exchanges: Vec::new(),
             extras: Vec::new(),
         }
     }
@@ -124,6 +149,30 @@ impl RestoredSubscription {
             retain_as_published: false,
             retain_handling: 0,
             identifier: None,
+            extras: Vec::new(),
+        }
+    }
+}
+
+impl RestoredExchange {
+    /// An exchange by its direction, packet id, state and message id.
+    ///
+    /// ```
+    /// # use hookwire_sdk::RestoredExchange;
+    /// let sent = RestoredExchange::new("out", 7, "sent", "2PguFrHsrzEvIIBdctmb");
+    /// assert_eq!(sent.state, "sent");
+    /// ```
+    pub fn new(
+        direction: impl Into<String>,
+        packet_id: u16,
+        state: impl Into<String>,
+        message_id: impl Into<String>,
+    ) -> Self {
+        Self {
+            direction: direction.into(),
+            packet_id,
+            message_id: message_id.into(),
+            state: state.into(),
             extras: Vec::new(),
         }
     }

@@ -7,7 +7,8 @@
 
 use hookwire_broker::{
     Access as BrokerAccess, Authentication, AuthenticationStep, ClientInfo, ConnectionInfo,
-    FetchRequest, Message as BrokerMessage, Operation, SubscriptionInfo,
+    Exchange as BrokerExchange, ExchangeStep, FetchRequest, Message as BrokerMessage, Operation,
+    SubscriptionInfo,
 };
 use hookwire_mqtt::ProtocolVersion;
 use wasmtime::component::{ComponentType, Lower, TypedFunc};
@@ -286,6 +287,8 @@ pub struct MessageText<'a> {
     pub id: &'a str,
     /// Decoded from the message's properties.
     pub user_properties: &'a [Attribute<'a>],
+    /// [`crate::extras::of_message`], borrowed.
+    pub extras: &'a [Attribute<'a>],
     /// Whether any called rule needs the payload.
     pub payload: bool,
 }
@@ -305,7 +308,7 @@ impl<'a> Message<'a> {
             expires_at_ms: (message.expires_at_ms != BrokerMessage::NEVER)
                 .then_some(message.expires_at_ms),
             user_properties: text.user_properties,
-            extras: &[],
+            extras: text.extras,
         }
     }
 }
@@ -365,6 +368,67 @@ impl<'a> Fetch<'a> {
     }
 }
 
+/// A QoS 2 exchange comes to a step that the other side may rely on.
+#[derive(Debug, Clone, Copy, ComponentType, Lower)]
+#[component(record)]
+pub struct Exchange<'a> {
+    /// Whose.
+    pub client: Client<'a>,
+    /// `in` or `out`.
+    pub direction: &'a str,
+    /// Packet id of the exchange.
+    #[component(name = "packet-id")]
+    pub packet_id: u16,
+    /// Id of the message sent to the client.
+    #[component(name = "message-id")]
+    pub message_id: &'a str,
+    /// Its topic, where the state is `sent`.
+    pub topic: &'a str,
+    /// `sent`, `received` or `completed`.
+    pub state: &'a str,
+    /// What this version has no field for.
+    pub extras: &'a [Attribute<'a>],
+}
+
+impl<'a> Exchange<'a> {
+    /// The view of an exchange; `message_id` is its message's, as text.
+    #[must_use]
+    pub fn new(exchange: &'a BrokerExchange, client: Client<'a>, message_id: &'a str) -> Self {
+        let (direction, state) = match &exchange.step {
+            ExchangeStep::Released => ("in", "completed"),
+            ExchangeStep::Sent { .. } => ("out", "sent"),
+            ExchangeStep::Received(_) => ("out", "received"),
+            ExchangeStep::Completed(_) => ("out", "completed"),
+        };
+        let topic = match &exchange.step {
+            ExchangeStep::Sent { topic, .. } => topic,
+            _ => "",
+        };
+        Self {
+            client,
+            direction,
+            packet_id: exchange.packet_id.get(),
+            message_id: exchange.step.message().map_or("", |_| message_id),
+            topic,
+            state,
+            extras: &[],
+        }
+    }
+}
+
+/// What happened to the broker as a whole.
+#[derive(Debug, Clone, Copy, ComponentType, Lower)]
+#[component(record)]
+pub struct Node<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Wall clock, milliseconds since the Unix epoch.
+    #[component(name = "at-ms")]
+    pub at_ms: u64,
+    /// What this version has no field for.
+    pub extras: &'a [Attribute<'a>],
+}
+
 /// One event of a batch.
 #[derive(Debug, Clone, Copy, ComponentType, Lower)]
 #[component(variant)]
@@ -390,6 +454,12 @@ pub enum Event<'a> {
     /// `session.fetch`
     #[component(name = "fetch")]
     Fetch(Fetch<'a>),
+    /// `session.exchange`
+    #[component(name = "exchange")]
+    Exchange(Exchange<'a>),
+    /// `node.started`
+    #[component(name = "node")]
+    Node(Node<'a>),
     /// A shape this version does not know; the host sends none.
     #[component(name = "other")]
     Other(&'a [Attribute<'a>]),

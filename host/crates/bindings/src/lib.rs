@@ -5,6 +5,7 @@
 //! runtime implements. Events go to the guest through [`event`], borrowed.
 
 pub mod event;
+pub mod extras;
 pub mod fault;
 pub mod lower;
 pub mod page;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hookwire_broker::{Message, MessageId, Page, Stores};
-use hookwire_mqtt::PublishProperties;
 
+use crate::extras::encoded;
 use crate::text::bounded;
 use crate::verdict::{ReplacementError, check_user_properties, qos_of, topic_of};
 use crate::wit::exports::hookwire::rule::actions::Page as GuestPage;
@@ -45,7 +45,12 @@ fn stored(given: GuestMessage) -> Result<Arc<Message>, PageError> {
     check_user_properties(&given.user_properties).map_err(wrong)?;
     let user = given.user_properties.iter();
     let user = user.map(|(name, value)| (&**name, &**value));
-    let none = PublishProperties::from_validated(&[]);
+    let left_ms = given
+        .expires_at_ms
+        .map(|expires_at_ms| expires_at_ms.saturating_sub(given.at_ms));
+    let expiry_s = left_ms.map(|left_ms| u32::try_from(left_ms / 1_000).unwrap_or(u32::MAX));
+    let properties = encoded(&given.extras, expiry_s, user);
+    let properties = properties.map_err(|error| wrong(ReplacementError::Extra(error)))?;
     Ok(Arc::new(Message {
         id: given.id.parse().unwrap_or_else(|_| foreign(&given.id)),
         topic: topic_of(given.topic).map_err(wrong)?,
@@ -55,8 +60,9 @@ fn stored(given: GuestMessage) -> Result<Arc<Message>, PageError> {
         retain: given.retain,
         at_ms: given.at_ms,
         expires_at_ms: given.expires_at_ms.unwrap_or(Message::NEVER),
-        properties: Bytes::from(none.with_user_properties(user)),
+        properties: Bytes::from(properties),
         hops: 0,
+        packet_id: None,
         stored: Stores::NONE,
     }))
 }

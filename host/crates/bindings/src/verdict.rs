@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hookwire_broker::{Message, OwnMessage, Refusal, SubscriptionInfo};
+use hookwire_broker::{
+    Message, MessageId, OwnMessage, Refusal, RestoredExchange, SubscriptionInfo,
+};
 use hookwire_driver::{Fault, FaultKind};
-use hookwire_mqtt::{PublishProperties, QoS, ReasonCode, TopicError, TopicFilter, TopicName};
+use hookwire_mqtt::{PacketId, PublishProperties, QoS, ReasonCode, TopicError, TopicFilter, TopicName};
 
+use crate::extras::ExtraError;
 use crate::text::bounded;
-use crate::wit::exports::hookwire::rule::actions::{Denial, Replacement, RestoredSubscription};
+use crate::wit::exports::hookwire::rule::actions::{
+    Denial, Replacement, RestoredExchange as GuestExchange, RestoredSubscription,
+};
 use crate::wit::hookwire::broker::broker::{Outgoing, Subscribing};
 
 /// Longest reason string that a guest can send to a client, in bytes.
@@ -33,6 +38,9 @@ pub enum ReplacementError {
     /// A user property that no packet can carry.
     #[error("a user property is longer than 65535 bytes or holds U+0000")]
     UserProperty,
+    /// Another property that no packet can carry.
+    #[error(transparent)]
+    Extra(ExtraError),
 }
 
 /// `message` with what an action changed of it; the id stays.
@@ -108,6 +116,42 @@ pub fn subscription(given: RestoredSubscription) -> Result<SubscriptionInfo, Sub
         },
         given.qos,
     )
+}
+
+/// Why a restored exchange means nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the exchange {packet_id} of {message_id:?} cannot be restored: {why}")]
+pub struct ExchangeError {
+    /// Its packet id.
+    pub packet_id: u16,
+    /// Its message id, shortened.
+    pub message_id: String,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+/// A QoS 2 exchange that a module restores.
+///
+/// # Errors
+/// When no client could have it.
+pub fn exchange(given: GuestExchange) -> Result<RestoredExchange, ExchangeError> {
+    let known = given.message_id.parse::<MessageId>();
+    let wrong = |why| ExchangeError {
+        packet_id: given.packet_id,
+        message_id: bounded(given.message_id.clone(), MAX_REASON_BYTES),
+        why,
+    };
+    let packet_id = PacketId::new(given.packet_id).ok_or_else(|| wrong("0 is no packet id"))?;
+    let message_id = || known.map_err(|_| wrong("a message id is 20 base62 characters"));
+    match (&*given.direction, &*given.state) {
+        ("in", "received") => Ok(RestoredExchange::Taken(packet_id)),
+        ("out", "sent") => Ok(RestoredExchange::Sent(packet_id, message_id()?)),
+        ("out", "received") => Ok(RestoredExchange::Received(packet_id, message_id()?)),
+        ("out", "completed") => Ok(RestoredExchange::Completed(message_id()?)),
+        _ => Err(wrong(
+            "there is \"in\" and \"received\", and \"out\" with \"sent\", \"received\" or \"completed\"",
+        )),
+    }
 }
 
 /// A subscription that a module wants to be made.
@@ -262,6 +306,7 @@ mod tests {
             expires_at_ms: Message::NEVER,
             properties: Bytes::from_static(b"\x01\x01\x26\0\x01k\0\x01v"),
             hops: 0,
+            packet_id: None,
             stored: hookwire_broker::Stores::NONE,
         }
     }

@@ -209,6 +209,7 @@ impl<H: Hooks> Shard<H> {
             expires_at_ms,
             properties: properties.into(),
             hops: own.hops,
+            packet_id: None,
             stored: Stores::NONE,
         }
     }

@@ -49,9 +49,10 @@ pub use group::{Dispatch, SharedStrategy};
 pub use hooks::{
     Access, Answer, Answered, Authentication, AuthenticationOutcome, AuthenticationStep,
     Authorization, BrokerCall, ClientEvent, ClientInfo, ClientState, Command, ConnectionInfo,
-    Decided, DeliveryOutcome, DeliveryRequest, Denial, DroppedEvent, Event, FetchRequest,
-    FetchRule, Hook, Hooks, ListenerInfo, MAX_HOPS, Operation, OwnMessage, Page, PublishFacts,
-    Question, Refusal, Reply, Restored, RuleSet, Stores, SubscriptionEvent, SubscriptionInfo,
+    Decided, DeliveryOutcome, DeliveryRequest, Denial, DroppedEvent, Event, Exchange,
+    ExchangeStep, FetchRequest, FetchRule, Hook, Hooks, ListenerInfo, MAX_HOPS,
+    NodeEvent, Operation, OwnMessage, Page, PublishFacts, Question, Refusal, Reply, Restored,
+    RestoredExchange, RestoredSession, RuleSet, Stores, SubscriptionEvent, SubscriptionInfo,
     SubscriptionOutcome, SubscriptionRequest, Ticket, Verdict,
 };
 pub use id::IdGenerator;

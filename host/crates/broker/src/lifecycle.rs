@@ -59,6 +59,7 @@ impl<H: Hooks> Shard<H> {
         // Nothing more is sent to it, its own will included.
         if let Some(session) = session.and_then(|session| self.session_mut(session)) {
             session.connection = None;
+            session.kept.forget_asked();
             if let Some(load) = &session.load {
                 load.set_online(false);
             }

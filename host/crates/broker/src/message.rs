@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hookwire_mqtt::{PublishProperties, QoS};
+use hookwire_mqtt::{PacketId, PublishProperties, QoS};
 
 use crate::hooks::Stores;
 
@@ -129,6 +129,9 @@ pub struct Message {
     pub properties: Bytes,
     /// How many publishes of rules led to it; 0 for what a client published.
     pub hops: u8,
+    /// Packet id of the QoS 2 PUBLISH that brought it, so that rules know it when
+    /// it comes again.
+    pub packet_id: Option<PacketId>,
     /// Where rules stored it, before it was routed.
     pub stored: Stores,
 }

@@ -42,6 +42,7 @@ impl<H: Hooks> Shard<H> {
             expires_at_ms: Message::expiry(properties, now.wall_ms),
             properties: will.properties.into(),
             hops: 0,
+            packet_id: None,
             stored: Stores::NONE,
         };
         self.counters.wills_published += 1;

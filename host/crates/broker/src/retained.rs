@@ -200,6 +200,7 @@ mod tests {
             expires_at_ms,
             properties: Bytes::new(),
             hops: 0,
+            packet_id: None,
             stored: crate::hooks::Stores::NONE,
         })
     }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use hookwire_mqtt::{Publish, ReasonCode, TopicName};
+use hookwire_mqtt::{Publish, QoS, ReasonCode, TopicName};
 
 use crate::connection::{CloseReason, ConnectionKey, Farewell, Pending, Receipt};
 use crate::delayed::{self, DELAYED_PREFIX};
@@ -73,6 +73,9 @@ impl<H: Hooks> Shard<H> {
             at_ms: now.wall_ms,
             expires_at_ms: Message::expiry(publish.properties, now.wall_ms),
             properties: &properties,
+            packet_id: publish
+                .packet_id
+                .filter(|_| publish.qos == QoS::ExactlyOnce),
             stored: Stores::NONE,
             deliver_rules: RuleSet::NONE,
             kept: None,

@@ -24,6 +24,8 @@ pub(crate) struct Transit<'a> {
     pub(crate) expires_at_ms: u64,
     /// Encoded MQTT 5 properties that travel on.
     pub(crate) properties: &'a [u8],
+    /// Packet id of the QoS 2 PUBLISH that brought it.
+    pub(crate) packet_id: Option<PacketId>,
     /// Where rules stored it.
     pub(crate) stored: Stores,
     /// The rules of `message.deliver` that see it.
@@ -43,6 +45,7 @@ impl<'a> Transit<'a> {
             at_ms: message.at_ms,
             expires_at_ms: message.expires_at_ms,
             properties: &message.properties,
+            packet_id: message.packet_id,
             stored: message.stored,
             deliver_rules: RuleSet::NONE,
             kept: Some(Arc::clone(message)),
@@ -63,6 +66,7 @@ impl<'a> Transit<'a> {
                 expires_at_ms: self.expires_at_ms,
                 properties: Bytes::copy_from_slice(self.properties),
                 hops: 0,
+                packet_id: self.packet_id,
                 stored: self.stored,
             })
         });

@@ -122,6 +122,11 @@ impl<'t> Check<'t> {
             seen.is_present.as_ref(),
         );
         self.same(
+            "exchanges",
+            expected.exchanges.as_ref(),
+            seen.exchanges.as_ref(),
+        );
+        self.same(
             "messages",
             expected.messages.as_ref(),
             seen.messages.as_ref(),

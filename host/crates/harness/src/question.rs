@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hookwire_broker::{
     Access, Authentication, ClientEvent, DeliveryRequest, DroppedEvent, Event as Happened,
-    FetchRequest, Hook, Hooks, IdGenerator, Operation, PublishFacts, Question, RuleSet,
+    Exchange, FetchRequest, Hook, Hooks, IdGenerator, NodeEvent, Operation, PublishFacts, Question, RuleSet,
     SubscriptionEvent, SubscriptionRequest, Ticket,
 };
 use hookwire_mqtt::{TopicFilter, TopicName};
@@ -56,6 +56,14 @@ pub(crate) fn give(
             rules.submit_publish(set, ticket, message);
             return Given::Awaited;
         }
+        EventKind::Node => {
+            return tell(rules, hook, Happened::Node(NodeEvent { hook, at_ms }));
+        }
+        EventKind::Exchange { packet_id, step } => Question::Exchange(Exchange {
+            client,
+            packet_id: *packet_id,
+            step: step.clone(),
+        }),
         EventKind::Client {
             reason_code,
             reason,
@@ -206,9 +214,10 @@ fn ask(rules: &mut WorkerRules, hook: Hook, ticket: Ticket, question: Question) 
         }
         Question::Fetch(request) => by_filter(rules, hook, &request.filter),
         Question::Deliver(delivery) => by_topic(rules, hook, &delivery.message.topic),
-        Question::Connect(_) | Question::Authenticate(_) | Question::CreateSession(_) => {
-            rules.match_client(hook)
-        }
+        Question::Connect(_)
+        | Question::Authenticate(_)
+        | Question::CreateSession(_)
+        | Question::Exchange(_) => rules.match_client(hook),
     };
     if set == RuleSet::NONE {
         return Given::ToNobody;

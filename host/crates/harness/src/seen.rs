@@ -4,7 +4,7 @@ use std::fmt;
 
 use hookwire_broker::{
     Answer, AuthenticationOutcome, Authorization, BrokerCall, DeliveryOutcome, Denial, Message,
-    OwnMessage, Refusal, SubscriptionInfo, SubscriptionOutcome, Verdict,
+    OwnMessage, Refusal, RestoredExchange, SubscriptionInfo, SubscriptionOutcome, Verdict,
 };
 use hookwire_mqtt::PublishProperties;
 
@@ -37,6 +37,8 @@ pub struct Seen {
     pub subscriptions: Option<Vec<String>>,
     /// Whether the client is told that its session is present.
     pub is_present: Option<bool>,
+    /// Its QoS 2 exchanges, `DIRECTION STATE PACKET_ID`.
+    pub exchanges: Option<Vec<String>>,
     /// Topic and payload of each message of a page, `TOPIC PAYLOAD`.
     pub messages: Option<Vec<String>>,
     /// Where the next page begins; empty where there is none.
@@ -80,11 +82,15 @@ impl Seen {
             Answer::Authenticate(outcome) => Self::of_authentication(outcome),
             Answer::Authorize(outcome) => Self::of_authorization(outcome),
             Answer::CreateSession(Ok(restored)) => {
-                let is_empty = restored.subscriptions.is_empty() && !restored.is_present;
-                let filters = restored.subscriptions.iter();
+                let session = restored.session.as_ref();
+                let is_empty = restored.subscriptions.is_empty() && session.is_none();
+                let own = session.map_or(&[][..], |session| &session.subscriptions);
+                let filters = own.iter().chain(&restored.subscriptions);
+                let exchanges = session.map_or(&[][..], |session| &session.exchanges);
                 Self {
                     subscriptions: Some(filters.map(|s| s.filter.to_string()).collect()),
-                    is_present: Some(restored.is_present),
+                    is_present: Some(session.is_some()),
+                    exchanges: Some(exchanges.iter().map(exchange_text).collect()),
                     ..Self::word(if is_empty { "proceed" } else { "restore" })
                 }
             }
@@ -100,6 +106,8 @@ impl Seen {
                 ..Self::word("page")
             },
             Answer::Fetch(Err(refusal)) => Self::refused("deny", refusal),
+            Answer::Exchange(Ok(())) => Self::word("proceed"),
+            Answer::Exchange(Err(refusal)) => Self::refused("deny", refusal),
             Answer::Deliver(outcome) => match outcome {
                 DeliveryOutcome::Proceed => Self::word("proceed"),
                 DeliveryOutcome::Replace(message) => Self::replaced(message),
@@ -300,5 +308,14 @@ impl fmt::Display for Asked {
             write!(f, " (QoS {qos})")?;
         }
         Ok(())
+    }
+}
+
+fn exchange_text(exchange: &RestoredExchange) -> String {
+    match exchange {
+        RestoredExchange::Taken(id) => format!("in received {id}"),
+        RestoredExchange::Sent(id, _) => format!("out sent {id}"),
+        RestoredExchange::Received(id, _) => format!("out received {id}"),
+        RestoredExchange::Completed(id) => format!("out completed {id}"),
     }
 }

@@ -82,7 +82,9 @@ pub use packet::publish::{
 pub use packet::subscribe::{RetainHandling, SubAck, Subscribe, SubscribeFilter};
 pub use packet::unsubscribe::{UnsubAck, Unsubscribe};
 pub use packet_id::PacketId;
-pub use publish_properties::{PublishProperties, write_subscription_identifier, write_topic_alias};
+pub use publish_properties::{
+    MessageProperties, PublishProperties, write_subscription_identifier, write_topic_alias,
+};
 pub use reason::{ReasonCode, UnknownReasonCode};
 pub use topic::{TopicError, TopicName};
 pub use version::{InvalidQoS, ProtocolVersion, QoS};

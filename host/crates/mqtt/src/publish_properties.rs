@@ -181,6 +181,46 @@ impl<'a> PublishProperties<'a> {
     }
 }
 
+/// The properties that travel with a message, beside its user properties, to be
+/// encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MessageProperties<'a> {
+    /// Whether the payload is said to be UTF-8.
+    pub payload_format_utf8: bool,
+    /// Seconds until the message is worth nothing any more.
+    pub message_expiry_interval: Option<u32>,
+    /// What the payload is; cut over 65,535 bytes, as the others are.
+    pub content_type: Option<&'a str>,
+    /// Where an answer is expected; the caller sees to it that it is a topic name.
+    pub response_topic: Option<&'a str>,
+    /// What the answer has to repeat.
+    pub correlation_data: Option<&'a [u8]>,
+}
+
+impl MessageProperties<'_> {
+    /// These and the user properties, encoded.
+    #[must_use]
+    pub fn encode<'u>(&self, user: impl IntoIterator<Item = (&'u str, &'u str)>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let own = [
+            self.payload_format_utf8
+                .then_some(Property::PayloadFormatIndicator(true)),
+            self.message_expiry_interval
+                .map(Property::MessageExpiryInterval),
+            self.content_type.map(Property::ContentType),
+            self.response_topic.map(Property::ResponseTopic),
+            self.correlation_data.map(Property::CorrelationData),
+        ];
+        for property in own.into_iter().flatten() {
+            property.write(&mut bytes);
+        }
+        for (name, value) in user {
+            Property::User(name, value).write(&mut bytes);
+        }
+        bytes
+    }
+}
+
 /// Appends a Subscription Identifier, 1 to 268,435,455, to encoded properties:
 /// that of a subscription which a PUBLISH is delivered for.
 pub fn write_subscription_identifier(out: &mut Vec<u8>, identifier: u32) {

@@ -15,6 +15,7 @@ use crate::value::{self, Wrong};
 
 /// The hooks that rules can be bound to.
 const HOOKS: &[&str] = &[
+    "node.started",
     "client.connect",
     "client.authenticate",
     "client.authorize",
@@ -25,6 +26,7 @@ const HOOKS: &[&str] = &[
     "client.subscribe",
     "session.subscribed",
     "session.fetch",
+    "session.exchange",
     "client.unsubscribe",
     "session.unsubscribed",
     "message.publish",
@@ -63,6 +65,7 @@ const DECISIONS: &[&str] = &[
     "session.created",
     "client.subscribe",
     "session.fetch",
+    "session.exchange",
     "client.unsubscribe",
     "message.publish",
     "message.deliver",

@@ -140,6 +140,7 @@ pub(super) fn messages(
         expires_at_ms: Message::NEVER,
         properties: Bytes::new(),
         hops: 0,
+        packet_id: None,
         stored: hookwire_broker::Stores::NONE,
     };
     (0..count).map(message).map(Arc::new).collect()

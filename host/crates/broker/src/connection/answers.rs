@@ -46,6 +46,7 @@ impl<H: Hooks> Shard<H> {
             Answer::Subscribe(outcome) => self.filter_answered(now, key, number, outcome),
             Answer::Fetch(page) => self.page_answered(now, key, number, page),
             Answer::Deliver(outcome) => self.delivery_answered(now, key, number, outcome),
+            Answer::Exchange(kept) => self.exchange_answered(now, key, number, kept),
             // Only those who arrive are asked about so.
             Answer::Connect(_) | Answer::CreateSession(_) => {}
         }

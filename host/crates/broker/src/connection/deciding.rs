@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use hookwire_mqtt::QoS;
 
+use super::waiting::By;
 use super::{CloseReason, ConnectionKey, Farewell};
 use crate::faults::Fault;
 use crate::hooks::{DeliveryOutcome, DeliveryRequest, Hooks, Question, RuleSet};
-use crate::session::{Delivery, SessionKey};
+use crate::session::{Delivery, Keeping, SessionKey};
 use crate::shard::Shard;
 use crate::time::Now;
 
@@ -23,6 +24,7 @@ impl<H: Hooks> Shard<H> {
         rules: RuleSet,
         delivery: Delivery,
     ) {
+        let keeping_rules = self.keeping_rules_of(session_key, &delivery);
         let Some(session) = self.session(session_key) else {
             return;
         };
@@ -36,10 +38,19 @@ impl<H: Hooks> Shard<H> {
             };
             (self.ask(key, rules, Question::Deliver(request)), None)
         };
+        let keeping = if keeping_rules == RuleSet::NONE {
+            Keeping::Not
+        } else {
+            Keeping::Wanted
+        };
         let Some(session) = self.session_mut(session_key) else {
             return;
         };
-        session.deciding.push(number, delivery, outcome);
+        session.deciding.push(number, delivery, outcome, keeping);
+        self.keep_decided(session_key, key, number);
+        let Some(session) = self.session_mut(session_key) else {
+            return;
+        };
         session.report_load();
         if rules != RuleSet::NONE {
             self.hold_without_room(session_key);
@@ -61,7 +72,29 @@ impl<H: Hooks> Shard<H> {
             .session_mut(session_key)
             .is_some_and(|session| session.deciding.decide(number, outcome));
         if is_awaited {
+            self.keep_decided(session_key, key, number);
             self.send_waiting(now, session_key);
+        }
+    }
+
+    /// Has rules keep that a decided delivery is sent, if they have to. What the
+    /// store hands over again goes by the packet id that it had.
+    fn keep_decided(&mut self, session_key: SessionKey, key: ConnectionKey, number: u64) {
+        let Some(session) = self.session_mut(session_key) else {
+            return;
+        };
+        let Some(delivery) = session.deciding.to_be_kept(number) else {
+            return;
+        };
+        let delivery = delivery.clone();
+        if let Some(id) = session.kept.take_id(delivery.message.id) {
+            return session.deciding.keep(number, Keeping::Again(id));
+        }
+        let rules = self.keeping_rules_of(session_key, &delivery);
+        let kept = self.keep_sent(session_key, key, rules, &delivery);
+        let keeping = kept.map_or(Keeping::Not, |(asked, id)| Keeping::Asked(asked, id));
+        if let Some(session) = self.session_mut(session_key) {
+            session.deciding.keep(number, keeping);
         }
     }
 
@@ -88,10 +121,10 @@ impl<H: Hooks> Shard<H> {
             let decided = self
                 .session_mut(session_key)
                 .and_then(|session| session.deciding.release());
-            let Some((delivery, outcome)) = decided else {
+            let Some(decided) = decided else {
                 return;
             };
-            self.carry_out(now, session_key, key, delivery, outcome);
+            self.carry_out(now, session_key, key, decided);
         }
     }
 
@@ -100,8 +133,7 @@ impl<H: Hooks> Shard<H> {
         now: Now,
         session_key: SessionKey,
         key: ConnectionKey,
-        mut delivery: Delivery,
-        outcome: DeliveryOutcome,
+        (mut delivery, outcome, keeping): (Delivery, DeliveryOutcome, Keeping),
     ) {
         match outcome {
             DeliveryOutcome::Proceed => {}
@@ -114,7 +146,7 @@ impl<H: Hooks> Shard<H> {
             DeliveryOutcome::Disconnect(refusal) => {
                 // The message is not to blame: it waits for the client's return.
                 if let Some(session) = self.session_mut(session_key) {
-                    session.deciding.put_back(delivery);
+                    session.deciding.put_back(delivery, keeping);
                 }
                 let farewell = Farewell::new(refusal.reason, refusal.text);
                 return self.close(now, key, CloseReason::Refused, Some(farewell));
@@ -122,9 +154,17 @@ impl<H: Hooks> Shard<H> {
         }
         if delivery.message.is_expired(now.wall_ms) && !self.planted.is(Fault::ExpiredDelivered) {
             self.counters.deliveries_expired += 1;
+            if let Some((id, session)) = keeping.id().zip(self.session_mut(session_key)) {
+                session.inflight.unreserve(id);
+            }
             return self.dropped_message(now, Some(session_key), &delivery.message, "expired");
         }
-        self.send_delivery(now, session_key, key, delivery, None, false);
+        let by = match keeping {
+            Keeping::Not | Keeping::Wanted | Keeping::Asked(..) => By::NewId,
+            Keeping::Kept(id) => By::Reserved(id),
+            Keeping::Again(id) => By::ReservedAgain(id),
+        };
+        self.send_delivery(now, session_key, key, delivery, by);
     }
 
     /// The client is gone: what was not sent waits before everything else, but
@@ -135,15 +175,18 @@ impl<H: Hooks> Shard<H> {
         loop {
             let taken = self.session_mut(session_key).and_then(|session| {
                 let undecided = session.deciding.pop();
-                undecided.or_else(|| Some((session.deciding.pop_returned()?, None)))
+                undecided.or_else(|| Some((session.deciding.pop_returned()?, None, Keeping::Not)))
             });
-            let Some((delivery, outcome)) = taken else {
+            let Some((delivery, outcome, keeping)) = taken else {
                 break;
             };
             if delivery.is_covered && !matches!(outcome, Some(DeliveryOutcome::Drop(_))) {
                 // It stays in the store.
                 if let Some(session) = self.session_mut(session_key) {
                     session.positions.unsent(&delivery.message);
+                    if let Some(id) = keeping.id() {
+                        session.kept.goes_by(delivery.message.id, id);
+                    }
                 }
             } else if let Some(DeliveryOutcome::Drop(word)) = outcome {
                 self.counters.deliveries_dropped_by_rule += 1;

@@ -10,7 +10,7 @@ use super::{ConnectionKey, Pending, Receipt};
 use crate::faults::Fault;
 use crate::hooks::{Hook, Hooks, RuleSet, Verdict};
 use crate::message::Message;
-use crate::session::{Acknowledged, SessionKey};
+use crate::session::{Acknowledged, Session, SessionKey, Step};
 use crate::shard::Shard;
 use crate::time::Now;
 
@@ -57,6 +57,9 @@ impl<H: Hooks> Shard<H> {
             // The exchange ends here, and the id is free [MQTT-4.3.3-4].
             match session.inflight.acknowledge(id, QoS::ExactlyOnce) {
                 Acknowledged::Message(delivery) => {
+                    if delivery.is_covered {
+                        self.keep_completed(session_key, key, id, delivery.message.id);
+                    }
                     self.position_done(session_key, &delivery.message);
                     self.send_waiting(now, session_key);
                 }
@@ -67,13 +70,16 @@ impl<H: Hooks> Shard<H> {
         }
         match session.inflight.receive(id) {
             Acknowledged::Message(delivery) => {
-                self.send_ack(key, AckKind::PubRel, &Ack::success(id));
+                self.release_kept(session_key, key, id, &delivery);
                 if self.hooks.wants(Hook::MessageAcked) {
                     self.acked(session_key, &delivery.message, ack);
                 }
                 self.position_done(session_key, &delivery.message);
             }
             Acknowledged::Unknown if session.inflight.is_released(id) => {
+                if session.kept.awaits(Step::Release(id)) {
+                    return;
+                }
                 self.send_ack(key, AckKind::PubRel, &Ack::success(id));
             }
             Acknowledged::Unknown => {
@@ -95,6 +101,9 @@ impl<H: Hooks> Shard<H> {
         };
         if session.inflight.complete(ack.packet_id) {
             session.report_load();
+            if let Some(message) = session.kept.completed(ack.packet_id) {
+                self.keep_completed(session_key, key, ack.packet_id, message);
+            }
             self.send_waiting(now, session_key);
         } else {
             self.counters.acknowledgements_unknown += 1;
@@ -111,20 +120,17 @@ impl<H: Hooks> Shard<H> {
         let is_undecided = connection.pipeline.has_exactly_once(id);
         connection.pipeline.forget_again(id);
         let session = connection.session;
-        let was_received = !is_undecided
-            && session
-                .and_then(|session| self.session_mut(session))
-                .is_some_and(|session| session.received.remove(&id));
-        let reason = if was_received {
-            if let Some(connection) = self.live(key) {
-                connection.unacknowledged = connection.unacknowledged.saturating_sub(1);
+        let has_it = |session: &Session| !is_undecided && session.received.contains(&id);
+        let session = session.filter(|session| self.session(*session).is_some_and(has_it));
+        match session {
+            Some(session) if self.complete_kept(session, key, id) => {}
+            Some(session) => self.complete(session, key, id),
+            None => {
+                self.counters.acknowledgements_unknown += 1;
+                let unknown = Ack::with_reason(id, ReasonCode::PacketIdentifierNotFound);
+                self.send_ack(key, AckKind::PubComp, &unknown);
             }
-            ReasonCode::Success
-        } else {
-            self.counters.acknowledgements_unknown += 1;
-            ReasonCode::PacketIdentifierNotFound
-        };
-        self.send_ack(key, AckKind::PubComp, &Ack::with_reason(id, reason));
+        }
     }
 
     /// Whether a QoS 2 PUBLISH is one that was taken before: then it is answered
@@ -162,20 +168,6 @@ impl<H: Hooks> Shard<H> {
             });
         }
         true
-    }
-
-    /// Sends PUBREL again for what the client has received [MQTT-4.4.0-1].
-    pub(super) fn resend_releases(&mut self, session: SessionKey, key: ConnectionKey) {
-        if self.planted.is(Fault::PubRelLost) {
-            return;
-        }
-        let ids: Vec<_> = self
-            .session(session)
-            .map(|session| session.inflight.released().collect())
-            .unwrap_or_default();
-        for id in ids {
-            self.send_ack(key, AckKind::PubRel, &Ack::success(id));
-        }
     }
 
     /// Tells `message.acked` rules. While their lanes have no room for more of

@@ -14,7 +14,7 @@ use crate::hooks::{
     FetchRequest, FetchRule, Hook, Hooks, Page, Question, Refusal, RuleSet, Stores,
 };
 use crate::message::Message;
-use crate::session::{Delivery, Granted, SessionKey, Source};
+use crate::session::{Begins, Delivery, Granted, SessionKey, Source};
 use crate::shard::Shard;
 use crate::time::Now;
 
@@ -25,7 +25,13 @@ const RETRY_MS: u64 = 1_000;
 
 impl<H: Hooks> Shard<H> {
     /// A subscription was made: what is stored for it comes first.
-    pub(super) fn fetch_for(&mut self, key: SessionKey, filter: &TopicFilter, granted: Granted) {
+    pub(super) fn fetch_for(
+        &mut self,
+        key: SessionKey,
+        filter: &TopicFilter,
+        granted: Granted,
+        begins: Begins,
+    ) {
         if !self.hooks.wants(Hook::SessionFetch) {
             return;
         }
@@ -36,7 +42,7 @@ impl<H: Hooks> Shard<H> {
         session.sources.list.retain(|(known, _)| known != filter);
         for rule in rules {
             session.sources.list.push((filter.clone(), rule));
-            session.fetch(filter, rule, granted, true);
+            session.fetch(filter, rule, granted, begins);
         }
     }
 
@@ -98,7 +104,7 @@ impl<H: Hooks> Shard<H> {
         };
         for (filter, rule) in session.sources.list.clone() {
             if let Some(granted) = session.subscriptions.get(&filter).copied() {
-                session.fetch(&filter, rule, granted, false);
+                session.fetch(&filter, rule, granted, Begins::Not);
             }
         }
     }
@@ -166,7 +172,7 @@ impl<H: Hooks> Shard<H> {
             filter: Arc::from(source.filter.as_str()),
             qos: source.granted.qos,
             cursor: source.cursor.clone(),
-            begins: source.begins,
+            begins: source.begins != Begins::Not,
             max_messages: PAGE_MESSAGES,
         };
         let number = self.ask(key, source.rule.rules, Question::Fetch(request));
@@ -199,12 +205,12 @@ impl<H: Hooks> Shard<H> {
         };
         match answer {
             Ok(page) => {
-                if source.begins {
+                if source.begins == Begins::Subscribed {
                     fetching.begun(&source, None);
                 }
                 self.take_page(now, session_key, source, page);
             }
-            Err(_) if source.begins => {
+            Err(_) if source.begins == Begins::Subscribed => {
                 // Without its place kept it would lose what it is promised.
                 fetching.begun(&source, Some(ReasonCode::UnspecifiedError));
                 self.counters.subscriptions_denied += 1;
@@ -228,6 +234,7 @@ impl<H: Hooks> Shard<H> {
         };
         let clientid = Arc::clone(&session.client.clientid);
         let waiting = fetching.ids();
+        let mut had = Vec::new();
         let mut deliveries = Vec::with_capacity(page.messages.len());
         for mut message in page.messages {
             let is_own = source.granted.no_local && message.sender == clientid;
@@ -236,6 +243,12 @@ impl<H: Hooks> Shard<H> {
                 continue;
             }
             Arc::make_mut(&mut message).stored = source.rule.stores;
+            if session.kept.take(message.id) {
+                // The client has it, and its position is still to move there.
+                session.positions.sent(&message.topic, message.id);
+                had.push(message);
+                continue;
+            }
             session.fetched.note(&message, now.wall_ms);
             deliveries.push(Delivery {
                 qos: message.qos.min(source.granted.qos),
@@ -247,6 +260,9 @@ impl<H: Hooks> Shard<H> {
             });
         }
         fetching.take(source, page.next, deliveries);
+        for message in had {
+            self.position_done(key, &message);
+        }
     }
 
     /// What waits for a session has no room: what is stored of it is fetched when

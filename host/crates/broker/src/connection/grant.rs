@@ -9,7 +9,7 @@ use crate::faults::Fault;
 use crate::group::{Load, Member};
 use crate::hooks::{Event, Hook, Hooks, SubscriptionEvent, SubscriptionInfo};
 use crate::message::Message;
-use crate::session::{Granted, SessionKey, Terms};
+use crate::session::{Begins, Granted, SessionKey, Terms};
 use crate::shard::{Shard, Subscriber};
 use crate::time::Now;
 
@@ -49,14 +49,7 @@ impl<H: Hooks> Shard<H> {
             Ok(wanted) => wanted,
             Err(reason) => return reason,
         };
-        let granted = Granted {
-            qos: info.qos,
-            no_local: info.no_local,
-            retain_as_published: info.retain_as_published,
-            identifier: info
-                .identifier
-                .filter(|number| IDENTIFIERS.contains(number)),
-        };
+        let granted = granted(&info);
         let subscription = &wanted.subscription;
         let Some(session) = self.session_mut(key) else {
             return ReasonCode::UnspecifiedError;
@@ -78,12 +71,42 @@ impl<H: Hooks> Shard<H> {
                 if is_sent {
                     self.find_retained(now, key, subscription, granted, is_known);
                 }
-                self.fetch_for(key, subscription, granted);
+                self.fetch_for(key, subscription, granted, Begins::Subscribed);
             }
         }
         info.is_new = !is_known;
         self.tell_subscription(now, Hook::SessionSubscribed, key, info);
         ReasonCode::granted(granted.qos)
+    }
+
+    /// Gives a restored session a subscription back: no rule is told, and no
+    /// retained message sent.
+    pub(super) fn subscribe_again(&mut self, key: SessionKey, info: SubscriptionInfo) {
+        let Ok(wanted) = wanted(&info.filter) else {
+            return;
+        };
+        let granted = granted(&info);
+        let subscription = &wanted.subscription;
+        let Some(session) = self.session_mut(key) else {
+            return;
+        };
+        let known = session.subscriptions.insert(subscription.clone(), granted);
+        match &wanted.shared {
+            Some(shared) if known.is_none() => self.join(key, subscription, shared),
+            Some(_) => {}
+            None => {
+                self.register(key, subscription, granted, known.is_some());
+                self.fetch_for(key, subscription, granted, Begins::Restored);
+            }
+        }
+    }
+
+    /// Whether a session has a subscription by this filter.
+    pub(super) fn has_subscription(&self, key: SessionKey, text: &str) -> bool {
+        let session = self.session(key);
+        wanted(text).ok().zip(session).is_some_and(|(wanted, session)| {
+            session.subscriptions.contains_key(&wanted.subscription)
+        })
     }
 
     fn tell_subscription(
@@ -246,6 +269,18 @@ impl<H: Hooks> Shard<H> {
             self.routes.remove(subscription, self.worker);
         }
         self.subscriptions_generation += 1;
+    }
+}
+
+/// What is kept of a subscription.
+fn granted(info: &SubscriptionInfo) -> Granted {
+    Granted {
+        qos: info.qos,
+        no_local: info.no_local,
+        retain_as_published: info.retain_as_published,
+        identifier: info
+            .identifier
+            .filter(|number| IDENTIFIERS.contains(number)),
     }
 }
 

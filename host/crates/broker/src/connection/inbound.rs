@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hookwire_mqtt::{DecodeError, Disconnect, Packet, Publish, QoS, ReasonCode, TopicName};
 
 use super::{CloseReason, ConnectionKey, Farewell, Stage};
-use crate::hooks::{Hooks, RuleSet, Verdict};
+use crate::hooks::{ClientInfo, ConnectionInfo, Hooks, RuleSet, Verdict};
 use crate::shard::{Flow, Shard};
 use crate::spine::Incoming;
 use crate::time::Now;
@@ -281,6 +281,9 @@ impl<H: Hooks> Shard<H> {
         }
         if let Some(connection) = self.connection_mut(key) {
             connection.left_with = disconnect.reason;
+            if let Some(seconds) = asks {
+                connection.client = expiring(&connection.client, seconds.min(max));
+            }
         }
         let reason = match disconnect.reason {
             ReasonCode::Success => CloseReason::Normal,
@@ -294,6 +297,20 @@ impl<H: Hooks> Shard<H> {
         let farewell = Farewell::new(breach.reason, breach.text);
         self.close(now, key, CloseReason::ProtocolError, Some(farewell));
     }
+}
+
+/// The client, with another Session Expiry Interval.
+fn expiring(client: &Arc<ClientInfo>, session_expiry_s: u32) -> Arc<ClientInfo> {
+    let connection = client.connection.as_ref().map(|connection| {
+        Arc::new(ConnectionInfo {
+            session_expiry_s,
+            ..ConnectionInfo::clone(connection)
+        })
+    });
+    Arc::new(ClientInfo {
+        connection,
+        ..ClientInfo::clone(client)
+    })
 }
 
 fn is_in_its_format(publish: &Publish<'_>) -> bool {

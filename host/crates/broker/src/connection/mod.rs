@@ -15,6 +15,7 @@ mod fetching;
 mod filters;
 mod grant;
 mod inbound;
+mod kept;
 mod outbound;
 mod pipeline;
 mod refuse;

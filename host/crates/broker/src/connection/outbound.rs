@@ -7,6 +7,7 @@ use hookwire_mqtt::{
     write_subscription_identifier, write_topic_alias,
 };
 
+use super::waiting::By;
 use super::{Connection, ConnectionKey, Farewell, TopicForm};
 use crate::faults::{Fault, Planted};
 use crate::group::Group;
@@ -118,7 +119,11 @@ impl<H: Hooks> Shard<H> {
             }
             if is_covered {
                 let delivery = delivery_of(transit, qos, retain, terms, group);
-                return self.send_delivery(now, session_key, key, delivery, None, false);
+                if self.keeping_rules_of(session_key, &delivery) != RuleSet::NONE {
+                    self.decide_delivery(session_key, key, rules, delivery);
+                    return self.release_decided(now, session_key);
+                }
+                return self.send_delivery(now, session_key, key, delivery, By::NewId);
             }
             let packet_id = (qos > QoS::AtMostOnce).then(|| {
                 let delivery = delivery_of(transit, qos, retain, terms, group);

@@ -20,6 +20,19 @@ struct Next {
     again: Option<PacketId>,
 }
 
+/// The packet id that a delivery above QoS 0 goes by.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum By {
+    /// One that is free.
+    NewId,
+    /// The one it was sent by on an earlier connection.
+    Again(PacketId),
+    /// The one that rules have kept for it.
+    Reserved(PacketId),
+    /// The one that rules had kept for it, and that it may have been sent by.
+    ReservedAgain(PacketId),
+}
+
 impl<H: Hooks> Shard<H> {
     /// Puts a delivery behind what waits already, within the bounds.
     pub(crate) fn enqueue(&mut self, now: Now, key: SessionKey, delivery: Delivery) {
@@ -134,13 +147,14 @@ impl<H: Hooks> Shard<H> {
             let is_behind = self
                 .session(session_key)
                 .is_some_and(|session| !session.deciding.is_empty());
-            if rules != RuleSet::NONE || is_behind {
-                return self.decide_delivery(session_key, key, rules, delivery);
+            let is_kept = self.keeping_rules_of(session_key, &delivery) != RuleSet::NONE;
+            if rules != RuleSet::NONE || is_behind || is_kept {
+                self.decide_delivery(session_key, key, rules, delivery);
+                return self.release_decided(now, session_key);
             }
         }
-        self.counters.publishes_sent_again += u64::from(again.is_some());
-        let dup = again.is_some() && !self.planted.is(Fault::DupLost);
-        self.send_delivery(now, session_key, key, delivery, again, dup);
+        let by = again.map_or(By::NewId, By::Again);
+        self.send_delivery(now, session_key, key, delivery, by);
     }
 
     /// Sends a delivery, under the id that it had or under a new one.
@@ -150,9 +164,11 @@ impl<H: Hooks> Shard<H> {
         session_key: SessionKey,
         key: ConnectionKey,
         delivery: Delivery,
-        again: Option<PacketId>,
-        dup: bool,
+        by: By,
     ) {
+        let is_again = matches!(by, By::Again(_) | By::ReservedAgain(_));
+        self.counters.publishes_sent_again += u64::from(is_again);
+        let dup = is_again && !self.planted.is(Fault::DupLost);
         let Some(session) = self.session_mut(session_key) else {
             return;
         };
@@ -162,9 +178,14 @@ impl<H: Hooks> Shard<H> {
         let (qos, retain) = (delivery.qos, delivery.retain);
         let packet_id = match qos {
             QoS::AtMostOnce => None,
-            QoS::AtLeastOnce | QoS::ExactlyOnce => {
-                again.or_else(|| Some(session.inflight.send(delivery)))
-            }
+            QoS::AtLeastOnce | QoS::ExactlyOnce => Some(match by {
+                By::NewId => session.inflight.send(delivery),
+                By::Again(id) => id,
+                By::Reserved(id) | By::ReservedAgain(id) => {
+                    session.inflight.send_by(id, delivery);
+                    id
+                }
+            }),
         };
         let outgoing = Outgoing {
             qos,

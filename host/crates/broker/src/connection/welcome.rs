@@ -5,8 +5,9 @@ use std::sync::Arc;
 use hookwire_mqtt::{ConnAck, ConnAckProperties, Connect, ReasonCode};
 
 use super::arrival::Step;
+use super::kept;
 use super::{AliasesOut, Arrival, ConnectionKey, Stage};
-use crate::hooks::{ClientInfo, Hook, Hooks, Restored};
+use crate::hooks::{ClientInfo, Hook, Hooks, Restored, RestoredSession};
 use crate::lifecycle::Ending;
 use crate::session::{Session, SessionKey};
 use crate::shard::Shard;
@@ -46,7 +47,10 @@ impl<H: Hooks> Shard<H> {
         self.arriving.remove(&client.clientid);
         let (session, is_known) = self.session_for(now, key, &client, &arrival.connect);
         // A clean start is never told of a session [MQTT-3.2.2-2].
-        let is_present = is_known || (restored.is_present && !arrival.connect.clean_start);
+        let stored = restored
+            .session
+            .filter(|_| !is_known && !arrival.connect.clean_start);
+        let is_present = is_known || stored.is_some();
         let keep_alive_s = self.keep_alive_s(&arrival.connect);
         let version = arrival.connect.version;
         let clean_start = arrival.connect.clean_start;
@@ -58,21 +62,39 @@ impl<H: Hooks> Shard<H> {
             clean_start,
         };
         self.tell_presence(now, &client, presence);
-        if is_known {
+        if is_present {
             self.tell_client(now, Hook::SessionResumed, &client, "");
         }
         self.tell_client(now, Hook::ClientConnack, &client, "");
         self.tell_client(now, Hook::ClientConnected, &client, "");
         // All before anything else is routed, so nothing is missed.
+        if let Some(stored) = stored {
+            self.restore(session, stored);
+        }
         for subscription in restored.subscriptions {
-            self.subscribe_for(now, session, subscription);
+            // What the client has subscribed to itself goes by its own options.
+            if !self.has_subscription(session, &subscription.filter) {
+                self.subscribe_for(now, session, subscription);
+            }
+        }
+        if is_present {
+            self.resend_releases(session, key);
         }
         if is_known {
-            self.resend_releases(session, key);
             self.fetch_all(session);
         }
         self.send_waiting(now, session);
         self.resume_if_free(key);
+    }
+
+    /// Gives a session back what it had before the broker began.
+    fn restore(&mut self, session: SessionKey, stored: RestoredSession) {
+        for subscription in stored.subscriptions {
+            self.subscribe_again(session, subscription);
+        }
+        if let Some(session) = self.session_mut(session) {
+            kept::restore(session, stored.exchanges);
+        }
     }
 
     /// Turns an arrival into a connection that is served, and writes CONNACK.

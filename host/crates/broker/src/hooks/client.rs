@@ -58,12 +58,23 @@ pub struct ListenerInfo {
 /// Something that happened, and that nobody waits for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
+    /// `node.started`
+    Node(NodeEvent),
     /// To a client or its session.
     Client(ClientEvent),
     /// `session.subscribed`, `session.unsubscribed`.
     Subscription(SubscriptionEvent),
     /// `message.dropped`
     Dropped(DroppedEvent),
+}
+
+/// Something happened to the broker as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeEvent {
+    /// Which hook it is for.
+    pub hook: Hook,
+    /// Wall clock, milliseconds since the Unix epoch.
+    pub at_ms: u64,
 }
 
 /// `client.connack`, `client.connected`, `client.disconnected`,

@@ -6,6 +6,8 @@
 /// rules are numbered by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Hook {
+    /// `node.started`: the broker is about to serve its first client.
+    NodeStarted,
     /// `client.connect`: CONNECT was read, and nothing was decided yet.
     ClientConnect,
     /// `client.authenticate`: is the client who it says?
@@ -26,6 +28,9 @@ pub enum Hook {
     SessionSubscribed,
     /// `session.fetch`: what is stored for a subscription is wanted.
     SessionFetch,
+    /// `session.exchange`: a QoS 2 exchange comes to a step that the other side may
+    /// rely on.
+    SessionExchange,
     /// `client.unsubscribe`: a filter of UNSUBSCRIBE, before it is given up.
     ClientUnsubscribe,
     /// `session.unsubscribed`: a subscription is gone.
@@ -53,7 +58,8 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
+        Self::NodeStarted,
         Self::ClientConnect,
         Self::ClientAuthenticate,
         Self::ClientAuthorize,
@@ -64,6 +70,7 @@ impl Hook {
         Self::ClientSubscribe,
         Self::SessionSubscribed,
         Self::SessionFetch,
+        Self::SessionExchange,
         Self::ClientUnsubscribe,
         Self::SessionUnsubscribed,
         Self::MessagePublish,
@@ -81,6 +88,7 @@ impl Hook {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::NodeStarted => "node.started",
             Self::ClientConnect => "client.connect",
             Self::ClientAuthenticate => "client.authenticate",
             Self::ClientAuthorize => "client.authorize",
@@ -91,6 +99,7 @@ impl Hook {
             Self::ClientSubscribe => "client.subscribe",
             Self::SessionSubscribed => "session.subscribed",
             Self::SessionFetch => "session.fetch",
+            Self::SessionExchange => "session.exchange",
             Self::ClientUnsubscribe => "client.unsubscribe",
             Self::SessionUnsubscribed => "session.unsubscribed",
             Self::MessagePublish => "message.publish",
@@ -125,10 +134,12 @@ impl Hook {
             | Self::SessionCreated
             | Self::ClientSubscribe
             | Self::SessionFetch
+            | Self::SessionExchange
             | Self::ClientUnsubscribe
             | Self::MessagePublish
             | Self::MessageDeliver => true,
-            Self::SessionResumed
+            Self::NodeStarted
+            | Self::SessionResumed
             | Self::ClientConnack
             | Self::ClientConnected
             | Self::SessionSubscribed

@@ -4,6 +4,7 @@
 
 mod call;
 mod client;
+mod exchange;
 mod fetch;
 mod hook;
 mod question;
@@ -15,14 +16,15 @@ use hookwire_mqtt::{QoS, ReasonCode, TopicFilter, TopicName};
 
 pub use call::{BrokerCall, ClientState, Command, MAX_HOPS, OwnMessage, Reply};
 pub use client::{
-    ClientEvent, ClientInfo, ConnectionInfo, DroppedEvent, Event, ListenerInfo, SubscriptionEvent,
-    SubscriptionInfo,
+    ClientEvent, ClientInfo, ConnectionInfo, DroppedEvent, Event, ListenerInfo, NodeEvent,
+    SubscriptionEvent, SubscriptionInfo,
 };
+pub use exchange::{Exchange, ExchangeStep, RestoredExchange};
 pub use fetch::{FetchRequest, FetchRule, Page, Stores};
 pub use hook::Hook;
 pub use question::{
     Access, Answer, Answered, Authentication, AuthenticationOutcome, AuthenticationStep,
-    Authorization, DeliveryOutcome, DeliveryRequest, Denial, Operation, Question, Restored,
+    Authorization, DeliveryOutcome, DeliveryRequest, Denial, Operation, Question, Restored, RestoredSession,
     SubscriptionOutcome, SubscriptionRequest,
 };
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hookwire_mqtt::QoS;
 
-use super::{ClientInfo, FetchRequest, Page, Refusal, SubscriptionInfo, Ticket};
+use super::{ClientInfo, Exchange, FetchRequest, Page, Refusal, RestoredExchange, SubscriptionInfo, Ticket};
 use crate::message::Message;
 
 /// A question to the rules of one decision hook.
@@ -24,6 +24,8 @@ pub enum Question {
     Unsubscribe(SubscriptionRequest),
     /// `session.fetch`
     Fetch(FetchRequest),
+    /// `session.exchange`
+    Exchange(Exchange),
     /// `message.deliver`
     Deliver(DeliveryRequest),
 }
@@ -130,6 +132,8 @@ pub enum Answer {
     Subscribe(SubscriptionOutcome),
     /// To [`Question::Fetch`].
     Fetch(Result<Page, Refusal>),
+    /// To [`Question::Exchange`]: it is kept, or why not.
+    Exchange(Result<(), Refusal>),
     /// To [`Question::Deliver`].
     Deliver(DeliveryOutcome),
 }
@@ -189,8 +193,18 @@ pub enum Authorization {
 pub struct Restored {
     /// Subscriptions made on the client's behalf.
     pub subscriptions: Vec<SubscriptionInfo>,
-    /// Whether the client is told Session Present: all of its state is here.
-    pub is_present: bool,
+    /// Subscriptions that the session had, with all the rest of its state: it goes
+    /// on, and the client is told Session Present. None where it is new.
+    pub session: Option<RestoredSession>,
+}
+
+/// What a session had when it was left.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RestoredSession {
+    /// Its subscriptions.
+    pub subscriptions: Vec<SubscriptionInfo>,
+    /// Its QoS 2 exchanges.
+    pub exchanges: Vec<RestoredExchange>,
 }
 
 /// What becomes of one filter.

@@ -3,8 +3,9 @@
 //! here for its return.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use hookwire_mqtt::QoS;
+use hookwire_mqtt::{PacketId, QoS};
 
 use super::Delivery;
 use crate::hooks::DeliveryOutcome;
@@ -30,6 +31,33 @@ struct Undecided {
     number: u64,
     delivery: Delivery,
     outcome: Option<DeliveryOutcome>,
+    keeping: Keeping,
+}
+
+/// Whether rules of `session.exchange` have kept that a delivery is sent, and by
+/// which packet id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// None is asked.
+    Not,
+    /// They will be, once the delivery is decided.
+    Wanted,
+    /// They are asked, by the question of this number.
+    Asked(u64, PacketId),
+    /// They have.
+    Kept(PacketId),
+    /// They had, when it was sent or about to be by this packet id.
+    Again(PacketId),
+}
+
+impl Keeping {
+    /// The packet id, where there is one.
+    pub(crate) fn id(self) -> Option<PacketId> {
+        match self {
+            Self::Not | Self::Wanted => None,
+            Self::Asked(_, id) | Self::Kept(id) | Self::Again(id) => Some(id),
+        }
+    }
 }
 
 /// QoS 0 deliveries to one client that may be with the rules at once.
@@ -63,6 +91,7 @@ impl Deciding {
         number: u64,
         delivery: Delivery,
         outcome: Option<DeliveryOutcome>,
+        keeping: Keeping,
     ) {
         let line = self.0.get_or_insert_default();
         line.at_most_once += usize::from(delivery.qos == QoS::AtMostOnce);
@@ -70,17 +99,19 @@ impl Deciding {
             number,
             delivery,
             outcome,
+            keeping,
         });
     }
 
     /// Puts one that was released back where it was.
-    pub(crate) fn put_back(&mut self, delivery: Delivery) {
+    pub(crate) fn put_back(&mut self, delivery: Delivery, keeping: Keeping) {
         let line = self.0.get_or_insert_default();
         line.at_most_once += usize::from(delivery.qos == QoS::AtMostOnce);
         line.waiting.push_front(Undecided {
             number: 0,
             delivery,
             outcome: None,
+            keeping,
         });
     }
 
@@ -102,11 +133,70 @@ impl Deciding {
         }
     }
 
-    /// The oldest, if it is decided.
-    pub(crate) fn release(&mut self) -> Option<(Delivery, DeliveryOutcome)> {
-        self.0.as_ref()?.waiting.front()?.outcome.as_ref()?;
-        let (delivery, outcome) = self.pop()?;
-        Some((delivery, outcome?))
+    /// The delivery of a question that is to be sent, as far as the outcome says,
+    /// and of which rules are still to keep that it is.
+    pub(crate) fn to_be_kept(&mut self, number: u64) -> Option<&mut Delivery> {
+        let undecided = self.find(|undecided| undecided.number == number)?;
+        if undecided.keeping != Keeping::Wanted {
+            return None;
+        }
+        match &undecided.outcome {
+            Some(DeliveryOutcome::Proceed) => Some(&mut undecided.delivery),
+            Some(DeliveryOutcome::Replace(message)) => {
+                undecided.delivery.message = Arc::clone(message);
+                undecided.outcome = Some(DeliveryOutcome::Proceed);
+                Some(&mut undecided.delivery)
+            }
+            Some(_) => {
+                undecided.keeping = Keeping::Not;
+                None
+            }
+            None => None,
+        }
+    }
+
+    /// How the delivery of a question is kept.
+    pub(crate) fn keep(&mut self, number: u64, keeping: Keeping) {
+        if let Some(undecided) = self.find(|undecided| undecided.number == number) {
+            undecided.keeping = keeping;
+        }
+    }
+
+    /// Whether a delivery waits for the answer to this question of keeping it.
+    pub(crate) fn keeps(&mut self, asked: u64) -> bool {
+        self.find_asked(asked).is_some()
+    }
+
+    /// The answer to the question of keeping a delivery came.
+    pub(crate) fn kept(&mut self, asked: u64) {
+        if let Some((undecided, id)) = self.find_asked(asked) {
+            undecided.keeping = Keeping::Kept(id);
+        }
+    }
+
+    fn find_asked(&mut self, asked: u64) -> Option<(&mut Undecided, PacketId)> {
+        let is_it = |undecided: &Undecided| {
+            matches!(undecided.keeping, Keeping::Asked(number, _) if number == asked)
+        };
+        let undecided = self.find(is_it)?;
+        let id = undecided.keeping.id()?;
+        Some((undecided, id))
+    }
+
+    fn find(&mut self, is_it: impl Fn(&Undecided) -> bool) -> Option<&mut Undecided> {
+        let line = self.0.as_mut()?;
+        line.waiting.iter_mut().find(|undecided| is_it(undecided))
+    }
+
+    /// The oldest, if it is decided, and kept if it has to be.
+    pub(crate) fn release(&mut self) -> Option<(Delivery, DeliveryOutcome, Keeping)> {
+        let first = self.0.as_ref()?.waiting.front()?;
+        first.outcome.as_ref()?;
+        if matches!(first.keeping, Keeping::Wanted | Keeping::Asked(..)) {
+            return None;
+        }
+        let (delivery, outcome, keeping) = self.pop()?;
+        Some((delivery, outcome?, keeping))
     }
 
     /// What comes first when the client is back.
@@ -134,11 +224,11 @@ impl Deciding {
     }
 
     /// The oldest, decided or not.
-    pub(crate) fn pop(&mut self) -> Option<(Delivery, Option<DeliveryOutcome>)> {
+    pub(crate) fn pop(&mut self) -> Option<(Delivery, Option<DeliveryOutcome>, Keeping)> {
         let line = self.0.as_mut()?;
         let first = line.waiting.pop_front()?;
         line.at_most_once -= usize::from(first.delivery.qos == QoS::AtMostOnce);
-        Some((first.delivery, first.outcome))
+        Some((first.delivery, first.outcome, first.keeping))
     }
 }
 
@@ -150,10 +240,10 @@ mod tests {
     #[test]
     fn outcomes_come_in_any_order_and_deliveries_leave_in_theirs() {
         let mut deciding = Deciding::default();
-        deciding.push(3, delivery_of("a", QoS::AtLeastOnce), None);
-        deciding.push(5, delivery_of("b", QoS::AtMostOnce), None);
+        deciding.push(3, delivery_of("a", QoS::AtLeastOnce), None, Keeping::Not);
+        deciding.push(5, delivery_of("b", QoS::AtMostOnce), None, Keeping::Not);
         let proceed = Some(DeliveryOutcome::Proceed);
-        deciding.push(6, delivery_of("c", QoS::AtLeastOnce), proceed);
+        deciding.push(6, delivery_of("c", QoS::AtLeastOnce), proceed, Keeping::Not);
         assert_eq!((deciding.len(), deciding.acknowledged()), (3, 2));
         assert!(
             !deciding.decide(4, DeliveryOutcome::Proceed),
@@ -167,7 +257,7 @@ mod tests {
         assert!(deciding.release().is_none());
         assert!(deciding.decide(3, DeliveryOutcome::Proceed));
         let out: Vec<_> = std::iter::from_fn(|| deciding.release())
-            .map(|(delivery, outcome)| (delivery.message.payload.clone(), outcome))
+            .map(|(delivery, outcome, _)| (delivery.message.payload.clone(), outcome))
             .collect();
         let expected = [
             ("a", DeliveryOutcome::Proceed),

@@ -38,8 +38,19 @@ pub(crate) struct Source {
     pub(crate) granted: Granted,
     /// Where the next page begins; none for the first.
     pub(crate) cursor: Option<Arc<str>>,
-    /// Whether the client has just subscribed.
-    pub(crate) begins: bool,
+    pub(crate) begins: Begins,
+}
+
+/// Whether a subscription's place in the store has to be kept before a page comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begins {
+    /// It is kept.
+    Not,
+    /// The client has just subscribed: SUBACK waits for it.
+    Subscribed,
+    /// The broker has just restored the subscription, which may have been left
+    /// before its place was kept.
+    Restored,
 }
 
 /// A SUBACK that waits until the client's place in each store is kept.
@@ -79,7 +90,7 @@ impl Fetching {
             let begins = self
                 .sources
                 .iter()
-                .filter(move |source| source.begins && is_its(source));
+                .filter(move |source| source.begins == Begins::Subscribed && is_its(source));
             begins.map(move |source| (source.filter.clone(), number, source.rule.rules))
         });
         let left = left.collect();
@@ -118,7 +129,8 @@ impl Fetching {
         if self.asked.is_some() || is_early {
             return None;
         }
-        let begins = self.sources.iter().position(|source| source.begins);
+        let is_awaited = |source: &Source| source.begins == Begins::Subscribed;
+        let begins = self.sources.iter().position(is_awaited);
         match begins {
             Some(place) => self.sources.remove(place),
             None if self.page.is_empty() => self.sources.pop_front(),
@@ -148,7 +160,7 @@ impl Fetching {
         self.page.extend(page);
         if next.is_some() {
             source.cursor = next;
-            source.begins = false;
+            source.begins = Begins::Not;
             self.sources.push_front(source);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use foldhash::HashSet;
 use hookwire_mqtt::{PacketId, QoS};
 
 use super::Delivery;
@@ -22,6 +23,10 @@ pub(crate) struct Inflight {
     on_wire: usize,
     /// Ids for which PUBREL was sent, in the order of the PUBRECs.
     released: VecDeque<PacketId>,
+    /// Ids that messages will be sent by.
+    reserved: HashSet<PacketId>,
+    /// Whether ids in `sent` may not stand in the order given out.
+    is_mixed: bool,
 }
 
 #[derive(Debug)]
@@ -50,6 +55,8 @@ impl Inflight {
             sent: VecDeque::new(),
             on_wire: 0,
             released: VecDeque::new(),
+            reserved: HashSet::default(),
+            is_mixed: false,
         }
     }
 
@@ -81,6 +88,50 @@ impl Inflight {
     /// Gives a new message a packet id that is not in use [MQTT-2.2.1-4]. Needs
     /// room, and nothing to be sent again.
     pub(crate) fn send(&mut self, delivery: Delivery) -> PacketId {
+        let id = self.free_id();
+        self.push(id, delivery);
+        id
+    }
+
+    /// As [`Inflight::send`], by an id that was reserved.
+    pub(crate) fn send_by(&mut self, id: PacketId, delivery: Delivery) {
+        self.reserved.remove(&id);
+        self.is_mixed = true;
+        self.push(id, delivery);
+    }
+
+    /// An id for a message that will be sent.
+    pub(crate) fn reserve(&mut self) -> PacketId {
+        let id = self.free_id();
+        self.reserved.insert(id);
+        id
+    }
+
+    /// Keeps an id for a message that may be sent again.
+    pub(crate) fn reserve_id(&mut self, id: PacketId) {
+        self.reserved.insert(id);
+    }
+
+    /// A message is not sent after all.
+    pub(crate) fn unreserve(&mut self, id: PacketId) {
+        self.reserved.remove(&id);
+    }
+
+    /// PUBREC had come for this id when the session was left.
+    pub(crate) fn restore_released(&mut self, id: PacketId) {
+        self.released.push_back(id);
+    }
+
+    fn push(&mut self, id: PacketId, delivery: Delivery) {
+        self.sent.push_back(Sent { id, delivery });
+        self.on_wire += 1;
+    }
+
+    fn free_id(&mut self) -> PacketId {
+        self.is_mixed &= !self.sent.is_empty();
+        if self.is_mixed || !self.reserved.is_empty() {
+            return self.free_id_of_mixed();
+        }
         let mut id = self.last_id.next();
         // Ids in `sent` stand in the order given out, so the first that the next
         // one can meet is the oldest, then the one behind it.
@@ -94,8 +145,19 @@ impl Inflight {
             id = id.next();
         }
         self.last_id = id;
-        self.sent.push_back(Sent { id, delivery });
-        self.on_wire += 1;
+        id
+    }
+
+    /// As [`Inflight::free_id`], in whatever order the ids in use stand.
+    fn free_id_of_mixed(&mut self) -> PacketId {
+        let mut id = self.last_id.next();
+        while self.reserved.contains(&id)
+            || self.released.contains(&id)
+            || self.sent.iter().any(|sent| sent.id == id)
+        {
+            id = id.next();
+        }
+        self.last_id = id;
         id
     }
 

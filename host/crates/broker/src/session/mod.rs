@@ -4,6 +4,7 @@ mod backlog;
 mod deciding;
 mod fetching;
 mod inflight;
+mod kept;
 mod positions;
 mod queue;
 mod recent;
@@ -16,9 +17,10 @@ use foldhash::{HashMap, HashSet};
 use hookwire_mqtt::{PacketId, QoS, TopicFilter, TopicName, Will};
 
 pub(crate) use backlog::Backlog;
-pub(crate) use deciding::Deciding;
-pub(crate) use fetching::{Fetching, Source};
+pub(crate) use deciding::{Deciding, Keeping};
+pub(crate) use fetching::{Begins, Fetching, Source};
 pub(crate) use inflight::{Acknowledged, Inflight};
+pub(crate) use kept::{Kept, Step};
 pub(crate) use positions::Positions;
 pub(crate) use queue::{Queue, QueueBounds, Queued};
 pub(crate) use recent::{RecentFetched, RecentRetained};
@@ -49,6 +51,8 @@ pub(crate) struct Session {
     pub(crate) armed_ms: Option<u64>,
     pub(crate) subscriptions: HashMap<TopicFilter, Granted>,
     pub(crate) inflight: Inflight,
+    /// QoS 2 exchanges that rules keep.
+    pub(crate) kept: Kept,
     /// What rules of `message.deliver` decide about, and what is behind it.
     pub(crate) deciding: Deciding,
     pub(crate) backlog: Backlog,
@@ -172,6 +176,7 @@ impl Session {
             armed_ms: None,
             subscriptions: HashMap::default(),
             inflight: Inflight::new(window),
+            kept: Kept::default(),
             deciding: Deciding::default(),
             backlog: Backlog::default(),
             queue: Queue::default(),
@@ -195,7 +200,7 @@ impl Session {
         filter: &TopicFilter,
         rule: FetchRule,
         granted: Granted,
-        begins: bool,
+        begins: Begins,
     ) {
         self.fetching.get_or_insert_default().add(Source {
             filter: filter.clone(),
@@ -288,6 +293,7 @@ mod tests {
             expires_at_ms: Message::NEVER,
             properties: Bytes::new(),
             hops: 0,
+            packet_id: None,
             stored: Stores::NONE,
         };
         Delivery {

@@ -173,6 +173,7 @@ impl<H: Hooks> Shard<H> {
             expires_at_ms: Message::NEVER,
             properties: Bytes::new(),
             hops: 0,
+            packet_id: None,
             stored: Stores::NONE,
         };
         self.publish_house(now, message);

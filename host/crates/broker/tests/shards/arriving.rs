@@ -1,7 +1,7 @@
 //! What rules are asked between CONNECT and CONNACK, and in which order.
 
 use hookwire_broker::{
-    Answer, AuthenticationOutcome, Authorization, Denial, Event, ListenerInfo, Question, Restored,
+    Answer, AuthenticationOutcome, Authorization, Denial, Event, ListenerInfo, Question, Restored, RestoredSession,
     SubscriptionInfo,
 };
 
@@ -259,12 +259,7 @@ fn a_will_that_no_rule_speaks_of_is_as_the_listener_says() {
 
 #[test]
 fn a_new_session_begins_with_what_its_rules_restore() {
-    for (is_present, clean_start, connack) in [
-        (true, false, "CONNACK Success, session present"),
-        (false, false, "CONNACK Success"),
-        // A clean start finds nothing, whatever a rule says.
-        (true, true, "CONNACK Success"),
-    ] {
+    for clean_start in [false, true] {
         let mut world = World::new(2);
         let publisher = world.connect(V5, "publisher");
         world.retain(publisher, "kept/a", "retained");
@@ -278,12 +273,16 @@ fn a_new_session_begins_with_what_its_rules_restore() {
         let broken = subscription("a/#/b");
         let restored = Restored {
             subscriptions: vec![subscription("kept/#"), silent, broken],
-            is_present,
+            // A clean start finds nothing, whatever a rule says.
+            session: clean_start.then(|| RestoredSession {
+                subscriptions: vec![subscription("own/#")],
+                exchanges: Vec::new(),
+            }),
         };
         world.answer(0, created(restored));
         let got = world.got(client);
         let expected = [
-            other(connack),
+            other("CONNACK Success"),
             marked("kept/a", "retained", None, "retain, ids [7]"),
         ];
         assert_eq!(got, expected);
@@ -299,6 +298,51 @@ fn a_new_session_begins_with_what_its_rules_restore() {
         assert_eq!(world.payloads(client), ["live"]);
         assert_eq!(world.holdings().subscriptions, 2);
     }
+}
+
+#[test]
+fn a_session_that_rules_have_kept_goes_on() {
+    let mut world = World::new(2);
+    let publisher = world.connect(V5, "publisher");
+    world.retain(publisher, "kept/a", "retained");
+    for hook in [
+        Hook::SessionCreated,
+        Hook::SessionSubscribed,
+        Hook::SessionResumed,
+    ] {
+        world.listen(hook, "#");
+    }
+    let client = world.connect_with(lasting("client"));
+    let restored = Restored {
+        // What a business server wrote; the second is the client's own, too.
+        subscriptions: vec![subscription("proxy/#"), subscription("kept/#")],
+        session: Some(RestoredSession {
+            subscriptions: vec![SubscriptionInfo {
+                qos: QoS::AtMostOnce,
+                ..subscription("kept/#")
+            }],
+            exchanges: Vec::new(),
+        }),
+    };
+    world.answer(0, created(restored));
+    // Retained messages came when it subscribed.
+    assert_eq!(
+        world.got(client),
+        [other("CONNACK Success, session present")]
+    );
+    assert_eq!(
+        world.told(),
+        [
+            "session.created client",
+            "session.resumed client",
+            "session.subscribed client proxy/# 1 new",
+        ]
+    );
+    world.publish(publisher, "kept/a", "by its own options", Some(1));
+    let got = world.got(client);
+    let expected = marked("kept/a", "by its own options", None, "ids [7]");
+    assert_eq!(got, [expected]);
+    assert_eq!(world.holdings().subscriptions, 2);
 }
 
 #[test]

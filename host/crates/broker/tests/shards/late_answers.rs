@@ -53,7 +53,7 @@ fn positive(question: &Question) -> Answer {
         }
         Question::CreateSession(_) => created(Restored {
             subscriptions: vec![subscription("late/#")],
-            is_present: true,
+            session: None,
         }),
         other => panic!("{other:?}"),
     }
@@ -70,7 +70,7 @@ fn a_newcomer_of_the_same_id_takes_the_place_of_one_that_is_asked_about() {
     // The first one's answer comes now, for a connection that is no more.
     let late = Restored {
         subscriptions: vec![subscription("late/#")],
-        is_present: true,
+        session: None,
     };
     world.answer(0, created(late));
     assert!(world.got(second).is_empty());

@@ -13,6 +13,7 @@ mod exactly_once;
 mod fetching;
 mod filters;
 mod hostile;
+mod kept;
 mod late_answers;
 mod order;
 mod pressure;

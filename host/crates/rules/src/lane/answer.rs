@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use hookwire_bindings::page::page;
 use hookwire_bindings::text::bounded;
-use hookwire_bindings::verdict::{refusal, replace, subscription};
+use hookwire_bindings::verdict::{exchange, refusal, replace, subscription};
 use hookwire_bindings::wit::exports::hookwire::rule::actions::{
-    Denial as GuestDenial, Replacement, Verdict as GuestVerdict,
+    Denial as GuestDenial, Replacement, Restoration, Verdict as GuestVerdict,
 };
 use hookwire_broker::{
     Answer, AuthenticationOutcome, Authorization, DeliveryOutcome, Denial, Hook, Question, Refusal,
-    SubscriptionInfo, SubscriptionOutcome,
+    Restored, SubscriptionInfo, SubscriptionOutcome,
 };
 use hookwire_mqtt::{QoS, ReasonCode, TopicFilter, TopicName};
 
@@ -75,14 +75,10 @@ pub(crate) fn of_verdict(asked: &mut Asked, verdict: GuestVerdict) -> Outcome {
         },
         (Question::CreateSession(_), verdict) => match verdict {
             GuestVerdict::Restore(restoration) => {
-                asked.restored.is_present |= restoration.is_present;
-                for entry in restoration.subscriptions {
-                    match subscription(entry) {
-                        Ok(entry) => asked.restored.subscriptions.push(entry),
-                        Err(error) => return Outcome::Odd(error.to_string()),
-                    }
+                match restore(&mut asked.restored, restoration) {
+                    Ok(()) => Outcome::GoesOn,
+                    Err(why) => Outcome::Odd(why),
                 }
-                Outcome::GoesOn
             }
             GuestVerdict::Deny(denial) | GuestVerdict::Disconnect(denial) => {
                 Outcome::Answered(Answer::CreateSession(Err(whole(refusal(denial)))))
@@ -111,6 +107,9 @@ pub(crate) fn of_verdict(asked: &mut Asked, verdict: GuestVerdict) -> Outcome {
         },
         (Question::Fetch(_), GuestVerdict::Deny(denial) | GuestVerdict::Disconnect(denial)) => {
             Outcome::Answered(Answer::Fetch(Err(refusal(denial))))
+        }
+        (Question::Exchange(_), GuestVerdict::Deny(denial) | GuestVerdict::Disconnect(denial)) => {
+            Outcome::Answered(Answer::Exchange(Err(refusal(denial))))
         }
         (Question::Deliver(delivery), verdict) => match verdict {
             GuestVerdict::Replace(change) => match replace(&delivery.message, change) {
@@ -170,6 +169,7 @@ pub(crate) fn of_failure(question: &Question, refusal: Refusal) -> Answer {
             }))
         }
         Question::Fetch(_) => Answer::Fetch(Err(refusal)),
+        Question::Exchange(_) => Answer::Exchange(Err(busy(refusal))),
         Question::Deliver(_) => Answer::Deliver(DeliveryOutcome::Drop("rule-failed")),
     }
 }
@@ -197,6 +197,7 @@ pub(crate) fn at_the_end(asked: Asked) -> Answer {
             reason: ReasonCode::UnspecifiedError,
             text: "no rule answered a page".to_owned(),
         })),
+        Question::Exchange(_) => Answer::Exchange(Ok(())),
         Question::Deliver(delivery) if replaced => {
             Answer::Deliver(DeliveryOutcome::Replace(delivery.message))
         }
@@ -207,9 +208,10 @@ pub(crate) fn at_the_end(asked: Asked) -> Answer {
 /// The rules that match a question as it is now.
 pub(crate) fn matching(rules: &Rules, hook: Hook, question: &Question) -> Vec<RuleId> {
     match question {
-        Question::Connect(_) | Question::Authenticate(_) | Question::CreateSession(_) => {
-            rules.chain(hook).collect()
-        }
+        Question::Connect(_)
+        | Question::Authenticate(_)
+        | Question::CreateSession(_)
+        | Question::Exchange(_) => rules.chain(hook).collect(),
         Question::Authorize(access) => match TopicName::new(&access.topic) {
             Ok(topic) => rules.matching(hook, topic),
             Err(_) => matching_filter(rules, hook, &access.topic),
@@ -228,6 +230,25 @@ fn matching_filter(rules: &Rules, hook: Hook, filter: &str) -> Vec<RuleId> {
         |_| Vec::new(),
         |filter| rules.matching_filter(hook, &filter),
     )
+}
+
+/// Adds what one rule restores to what others did.
+fn restore(restored: &mut Restored, given: Restoration) -> Result<(), String> {
+    let subscriptions = given.subscriptions.into_iter().map(subscription);
+    let subscriptions: Result<Vec<_>, _> = subscriptions.collect();
+    let subscriptions = subscriptions.map_err(|error| error.to_string())?;
+    let exchanges: Result<Vec<_>, _> = given.exchanges.into_iter().map(exchange).collect();
+    let exchanges = exchanges.map_err(|error| error.to_string())?;
+    if given.is_present {
+        let session = restored.session.get_or_insert_default();
+        session.subscriptions.extend(subscriptions);
+        session.exchanges.extend(exchanges);
+    } else if exchanges.is_empty() {
+        restored.subscriptions.extend(subscriptions);
+    } else {
+        return Err("a session that is not present has no exchanges".to_owned());
+    }
+    Ok(())
 }
 
 fn resubscribed(

@@ -19,6 +19,7 @@ use crate::lane::hold::Place;
 use crate::lane::journal::Journal;
 use crate::lane::priority::{StepBack, step_back};
 use crate::lane::runner::Lost;
+use crate::lane::extras::Extras;
 use crate::lane::view::Texts;
 use crate::module::instance::Instance;
 use crate::plan::PlannedModule;
@@ -125,7 +126,9 @@ impl Work {
         };
         instance.ask_by(self.lookups);
         instance.begin(&mut self.journal, self.hops);
-        let texts = Texts::of(self.subjects.iter(), &self.needs);
+        let extras = Extras::of(self.subjects.iter());
+        let node = &self.module.setting.node;
+        let texts = Texts::of(self.subjects.iter(), &self.needs, &extras, node);
         let called = (!self.is_whole).then_some(&*self.calls);
         let events = texts.events(self.subjects.iter(), &self.needs, called);
         let call = instance.handle(&events, &self.calls, self.deadline, Place::Away);

@@ -24,7 +24,9 @@ impl Class {
             | Hook::SessionFetch
             | Hook::ClientUnsubscribe
             | Hook::MessageDeliver => Self::Read,
-            Hook::SessionResumed
+            Hook::NodeStarted
+            | Hook::SessionExchange
+            | Hook::SessionResumed
             | Hook::ClientConnack
             | Hook::ClientConnected
             | Hook::SessionSubscribed

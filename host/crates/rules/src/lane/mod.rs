@@ -15,6 +15,7 @@ pub(crate) mod breaker;
 pub(crate) mod class;
 pub(crate) mod conduct;
 pub(crate) mod entry;
+pub(crate) mod extras;
 pub(crate) mod give_up;
 pub(crate) mod group;
 pub(crate) mod hold;

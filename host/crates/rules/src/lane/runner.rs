@@ -16,6 +16,7 @@ use crate::lane::item::Item;
 use crate::lane::journal::Journal;
 use crate::lane::queue::{Lane, Prepared};
 use crate::lane::settle::Settler;
+use crate::lane::extras::Extras;
 use crate::lane::view::Texts;
 use crate::module::instance::{GuestError, Instance};
 use crate::module::template::StartError;
@@ -209,7 +210,9 @@ impl Runner<'_> {
         let is_whole = calls.len() == batch.calls.len();
         let answer = {
             let subjects = batch.items.iter().map(|item| &item.subject);
-            let texts = Texts::of(subjects.clone(), &batch.needs);
+            let extras = Extras::of(subjects.clone());
+            let node = &module.setting.node;
+            let texts = Texts::of(subjects.clone(), &batch.needs, &extras, node);
             let called = (!is_whole).then_some(calls);
             let events = texts.events(subjects, &batch.needs, called);
             let lookups = instance.lookups();

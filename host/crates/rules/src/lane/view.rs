@@ -1,14 +1,16 @@
 //! Events as a guest is given them, borrowed from what they are about.
 
 use hookwire_bindings::event::{
-    Access, Attribute, Client, Connection, ConnectionText, Credentials, Delivery, Event, Fetch,
-    Message, MessageText, Subscription,
+    Access, Attribute, Client, Connection, ConnectionText, Credentials, Delivery, Event, Exchange,
+    Fetch, Message, MessageText, Node, Subscription,
 };
+use hookwire_bindings::extras::Extra;
 use hookwire_bindings::wit::exports::hookwire::rule::actions::Call;
-use hookwire_broker::{ClientInfo, ConnectionInfo, Question};
+use hookwire_broker::{ClientInfo, ConnectionInfo, MessageId, Question};
 use hookwire_mqtt::PublishProperties;
 
 use crate::lane::batch::Needs;
+use crate::lane::extras::Extras;
 use crate::worker::subject::{Asked, Subject};
 
 /// What events borrow beside the subjects: ids and addresses as text, user
@@ -18,6 +20,10 @@ pub(crate) struct Texts<'a> {
     attributes: Vec<Attribute<'a>>,
     /// Where each message's attributes end; empty when no message has any.
     ends: Vec<usize>,
+    /// By event; empty when no message has any.
+    extras: Vec<Vec<Attribute<'a>>>,
+    /// Name of the broker.
+    node: &'a str,
     /// By event; empty when no event is about a client.
     clients: Vec<ClientText<'a>>,
 }
@@ -33,10 +39,13 @@ impl<'a> Texts<'a> {
     pub(crate) fn of(
         subjects: impl ExactSizeIterator<Item = &'a Subject> + Clone,
         needs: &[Needs],
+        extras: &'a Extras,
+        node: &'a str,
     ) -> Self {
         let messages = || subjects.clone().map(Subject::message);
-        let ids = messages()
-            .map(|message| message.map_or([b'0'; 20], |message| message.id.to_text()))
+        let ids = subjects
+            .clone()
+            .map(|subject| subject.message_id().map_or([b'0'; 20], MessageId::to_text))
             .collect();
         let mut attributes = Vec::new();
         let mut ends = Vec::new();
@@ -67,6 +76,8 @@ impl<'a> Texts<'a> {
             ids,
             attributes,
             ends,
+            extras: extras.iter().map(borrowed).collect(),
+            node,
             clients,
         }
     }
@@ -118,6 +129,11 @@ impl<'a> Texts<'a> {
                 message: self.message(number, &event.message, needs),
                 extras: &[],
             }),
+            Subject::Node(event) => Event::Node(Node {
+                name: self.node,
+                at_ms: event.at_ms,
+                extras: &[],
+            }),
             Subject::Client(event) => Event::Client(Client {
                 reason_code: event.reason_code.as_u8(),
                 reason: event.reason,
@@ -151,6 +167,11 @@ impl<'a> Texts<'a> {
                 ))
             }
             Question::Fetch(request) => Event::Fetch(Fetch::new(request, client(&request.client))),
+            Question::Exchange(exchange) => Event::Exchange(Exchange::new(
+                exchange,
+                client(&exchange.client),
+                self.id(number),
+            )),
             Question::Deliver(delivery) => Event::Delivery(Delivery {
                 clientid: &delivery.client.clientid,
                 username: delivery.client.username.as_deref(),
@@ -181,21 +202,27 @@ impl<'a> Texts<'a> {
         Client::new(client, connection, at_ms)
     }
 
+    /// Id of the message of event number `number`, as text.
+    fn id(&'a self, number: usize) -> &'a str {
+        let id = self.ids.get(number).map_or(&[][..], |id| id);
+        std::str::from_utf8(id).unwrap_or_default()
+    }
+
     fn message(
         &'a self,
         number: usize,
         message: &'a hookwire_broker::Message,
         needs: Needs,
     ) -> Message<'a> {
-        let id = self.ids.get(number).map_or(&[][..], |id| id);
         let start = number
             .checked_sub(1)
             .and_then(|before| self.ends.get(before));
         let start = start.copied().unwrap_or_default();
         let end = self.ends.get(number).copied().unwrap_or_default();
         let text = MessageText {
-            id: std::str::from_utf8(id).unwrap_or_default(),
+            id: self.id(number),
             user_properties: self.attributes.get(start..end).unwrap_or_default(),
+            extras: self.extras.get(number).map_or(&[], Vec::as_slice),
             payload: needs.payload,
         };
         Message::new(message, text)
@@ -235,6 +262,11 @@ fn is_called(calls: &[Call], event: usize) -> bool {
 
 fn connect_properties(connection: &ConnectionInfo) -> Vec<Attribute<'_>> {
     attributes(&connection.user_properties)
+}
+
+fn borrowed(extras: &[Extra]) -> Vec<Attribute<'_>> {
+    let extras = extras.iter();
+    extras.map(|(name, value)| (*name, &**value)).collect()
 }
 
 fn attributes(pairs: &[(String, String)]) -> Vec<Attribute<'_>> {

@@ -55,6 +55,7 @@ fn default_on_error(hook: Hook) -> OnError {
         | Hook::SessionCreated
         | Hook::ClientSubscribe
         | Hook::SessionFetch
+        | Hook::SessionExchange
         | Hook::MessagePublish => OnError::Deny,
         _ => OnError::Continue,
     }

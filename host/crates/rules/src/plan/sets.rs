@@ -222,6 +222,7 @@ mod tests {
             expires_at_ms: Message::NEVER,
             properties: Bytes::new(),
             hops: 0,
+            packet_id: None,
             stored: Stores::NONE,
         };
         Subject::Publish(Publish {

@@ -201,6 +201,10 @@ impl Hooks for WorkerRules {
 
     fn submit_event(&mut self, event: Event) {
         let (set, subject) = match event {
+            Event::Node(event) => {
+                let whole = self.match_whole(event.hook);
+                (self.shared.set(whole), Subject::Node(event))
+            }
             Event::Client(event) => {
                 let whole = self.match_whole(event.hook);
                 (self.shared.set(whole), Subject::Client(event))

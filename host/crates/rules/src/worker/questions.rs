@@ -15,7 +15,11 @@ impl Worker {
     pub(crate) fn ask(&self, asked: Asked, set: Rc<Set>) {
         self.outstanding.set(self.outstanding.get() + 1);
         let client = client_hash(asker(&asked.question).clientid.as_ref());
-        let reads = matches!(asked.question, Question::Fetch(_));
+        // What an earlier session left behind is to be in the store.
+        let reads = matches!(
+            asked.question,
+            Question::Fetch(_) | Question::CreateSession(_)
+        );
         let now = if reads {
             self.readers.borrow_mut().hold(client, asked, set)
         } else {

@@ -4,8 +4,8 @@ use std::hash::Hasher;
 use std::sync::Arc;
 
 use hookwire_broker::{
-    ClientEvent, ClientInfo, DroppedEvent, Hook, Message, Operation, Question, Restored, Stores,
-    SubscriptionEvent, Ticket,
+    ClientEvent, ClientInfo, DroppedEvent, Hook, Message, MessageId, NodeEvent, Operation,
+    Question, Restored, Stores, SubscriptionEvent, Ticket,
 };
 use hookwire_mqtt::{TopicFilter, TopicName};
 use rustc_hash::FxHasher;
@@ -24,6 +24,8 @@ pub(crate) enum Subject {
         client: Arc<ClientInfo>,
         message: Arc<Message>,
     },
+    /// `node.started`
+    Node(NodeEvent),
     /// `client.*`, `session.*`
     Client(ClientEvent),
     /// `session.subscribed`, `session.unsubscribed`
@@ -64,6 +66,7 @@ impl Subject {
         match self {
             Self::Publish(_) => Hook::MessagePublish,
             Self::Acked { hook, .. } => *hook,
+            Self::Node(event) => event.hook,
             Self::Client(event) => event.hook,
             Self::Subscription(event) => event.hook,
             Self::Dropped(_) => Hook::MessageDropped,
@@ -81,7 +84,18 @@ impl Subject {
                 Question::Deliver(delivery) => Some(&delivery.message),
                 _ => None,
             },
-            Self::Client(_) | Self::Subscription(_) => None,
+            Self::Node(_) | Self::Client(_) | Self::Subscription(_) => None,
+        }
+    }
+
+    /// Id of the message that it is about.
+    pub(crate) fn message_id(&self) -> Option<MessageId> {
+        match self {
+            Self::Asked(asked) => match &asked.question {
+                Question::Exchange(exchange) => exchange.step.message(),
+                _ => self.message().map(|message| message.id),
+            },
+            _ => self.message().map(|message| message.id),
         }
     }
 
@@ -89,7 +103,7 @@ impl Subject {
     /// name, and for messages that nobody gets.
     pub(crate) fn client(&self) -> Option<&Arc<ClientInfo>> {
         match self {
-            Self::Publish(_) => None,
+            Self::Publish(_) | Self::Node(_) => None,
             Self::Acked { client, .. } => Some(client),
             Self::Client(event) => Some(&event.client),
             Self::Subscription(event) => Some(&event.client),
@@ -159,6 +173,7 @@ pub(crate) fn hook_of(question: &Question) -> Hook {
         Question::Subscribe(_) => Hook::ClientSubscribe,
         Question::Unsubscribe(_) => Hook::ClientUnsubscribe,
         Question::Fetch(_) => Hook::SessionFetch,
+        Question::Exchange(_) => Hook::SessionExchange,
         Question::Deliver(_) => Hook::MessageDeliver,
     }
 }
@@ -170,6 +185,7 @@ pub(crate) fn asker(question: &Question) -> &Arc<ClientInfo> {
         Question::Authorize(access) => &access.client,
         Question::Subscribe(request) | Question::Unsubscribe(request) => &request.client,
         Question::Fetch(request) => &request.client,
+        Question::Exchange(exchange) => &exchange.client,
         Question::Deliver(delivery) => &delivery.client,
     }
 }

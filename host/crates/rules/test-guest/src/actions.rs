@@ -79,6 +79,7 @@ fn one(rule: &Rule, event: &Event) -> Verdict {
         "challenge" => challenge(event),
         "pages" => page(event),
         "restore" => Verdict::Restore(Restoration {
+            exchanges: Vec::new(),
             subscriptions: vec![RestoredSubscription {
                 filter: format!("restored/{}", rule.name),
                 qos: 1,

@@ -25,6 +25,8 @@ const ALL: &[&str] = &[
     "message.acked",
     "message.position",
     "session.fetch",
+    "session.exchange",
+    "node.started",
 ];
 
 struct Kind {

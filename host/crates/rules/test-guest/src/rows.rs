@@ -53,6 +53,15 @@ pub(crate) fn row(rule: &Rule, event: &Event, batches: i64) -> Vec<Value> {
             Value::Text(fetch.client.clientid.clone()),
             Value::Text(fetch.filter.clone()),
         ]),
+        Event::Exchange(exchange) => row.extend([
+            text(&exchange.client.clientid),
+            text(&exchange.direction),
+            Value::Integer(exchange.packet_id.into()),
+            text(&exchange.message_id),
+            text(&exchange.topic),
+            text(&exchange.state),
+        ]),
+        Event::Node(node) => row.extend([text(&node.name), number(node.at_ms)]),
         Event::Other(_) => row.push(Value::Null),
     }
     row

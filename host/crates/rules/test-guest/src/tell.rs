@@ -46,6 +46,11 @@ fn row(rule: &Rule, event: &Event) -> Vec<Value> {
             (&delivery.clientid, about.trim_end().to_owned())
         }
         Event::Fetch(fetch) => (&fetch.client.clientid, fetch.filter.clone()),
+        Event::Exchange(exchange) => {
+            let about = format!("{} {}", exchange.direction, exchange.state);
+            (&exchange.client.clientid, about)
+        }
+        Event::Node(node) => (&node.name, String::new()),
         Event::Other(_) => (&rule.name, String::new()),
     };
     let texts = [&rule.name, &rule.hook, clientid, &about];

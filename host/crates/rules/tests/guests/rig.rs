@@ -164,6 +164,7 @@ impl Rig {
             expires_at_ms: Message::NEVER,
             properties: Bytes::new(),
             hops: 0,
+            packet_id: None,
             stored: hookwire_broker::Stores::NONE,
         }
     }

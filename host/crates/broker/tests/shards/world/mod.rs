@@ -22,6 +22,7 @@ use hookwire_mqtt::{ConnAckProperties, Connect, Packet, ProtocolVersion, decode}
 pub(crate) use got::Got;
 use got::describe;
 use hooks::{Answers, Script, ScriptedHooks};
+pub(crate) use words::question as question_text;
 
 pub(crate) struct Client {
     pub(crate) worker: usize,

@@ -1,6 +1,6 @@
 //! What hooks are told, in words that can be compared.
 
-use hookwire_broker::{Event, Message, Operation, Question, SubscriptionInfo};
+use hookwire_broker::{Event, ExchangeStep, Message, Operation, Question, SubscriptionInfo};
 use hookwire_mqtt::QoS;
 
 fn payload(message: &Message) -> String {
@@ -23,6 +23,7 @@ fn subscription(info: &SubscriptionInfo) -> String {
 
 pub(crate) fn event(event: &Event) -> String {
     match event {
+        Event::Node(event) => event.hook.name().to_owned(),
         Event::Client(event) => {
             let mut text = format!("{} {}", event.hook.name(), event.client.clientid);
             if event.reason_code.is_error() {
@@ -78,6 +79,18 @@ pub(crate) fn question(question: &Question) -> String {
             request.filter,
             if request.begins { " begins" } else { "" }
         ),
+        Question::Exchange(exchange) => {
+            let step = match &exchange.step {
+                ExchangeStep::Released => "released",
+                ExchangeStep::Sent { .. } => "sent",
+                ExchangeStep::Received(_) => "received",
+                ExchangeStep::Completed(_) => "completed",
+            };
+            format!(
+                "session.exchange {} {} {step}",
+                exchange.client.clientid, exchange.packet_id
+            )
+        }
         Question::CreateSession(client) => format!("session.created {}", client.clientid),
         Question::Subscribe(request) => format!(
             "client.subscribe {} {}",

@@ -7,7 +7,7 @@ mod parts;
 use std::sync::Arc;
 
 use hookwire_broker::{
-    ClientEvent, ClientInfo, DroppedEvent, Hook, Operation, Question, Stores, SubscriptionEvent,
+    ClientEvent, ClientInfo, DroppedEvent, Hook, NodeEvent, Operation, Question, Stores, SubscriptionEvent,
     Ticket,
 };
 use hookwire_mqtt::ReasonCode;
@@ -75,6 +75,7 @@ impl EventRecord {
         match subject {
             Subject::Publish(publish) => record.at_ms = publish.message.at_ms,
             Subject::Acked { message, .. } => record.at_ms = message.at_ms,
+            Subject::Node(event) => record.at_ms = event.at_ms,
             Subject::Client(event) => {
                 record.at_ms = event.at_ms;
                 event.reason.clone_into(&mut record.reason);
@@ -138,6 +139,10 @@ impl EventRecord {
                 replaced: false,
                 is_seen: true,
                 stored: Stores::NONE,
+            }),
+            Hook::NodeStarted => Subject::Node(NodeEvent {
+                hook,
+                at_ms: self.at_ms,
             }),
             Hook::MessageAcked | Hook::MessagePosition => Subject::Acked {
                 hook,
@@ -239,6 +244,7 @@ mod tests {
             // User property k=v.
             properties: Bytes::from_static(b"\x26\0\x01k\0\x01v"),
             hops: 2,
+            packet_id: None,
             stored: Stores::NONE,
         })
     }
@@ -283,6 +289,10 @@ mod tests {
             message: message(b"x"),
             reason: "queue-full",
             at_ms: 11,
+        }));
+        survives(&Subject::Node(NodeEvent {
+            hook: Hook::NodeStarted,
+            at_ms: 10,
         }));
         survives(&Subject::Client(ClientEvent {
             hook: Hook::ClientConnack,

@@ -142,6 +142,7 @@ impl MessageRecord {
             expires_at_ms: self.expires_at_ms.unwrap_or(Message::NEVER),
             properties: Bytes::from(properties),
             hops: self.hops,
+            packet_id: None,
             stored: Stores::NONE,
         }))
     }
