@@ -89,12 +89,14 @@ CREATE INDEX IF NOT EXISTS hookwire_msg_topic ON mqtt_msg (topic);
 CREATE INDEX IF NOT EXISTS hookwire_msg_msgid ON mqtt_msg (msgid);
 
 -- What MQTT 5 adds to a message of mqtt_msg or mqtt_retain, for those that have
--- any: when it expires, in milliseconds since the Unix epoch, and its user
--- properties as JSON, [["name","value"],...].
+-- any: when it expires, in milliseconds since the Unix epoch, its user properties
+-- as JSON, [["name","value"],...], and others likewise: content-type,
+-- response-topic, correlation-data (Base64), payload-format.
 CREATE TABLE IF NOT EXISTS hookwire_msg (
   msgid         TEXT PRIMARY KEY NOT NULL,
   expires_at_ms INTEGER DEFAULT NULL,
-  properties    TEXT DEFAULT NULL
+  properties    TEXT DEFAULT NULL,
+  others        TEXT DEFAULT NULL
 );
 
 -- Where each subscription that fetches began: the newest row of mqtt_msg there was
@@ -151,6 +153,44 @@ CREATE TRIGGER IF NOT EXISTS hookwire_sub_ended AFTER DELETE ON hookwire_sub
 BEGIN
   DELETE FROM mqtt_sub
     WHERE id = old.mqtt_sub_id AND clientid = old.clientid AND topic = old.topic;
+END;
+
+-- Sessions that outlive their connection: until when, in milliseconds since the
+-- Unix epoch; NULL while the client is connected to the node. An expiry interval
+-- of 4294967295 seconds is for ever.
+CREATE TABLE IF NOT EXISTS hookwire_session (
+  clientid   TEXT PRIMARY KEY NOT NULL,
+  node       TEXT NOT NULL,
+  expiry_s   INTEGER NOT NULL,
+  ends_at_ms INTEGER DEFAULT NULL,
+  created    TEXT DEFAULT CURRENT_TIMESTAMP
+);
+
+-- QoS 2 exchanges of those sessions. `in`: the client's publish with this packet
+-- id was taken (`received`), if its message is stored. `out`: the message is
+-- `sent`, `received` or, while the position is before it, `completed`.
+CREATE TABLE IF NOT EXISTS hookwire_exchange (
+  number    INTEGER PRIMARY KEY AUTOINCREMENT,
+  clientid  TEXT NOT NULL,
+  direction TEXT NOT NULL,
+  packet_id INTEGER NOT NULL,
+  msgid     TEXT NOT NULL,
+  state     TEXT NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS hookwire_exchange_key
+  ON hookwire_exchange (clientid, direction, packet_id, msgid);
+
+-- A row that is inserted here ends a session: what it leaves goes with it. Nothing
+-- is kept.
+CREATE VIEW IF NOT EXISTS hookwire_ended AS SELECT clientid FROM hookwire_session WHERE 0;
+
+CREATE TRIGGER IF NOT EXISTS hookwire_session_ended INSTEAD OF INSERT ON hookwire_ended
+BEGIN
+  DELETE FROM hookwire_sub WHERE clientid = new.clientid;
+  DELETE FROM hookwire_floor WHERE clientid = new.clientid;
+  DELETE FROM mqtt_acked WHERE clientid = new.clientid;
+  DELETE FROM hookwire_exchange WHERE clientid = new.clientid;
+  DELETE FROM hookwire_session WHERE clientid = new.clientid;
 END;
 
 -- The newest deletion of each topic's retained message, so that an older one

@@ -151,6 +151,20 @@ impl Context {
         before.iter().filter(|rule| rule.hook == self.hook)
     }
 
+    /// All rules of the module, this one among them, in the order configured.
+    ///
+    /// ```
+    /// # use hookwire_sdk::prelude::*;
+    /// # use hookwire_sdk::testing::Rule;
+    /// # #[action(hook = "message.publish")]
+    /// # fn count(_: &Context, _: &Message) {}
+    /// let context = Rule::new(&count::ACTION).context();
+    /// assert_eq!(context.rules().count(), 1);
+    /// ```
+    pub fn rules(&self) -> impl Iterator<Item = &RuleInfo> {
+        self.all.iter()
+    }
+
     /// Name of the pool that the rule was granted.
     ///
     /// ```

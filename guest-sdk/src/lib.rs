@@ -150,9 +150,10 @@ pub mod prelude {
     pub use crate::sql::{OwnedValue, Pool, RowSet, Value};
     pub use crate::{
         Access, Allowance, Authentication, Authorization, Client, Context, Credentials, Delivery,
-        Event, Exchange, Fault, FaultKind, Fetch, Findings, Message, Node, OptionValue, Options, Page, Replacement,
-        Restoration, RestoredExchange, RestoredSubscription, Subscription, Verdict, Verdicts, action, log_debug,
-        log_error, log_info, log_trace, log_warn, reason_code,
+        Event, Exchange, Fault, FaultKind, Fetch, Findings, Message, Node, OptionValue, Options,
+        Page, Replacement, Restoration, RestoredExchange, RestoredSubscription, Subscription,
+        Verdict, Verdicts, action, log_debug, log_error, log_info, log_trace, log_warn,
+        reason_code,
     };
 }
 

@@ -340,6 +340,43 @@ impl Message {
     }
 }
 
+impl Message {
+    /// Its other properties of MQTT 5, by name: `content-type`, `response-topic`,
+    /// `correlation-data` (Base64), `payload-format`.
+    ///
+    /// ```
+    /// # use hookwire_sdk::testing;
+    /// let mut message = testing::message("a", "{}");
+    /// message.extras.push(("content-type".to_owned(), "application/json".to_owned()));
+    /// message.extras.push(("packet-id".to_owned(), "7".to_owned()));
+    /// assert_eq!(message.properties().count(), 1);
+    /// ```
+    pub fn properties(&self) -> impl Iterator<Item = &(String, String)> {
+        const PROPERTIES: [&str; 4] = [
+            "content-type",
+            "response-topic",
+            "correlation-data",
+            "payload-format",
+        ];
+        let extras = self.extras.iter();
+        extras.filter(|(name, _)| PROPERTIES.contains(&name.as_str()))
+    }
+
+    /// Packet id of the QoS 2 PUBLISH that brought it, on `message.publish`.
+    ///
+    /// ```
+    /// # use hookwire_sdk::testing;
+    /// let mut message = testing::message("a", "");
+    /// assert_eq!(message.packet_id(), None);
+    /// message.extras.push(("packet-id".to_owned(), "7".to_owned()));
+    /// assert_eq!(message.packet_id(), Some(7));
+    /// ```
+    #[must_use]
+    pub fn packet_id(&self) -> Option<u16> {
+        first(&self.extras, "packet-id")?.parse().ok()
+    }
+}
+
 impl Access {
     /// Whether the client wants to publish, be it its will.
     ///

@@ -100,7 +100,8 @@ pub use doubles::metrics::{counter, gauge, observations};
 pub use doubles::passwords::set_password;
 pub use doubles::random::seed_random;
 pub use events::{
-    access, client, client_state, connection, credentials, delivery, fetch, message, subscription,
+    access, client, client_state, connection, credentials, delivery, exchange, fetch, message,
+    node, subscription,
 };
 pub use instance::Instance;
 pub use rule::Rule;

@@ -79,6 +79,7 @@ pub(crate) async fn start(
     let listeners = bind_listeners(&settings).await?;
     let count = worker_count(&settings);
     let started = start_workers(&settings, count, &plan, &house, not_before_ms)?;
+    tell_started(&started, &plan).await;
     let (stop, stopping) = watch::channel(false);
     let greetings = GreetingCounters::default();
     let mut tasks = JoinSet::new();
@@ -130,6 +131,22 @@ pub(crate) async fn start(
         house: house_pool,
         data,
     })
+}
+
+/// Runs the rules of `node.started`. A broker whose store cannot be had then serves
+/// all the same; what was not written is told.
+async fn tell_started(started: &workers::Started, plan: &Plan) {
+    let Some(rules) = started.rules.first() else {
+        return;
+    };
+    for (rule, fault) in rules.node_started(plan, hookwire_net::wall_ms()).await {
+        tracing::error!(
+            rule,
+            fault = fault.message,
+            code = fault.code,
+            "a rule of node.started failed"
+        );
+    }
 }
 
 /// A broker without a cache compiles at each start, and serves all the same.

@@ -3,6 +3,8 @@
 use hookwire_sdk::prelude::*;
 use hookwire_sdk::sql::BatchResult;
 
+use crate::session::forget_completed;
+
 /// The position is the number of the message's row, the first where the message
 /// was stored twice. It only goes forward; a message without a row moves nothing.
 const ACKED: &str = "INSERT INTO mqtt_acked (clientid, topic, mid) \
@@ -32,7 +34,9 @@ pub(crate) fn on_message_acked(
             (&delivery.message.id).into(),
         ]
     });
-    ctx.sql()?.exec_many(ACKED, rows)
+    let moved = ctx.sql()?.exec_many(ACKED, rows)?;
+    forget_completed(ctx, deliveries)?;
+    Ok(moved)
 }
 
 /// Deletes the client's position on the topic that it no longer subscribes to, and

@@ -34,7 +34,7 @@ const BEGIN_SINCE: &str = "INSERT INTO hookwire_floor (clientid, filter, mid) \
     SELECT ?, ?, coalesce(max(id), 0) FROM mqtt_msg WHERE arrived < ? ON CONFLICT DO NOTHING";
 
 const PAGE: &str = "SELECT m.id, m.msgid, m.topic, m.sender, m.qos, m.payload, m.arrived, \
-    b.expires_at_ms, b.properties FROM mqtt_msg AS m \
+    b.expires_at_ms, b.properties, b.others FROM mqtt_msg AS m \
     LEFT JOIN hookwire_msg AS b ON b.msgid = m.msgid \
     WHERE m.id > max(?, coalesce((SELECT mid FROM hookwire_floor \
     WHERE clientid = ? AND filter = ?), 0)) \
@@ -117,7 +117,10 @@ fn begin(pool: &Pool, fetch: &Fetch, reach: Option<Duration>) -> Result<(), Faul
 
 fn message(row: &Row<'_>) -> Result<Message, Fault> {
     let text = |name| row.get::<Option<String>>(name);
-    let properties = text("properties")?;
+    let pairs = |name| match text(name)? {
+        Some(json) => Ok::<_, Fault>(serde_json::from_str(&json)?),
+        None => Ok(Vec::new()),
+    };
     Ok(Message {
         id: text("msgid")?.unwrap_or_default(),
         topic: row.get("topic")?,
@@ -127,10 +130,7 @@ fn message(row: &Row<'_>) -> Result<Message, Fault> {
         retain: false,
         at_ms: unix_ms(row.get::<&str>("arrived")?).unwrap_or(0),
         expires_at_ms: stored::expires_at_ms(row)?,
-        user_properties: match properties {
-            Some(json) => serde_json::from_str(&json)?,
-            None => Vec::new(),
-        },
-        extras: Vec::new(),
+        user_properties: pairs("properties")?,
+        extras: pairs("others")?,
     })
 }

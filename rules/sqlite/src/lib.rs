@@ -13,6 +13,7 @@ mod fetch;
 mod message;
 mod presence;
 pub mod retained;
+mod session;
 mod stored;
 mod subscription;
 mod template;
@@ -20,8 +21,9 @@ mod template;
 use acked::{on_acked_delete, on_message_acked};
 use fetch::on_message_fetch;
 use message::{on_message_publish, on_message_store};
-use presence::{on_client_connected, on_client_disconnected};
+use presence::{on_client_connected, on_client_disconnected, on_node_started};
 use retained::{on_message_retain, on_retain_delete};
+use session::{on_session_exchange, on_session_restore, on_session_store};
 use subscription::{
     on_subscribe_lookup, on_subscription_delete, on_subscription_lookup, on_subscription_store,
 };
@@ -32,6 +34,10 @@ hookwire_sdk::module! {
     actions: [
         on_client_connected,
         on_client_disconnected,
+        on_node_started,
+        on_session_restore,
+        on_session_store,
+        on_session_exchange,
         on_subscribe_lookup,
         on_subscription_lookup,
         on_subscription_store,

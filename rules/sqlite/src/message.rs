@@ -6,14 +6,15 @@ use hookwire_sdk::sql::BatchResult;
 use hookwire_sdk::{RuleInfo, serde_json, topic};
 
 use crate::datetime::DateTime;
+use crate::session;
 
 const STORE: &str = "INSERT INTO mqtt_msg \
     (msgid, sender, topic, node, qos, retain, payload, arrived) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// A message that is tried again has the same id.
-const PROPERTIES: &str = "INSERT INTO hookwire_msg (msgid, expires_at_ms, properties) \
-    VALUES (?, ?, ?) ON CONFLICT (msgid) DO UPDATE SET \
-    expires_at_ms = excluded.expires_at_ms, properties = excluded.properties";
+const PROPERTIES: &str = "INSERT INTO hookwire_msg (msgid, expires_at_ms, properties, others) \
+    VALUES (?, ?, ?, ?) ON CONFLICT (msgid) DO UPDATE SET expires_at_ms = excluded.expires_at_ms, \
+    properties = excluded.properties, others = excluded.others";
 
 /// Stores a message published with QoS 1 or 2 as a row of mqtt_msg.
 #[action(
@@ -80,7 +81,9 @@ pub(crate) fn write(
     let mut places: Vec<usize> = places.collect();
     let has_properties = |place: &usize| {
         let message = messages[*place];
-        message.expires_at_ms.is_some() || !message.user_properties.is_empty()
+        message.expires_at_ms.is_some()
+            || !message.user_properties.is_empty()
+            || message.properties().next().is_some()
     };
     let beside: Vec<usize> = places.iter().copied().filter(has_properties).collect();
     if !beside.is_empty() {
@@ -97,6 +100,7 @@ pub(crate) fn write(
         return Ok(verdicts);
     }
     let rows: Vec<&Message> = places.iter().map(|place| messages[*place]).collect();
+    session::taken(ctx, rows.iter().copied())?;
     for row in write(&rows)?.failed {
         if let Some(place) = places.get(row.row as usize) {
             verdicts.set(*place, Verdict::Failed(row.fault));
@@ -109,18 +113,21 @@ fn write_properties<'m>(
     ctx: &Context,
     messages: impl Iterator<Item = &'m Message>,
 ) -> Result<BatchResult, Fault> {
-    let rows: Vec<(&Message, Option<String>)> = messages
+    let rows: Vec<(&Message, Option<String>, Option<String>)> = messages
         .map(|message| {
             let has_any = !message.user_properties.is_empty();
             let json = has_any.then(|| serde_json::to_string(&message.user_properties));
-            Ok((message, json.transpose()?))
+            let others: Vec<_> = message.properties().collect();
+            let others = (!others.is_empty()).then(|| serde_json::to_string(&others));
+            Ok((message, json.transpose()?, others.transpose()?))
         })
         .collect::<Result<_, Fault>>()?;
-    let rows = rows.iter().map(|(message, json)| {
+    let rows = rows.iter().map(|(message, json, others)| {
         [
             (&message.id).into(),
             message.expires_at_ms.map(Value::unsigned).into(),
             json.as_ref().into(),
+            others.as_ref().into(),
         ]
     });
     ctx.sql()?.exec_many(PROPERTIES, rows)

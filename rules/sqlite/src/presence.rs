@@ -16,6 +16,9 @@ const DISCONNECTED: &str = "INSERT INTO mqtt_client (clientid, state, node, offl
     VALUES (?, '0', ?, ?) ON CONFLICT (clientid) DO UPDATE SET state = '0', \
     node = excluded.node, offline_at = excluded.offline_at";
 
+const GONE: &str = "UPDATE mqtt_client SET state = '0', offline_at = ? \
+    WHERE node = ? AND state = '1'";
+
 /// Writes state 1, the node and the time into the client's row of mqtt_client.
 #[action(hook = "client.connected", pool = "sql", stores)]
 pub(crate) fn on_client_connected(
@@ -32,6 +35,20 @@ pub(crate) fn on_client_disconnected(
     clients: &[&Client],
 ) -> Result<BatchResult, Fault> {
     write_presence(ctx, DISCONNECTED, clients)
+}
+
+/// Writes state 0 into the rows of clients that this node had when it ended without
+/// saying so.
+#[action(hook = "node.started", pool = "sql", stores)]
+pub(crate) fn on_node_started(ctx: &Context, nodes: &[&Node]) -> Result<BatchResult, Fault> {
+    let times: Vec<DateTime> = nodes
+        .iter()
+        .map(|node| DateTime::from_unix_ms(node.at_ms))
+        .collect();
+    let rows = times
+        .iter()
+        .map(|at| [at.as_str().into(), ctx.node().into()]);
+    ctx.sql()?.exec_many(GONE, rows)
 }
 
 fn write_presence(

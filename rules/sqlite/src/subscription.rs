@@ -23,6 +23,9 @@ const LOOKUP: &str = "SELECT s.topic, s.qos, o.no_local, o.retain_as_published, 
     ON o.mqtt_sub_id = s.id AND o.clientid = s.clientid AND o.topic = s.topic \
     WHERE s.clientid = ? ORDER BY s.id";
 
+const OWN: &str = "SELECT topic, qos, no_local, retain_as_published, retain_handling, identifier \
+    FROM hookwire_sub WHERE clientid = ? ORDER BY rowid";
+
 const STORE: &str = "INSERT INTO hookwire_sub (clientid, topic, qos, no_local, \
     retain_as_published, retain_handling, identifier) VALUES (?, ?, ?, ?, ?, ?, ?) \
     ON CONFLICT (clientid, topic) DO UPDATE SET qos = excluded.qos, \
@@ -76,6 +79,22 @@ fn lookup(ctx: &Context, client: &Client) -> Result<Vec<RestoredSubscription>, F
             Err(why) => {
                 BAD_ROWS.increment();
                 log_warn!("a row of mqtt_sub for {clientid} is left out: {why}");
+            }
+        }
+    }
+    Ok(subscriptions)
+}
+
+/// What a client subscribed to itself.
+pub(crate) fn own(pool: &Pool, clientid: &str) -> Result<Vec<RestoredSubscription>, Fault> {
+    let answer = pool.query(OWN, &[clientid.into()], MAX_SUBSCRIPTIONS)?;
+    let mut subscriptions = Vec::with_capacity(answer.rows.len());
+    for row in answer.iter() {
+        match subscription(&row) {
+            Ok(subscription) => subscriptions.push(subscription),
+            Err(why) => {
+                BAD_ROWS.increment();
+                log_warn!("a row of hookwire_sub for {clientid} is left out: {why}");
             }
         }
     }

@@ -7,7 +7,9 @@ use hookwire_broker::{
     Message, MessageId, OwnMessage, Refusal, RestoredExchange, SubscriptionInfo,
 };
 use hookwire_driver::{Fault, FaultKind};
-use hookwire_mqtt::{PacketId, PublishProperties, QoS, ReasonCode, TopicError, TopicFilter, TopicName};
+use hookwire_mqtt::{
+    PacketId, PublishProperties, QoS, ReasonCode, TopicError, TopicFilter, TopicName,
+};
 
 use crate::extras::ExtraError;
 use crate::text::bounded;

@@ -49,11 +49,11 @@ pub use group::{Dispatch, SharedStrategy};
 pub use hooks::{
     Access, Answer, Answered, Authentication, AuthenticationOutcome, AuthenticationStep,
     Authorization, BrokerCall, ClientEvent, ClientInfo, ClientState, Command, ConnectionInfo,
-    Decided, DeliveryOutcome, DeliveryRequest, Denial, DroppedEvent, Event, Exchange,
-    ExchangeStep, FetchRequest, FetchRule, Hook, Hooks, ListenerInfo, MAX_HOPS,
-    NodeEvent, Operation, OwnMessage, Page, PublishFacts, Question, Refusal, Reply, Restored,
-    RestoredExchange, RestoredSession, RuleSet, Stores, SubscriptionEvent, SubscriptionInfo,
-    SubscriptionOutcome, SubscriptionRequest, Ticket, Verdict,
+    Decided, DeliveryOutcome, DeliveryRequest, Denial, DroppedEvent, Event, Exchange, ExchangeStep,
+    FetchRequest, FetchRule, Hook, Hooks, ListenerInfo, MAX_HOPS, NodeEvent, Operation, OwnMessage,
+    Page, PublishFacts, Question, Refusal, Reply, Restored, RestoredExchange, RestoredSession,
+    RuleSet, Stores, SubscriptionEvent, SubscriptionInfo, SubscriptionOutcome, SubscriptionRequest,
+    Ticket, Verdict,
 };
 pub use id::IdGenerator;
 pub use inspect::Holdings;

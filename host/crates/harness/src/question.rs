@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use hookwire_broker::{
     Access, Authentication, ClientEvent, DeliveryRequest, DroppedEvent, Event as Happened,
-    Exchange, FetchRequest, Hook, Hooks, IdGenerator, NodeEvent, Operation, PublishFacts, Question, RuleSet,
-    SubscriptionEvent, SubscriptionRequest, Ticket,
+    Exchange, FetchRequest, Hook, Hooks, IdGenerator, NodeEvent, Operation, PublishFacts, Question,
+    RuleSet, SubscriptionEvent, SubscriptionRequest, Ticket,
 };
 use hookwire_mqtt::{TopicFilter, TopicName};
 use hookwire_rules::WorkerRules;

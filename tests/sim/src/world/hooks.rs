@@ -136,6 +136,7 @@ pub(super) fn answer(asks: Asks, question: &Question) -> Answer {
             })
         }
         Question::Unsubscribe(_) => Answer::Subscribe(SubscriptionOutcome::Proceed),
+        Question::Exchange(_) => Answer::Exchange(Ok(())),
         Question::Fetch(_) => Answer::Fetch(Ok(Page::default())),
         Question::Deliver(request) => {
             let message = &request.message;

@@ -104,9 +104,12 @@ impl<H: Hooks> Shard<H> {
     /// Whether a session has a subscription by this filter.
     pub(super) fn has_subscription(&self, key: SessionKey, text: &str) -> bool {
         let session = self.session(key);
-        wanted(text).ok().zip(session).is_some_and(|(wanted, session)| {
-            session.subscriptions.contains_key(&wanted.subscription)
-        })
+        wanted(text)
+            .ok()
+            .zip(session)
+            .is_some_and(|(wanted, session)| {
+                session.subscriptions.contains_key(&wanted.subscription)
+            })
     }
 
     fn tell_subscription(

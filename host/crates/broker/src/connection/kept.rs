@@ -208,7 +208,9 @@ impl<H: Hooks> Shard<H> {
             return;
         };
         let released: Vec<_> = session.inflight.released().collect();
-        let kept = released.into_iter().map(|id| (id, session.kept.message(id)));
+        let kept = released
+            .into_iter()
+            .map(|id| (id, session.kept.message(id)));
         for (id, message) in kept.collect::<Vec<_>>() {
             match message.filter(|_| rules != RuleSet::NONE) {
                 Some(message) => self.keep_received(session_key, key, rules, id, message),

@@ -24,8 +24,8 @@ pub use fetch::{FetchRequest, FetchRule, Page, Stores};
 pub use hook::Hook;
 pub use question::{
     Access, Answer, Answered, Authentication, AuthenticationOutcome, AuthenticationStep,
-    Authorization, DeliveryOutcome, DeliveryRequest, Denial, Operation, Question, Restored, RestoredSession,
-    SubscriptionOutcome, SubscriptionRequest,
+    Authorization, DeliveryOutcome, DeliveryRequest, Denial, Operation, Question, Restored,
+    RestoredSession, SubscriptionOutcome, SubscriptionRequest,
 };
 
 use crate::message::Message;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use hookwire_mqtt::QoS;
 
-use super::{ClientInfo, Exchange, FetchRequest, Page, Refusal, RestoredExchange, SubscriptionInfo, Ticket};
+use super::{
+    ClientInfo, Exchange, FetchRequest, Page, Refusal, RestoredExchange, SubscriptionInfo, Ticket,
+};
 use crate::message::Message;
 
 /// A question to the rules of one decision hook.

@@ -175,9 +175,7 @@ impl Deciding {
     }
 
     fn find_asked(&mut self, asked: u64) -> Option<(&mut Undecided, PacketId)> {
-        let is_it = |undecided: &Undecided| {
-            matches!(undecided.keeping, Keeping::Asked(number, _) if number == asked)
-        };
+        let is_it = |undecided: &Undecided| matches!(undecided.keeping, Keeping::Asked(number, _) if number == asked);
         let undecided = self.find(is_it)?;
         let id = undecided.keeping.id()?;
         Some((undecided, id))

@@ -1,8 +1,8 @@
 //! What rules are asked between CONNECT and CONNACK, and in which order.
 
 use hookwire_broker::{
-    Answer, AuthenticationOutcome, Authorization, Denial, Event, ListenerInfo, Question, Restored, RestoredSession,
-    SubscriptionInfo,
+    Answer, AuthenticationOutcome, Authorization, Denial, Event, ListenerInfo, Question, Restored,
+    RestoredSession, SubscriptionInfo,
 };
 
 use super::*;

@@ -36,7 +36,10 @@ fn reader(world: &mut World) -> usize {
 fn stored(world: &mut World, publisher: usize, payload: &str, id: u16) {
     world.publish_exactly_once(publisher, "t/a", payload, id);
     world.store();
-    assert_eq!(world.got(publisher), [other(&format!("PUBREC {id} Success"))]);
+    assert_eq!(
+        world.got(publisher),
+        [other(&format!("PUBREC {id} Success"))]
+    );
 }
 
 /// The oldest question is one of these; it is kept.
@@ -222,7 +225,16 @@ fn a_restored_session_ends_its_exchanges_once() {
         marks: "dup".to_owned(),
     };
     assert_eq!(got, [again], "0 and 1 it has, 3 has to wait for the window");
-    let row = |world: &World| world.script.borrow().store.positions.values().copied().max();
+    let row = |world: &World| {
+        world
+            .script
+            .borrow()
+            .store
+            .positions
+            .values()
+            .copied()
+            .max()
+    };
     assert_eq!(row(&world), Some(2), "the position moved to what it has");
     world.ack(client, AckKind::PubComp, 1);
     kept(&mut world, "session.exchange c 1 completed");

@@ -74,12 +74,10 @@ pub(crate) fn of_verdict(asked: &mut Asked, verdict: GuestVerdict) -> Outcome {
             _ => odd(word, Hook::ClientAuthorize),
         },
         (Question::CreateSession(_), verdict) => match verdict {
-            GuestVerdict::Restore(restoration) => {
-                match restore(&mut asked.restored, restoration) {
-                    Ok(()) => Outcome::GoesOn,
-                    Err(why) => Outcome::Odd(why),
-                }
-            }
+            GuestVerdict::Restore(restoration) => match restore(&mut asked.restored, restoration) {
+                Ok(()) => Outcome::GoesOn,
+                Err(why) => Outcome::Odd(why),
+            },
             GuestVerdict::Deny(denial) | GuestVerdict::Disconnect(denial) => {
                 Outcome::Answered(Answer::CreateSession(Err(whole(refusal(denial)))))
             }

@@ -15,11 +15,11 @@ use tokio::sync::oneshot;
 
 use crate::host::outbox::Lookups;
 use crate::lane::batch::Needs;
+use crate::lane::extras::Extras;
 use crate::lane::hold::Place;
 use crate::lane::journal::Journal;
 use crate::lane::priority::{StepBack, step_back};
 use crate::lane::runner::Lost;
-use crate::lane::extras::Extras;
 use crate::lane::view::Texts;
 use crate::module::instance::Instance;
 use crate::plan::PlannedModule;

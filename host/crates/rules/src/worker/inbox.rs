@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
+use hookwire_broker::Hook;
 use hookwire_driver::{Fault, FaultKind};
 use tokio::sync::{mpsc, oneshot};
 
@@ -137,6 +138,22 @@ impl RulesHandle {
         });
         let gone = || fault(FaultKind::Unavailable, "worker", "the worker is gone");
         fared.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Runs the rules of `node.started`, one after the other, before any client is
+    /// served. Answers what they failed on, by the rule's name.
+    pub async fn node_started(&self, plan: &Plan, at_ms: u64) -> Vec<(String, Fault)> {
+        let mut failed = Vec::new();
+        for id in plan.rules.chain(Hook::NodeStarted) {
+            let Some(rule) = plan.rules.get(id) else {
+                continue;
+            };
+            let event = EventRecord::of_node(Hook::NodeStarted, at_ms);
+            if let Err(fault) = self.run_again(&rule.name, event).await {
+                failed.push((rule.name.to_string(), fault));
+            }
+        }
+        failed
     }
 
     /// Makes what the worker needs to run by `plan`: an instance for each lane

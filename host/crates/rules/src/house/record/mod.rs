@@ -7,8 +7,8 @@ mod parts;
 use std::sync::Arc;
 
 use hookwire_broker::{
-    ClientEvent, ClientInfo, DroppedEvent, Hook, NodeEvent, Operation, Question, Stores, SubscriptionEvent,
-    Ticket,
+    ClientEvent, ClientInfo, DroppedEvent, Hook, NodeEvent, Operation, Question, Stores,
+    SubscriptionEvent, Ticket,
 };
 use hookwire_mqtt::ReasonCode;
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,11 @@ pub struct EventRecord {
 }
 
 impl EventRecord {
+    /// Something that happened to the broker as a whole.
+    pub(crate) fn of_node(hook: Hook, at_ms: u64) -> Self {
+        Self::without_payload(&Subject::Node(NodeEvent { hook, at_ms }))
+    }
+
     pub(crate) fn of(subject: &Subject) -> Self {
         let mut record = Self::without_payload(subject);
         if let Some((record, message)) = record.message.as_mut().zip(subject.message()) {
