@@ -148,7 +148,81 @@ rule "client-offline" {
   pool   = "embedded"
 }
 
-# mqtt_msg: every QoS 1 message is on disk before its publisher is told so.
+# mqtt_client: who was connected when this node ended without saying so.
+rule "node-started" {
+  hook   = "node.started"
+  module = "sqlite"
+  action = "on_node_started"
+  pool   = "embedded"
+}
+
+# hookwire_session: sessions that outlive the broker, with what follows.
+rule "session-restore" {
+  hook   = "session.created"
+  module = "sqlite"
+  action = "on_session_restore"
+  pool   = "embedded"
+}
+
+rule "session-resumed" {
+  hook   = "session.resumed"
+  module = "sqlite"
+  action = "on_session_store"
+  pool   = "embedded"
+}
+
+rule "session-left" {
+  hook   = "client.disconnected"
+  module = "sqlite"
+  action = "on_session_store"
+  pool   = "embedded"
+}
+
+rule "session-over" {
+  hook   = "session.terminated"
+  module = "sqlite"
+  action = "on_session_store"
+  pool   = "embedded"
+}
+
+rule "session-discarded" {
+  hook   = "session.discarded"
+  module = "sqlite"
+  action = "on_session_store"
+  pool   = "embedded"
+}
+
+rule "sessions-left" {
+  hook   = "node.started"
+  module = "sqlite"
+  action = "on_session_store"
+  pool   = "embedded"
+}
+
+# hookwire_sub, and mqtt_sub: the subscriptions of those sessions.
+rule "subscribed" {
+  hook   = "session.subscribed"
+  module = "sqlite"
+  action = "on_subscription_store"
+  pool   = "embedded"
+}
+
+rule "unsubscribed" {
+  hook   = "session.unsubscribed"
+  module = "sqlite"
+  action = "on_subscription_delete"
+  pool   = "embedded"
+}
+
+# hookwire_exchange: QoS 2 messages under way, so that each arrives once.
+rule "exchanges" {
+  hook   = "session.exchange"
+  module = "sqlite"
+  action = "on_session_exchange"
+  pool   = "embedded"
+}
+
+# mqtt_msg: every message above QoS 0 is on disk before its publisher is told so.
 rule "store-messages" {
   hook   = "message.publish"
   module = "sqlite"
@@ -159,4 +233,30 @@ rule "store-messages" {
 
   # Left out: "deny" on this hook, so that what is not stored is not acknowledged.
   # on_error = "deny"
+}
+
+# mqtt_msg again: what a client missed comes before what is live.
+rule "fetch" {
+  hook   = "session.fetch"
+  module = "sqlite"
+  action = "on_message_fetch"
+  topic  = "#"
+  pool   = "embedded"
+}
+
+# mqtt_acked: how far each client has acknowledged each topic.
+rule "acked" {
+  hook   = "message.position"
+  module = "sqlite"
+  action = "on_message_acked"
+  topic  = "#"
+  pool   = "embedded"
+}
+
+rule "acked-delete" {
+  hook   = "session.unsubscribed"
+  module = "sqlite"
+  action = "on_acked_delete"
+  topic  = "#"
+  pool   = "embedded"
 }

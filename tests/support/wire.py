@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 V311, V5 = 4, 5
 
 CONNACK, PUBLISH, PUBACK, SUBACK, UNSUBACK = 2, 3, 4, 9, 11
+PUBREC, PUBREL, PUBCOMP = 5, 6, 7
 PINGRESP, DISCONNECT, AUTH = 13, 14, 15
 
 # Property identifiers of MQTT 5, table 2-4.
@@ -299,6 +300,9 @@ _READERS = {
     CONNACK: _read_connack,
     PUBLISH: _read_publish,
     PUBACK: _read_puback,
+    PUBREC: _read_puback,
+    PUBREL: _read_puback,
+    PUBCOMP: _read_puback,
     SUBACK: _read_suback,
     UNSUBACK: _read_suback,
     PINGRESP: lambda *_: None,

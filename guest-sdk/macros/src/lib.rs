@@ -38,7 +38,10 @@ use proc_macro::TokenStream;
 /// | `client.authorize` | `Access` |
 /// | `client.subscribe`, `client.unsubscribe`, `session.subscribed`, `session.unsubscribed` | `Subscription` |
 /// | `message.publish` | `Message` |
-/// | `message.deliver`, `message.acked`, `message.dropped` | `Delivery` |
+/// | `message.deliver`, `message.acked`, `message.position`, `message.dropped` | `Delivery` |
+/// | `session.fetch` | `Fetch` |
+/// | `session.exchange` | `Exchange` |
+/// | `node.started` | `Node` |
 ///
 /// A word that is unknown is an error when the crate compiles, and names the
 /// nearest that is known. `message.delivered` is another name of

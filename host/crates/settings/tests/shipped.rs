@@ -82,7 +82,20 @@ fn the_default_file_is_what_a_broker_without_a_file_runs_on() {
         [
             "on_client_connected",
             "on_client_disconnected",
-            "on_message_publish"
+            "on_node_started",
+            "on_session_restore",
+            "on_session_store",
+            "on_session_store",
+            "on_session_store",
+            "on_session_store",
+            "on_session_store",
+            "on_subscription_store",
+            "on_subscription_delete",
+            "on_session_exchange",
+            "on_message_publish",
+            "on_message_fetch",
+            "on_message_acked",
+            "on_acked_delete",
         ]
     );
     assert!(
