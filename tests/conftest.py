@@ -6,6 +6,7 @@ import re
 import pytest
 
 from support import broker as broker_process
+from support.rules import PLAIN
 
 _reports = pytest.StashKey[list]()
 
@@ -30,11 +31,11 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory):
-    """A broker without a configuration, shared by the tests of one file.
+    """A broker that stores presence and messages, shared by the tests of one file.
 
     At the end it still runs, and stops when asked to.
     """
-    shared = broker_process.Broker(tmp_path_factory.mktemp("broker")).start()
+    shared = broker_process.Broker(tmp_path_factory.mktemp("broker"), PLAIN).start()
     try:
         yield shared
         assert shared.is_running(), f"the broker ended by itself:\n{shared.stderr()}"

@@ -121,7 +121,10 @@ def test_who_was_connected_at_a_kill_is_offline_before_anybody_connects(start_br
     client = lasting(broker.port, "client")
     with broker.store() as store:
         states = "SELECT state FROM mqtt_client WHERE clientid = 'client'"
-        wait_until(lambda: store.query(states)[0][0] == "1", "the client is online")
+        online = [("1",)]
+        wait_until(
+            lambda: [tuple(row) for row in store.query(states)] == online, "the client is online"
+        )
     again(broker)
     with broker.store() as store:
         assert store.query(states)[0][0] == "0"

@@ -52,3 +52,14 @@ def _value(value):
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+# Presence and messages are stored; sessions end with the broker, and nothing waits
+# for a store but publishers.
+PLAIN = (
+    LISTENER
+    + POOL
+    + storing("store-messages", topic="#")
+    + rule("online", "client.connected", "sqlite", "on_client_connected", pool="embedded")
+    + rule("offline", "client.disconnected", "sqlite", "on_client_disconnected", pool="embedded")
+)

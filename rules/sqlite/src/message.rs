@@ -333,6 +333,10 @@ mod tests {
         let told = Message {
             id: "2PguFrHsrzEvIIBdctm2".to_owned(),
             user_properties: vec![("unit".into(), "°C".into()), ("unit".into(), "\"".into())],
+            extras: vec![
+                ("packet-id".into(), "7".into()),
+                ("content-type".into(), "text/plain".into()),
+            ],
             ..testing::message("c", "")
         };
         let verdicts = rule.run_batch([plain, expiring, told]);
@@ -343,16 +347,18 @@ mod tests {
         let stored = pool.stored();
         let statements: Vec<&str> = stored.iter().map(|call| &*call.statement).collect();
         assert_eq!(statements, [PROPERTIES, STORE]);
-        let rows: [[Value; 3]; 2] = [
+        let rows: [[Value; 4]; 2] = [
             [
                 "2PguFrHsrzEvIIBdctm1".into(),
                 1_479_202_900_000_i64.into(),
+                Value::Null,
                 Value::Null,
             ],
             [
                 "2PguFrHsrzEvIIBdctm2".into(),
                 Value::Null,
                 r#"[["unit","°C"],["unit","\""]]"#.into(),
+                r#"[["content-type","text/plain"]]"#.into(),
             ],
         ];
         assert_eq!(stored[0].rows, rows);
@@ -364,7 +370,7 @@ mod tests {
         let pool = SqlPool::named("main");
         let refusal = Fault::new(FaultKind::Refused, "sqlite:19", "no");
         let answer = refusal.clone();
-        pool.refuse_rows(move |row| (row.len() == 3).then(|| answer.clone()));
+        pool.refuse_rows(move |row| (row.len() == 4).then(|| answer.clone()));
         let rule = Rule::new(&on_message_store::ACTION).pool("main");
         let expiring = Message {
             expires_at_ms: Some(1),

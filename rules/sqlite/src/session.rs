@@ -275,3 +275,126 @@ pub(crate) fn taken<'m>(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hookwire_sdk::testing::{self, Rule, SqlPool};
+
+    use super::*;
+
+    fn client(clean_start: bool, session_expiry_s: u32) -> Client {
+        Client {
+            connection: Some(hookwire_sdk::Connection {
+                clean_start,
+                session_expiry_s,
+                ..testing::connection()
+            }),
+            ..testing::client("c1")
+        }
+    }
+
+    /// What is there of the client: expiry, end, and whether anything is left.
+    fn found(pool: &SqlPool, row: [Value<'static>; 3]) {
+        pool.answer(testing::rows(
+            ["expiry_s", "ends_at_ms", "leaves"],
+            vec![row],
+        ));
+    }
+
+    fn written(pool: &SqlPool) -> Vec<String> {
+        let stored = pool.stored();
+        stored
+            .iter()
+            .map(|call| call.statement.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn a_session_that_is_there_goes_on_with_what_it_had() {
+        let at_ms = testing::client("c1").at_ms;
+        let pool = SqlPool::named("main");
+        found(&pool, [60.into(), Value::unsigned(at_ms + 1), 1.into()]);
+        pool.answer(testing::rows(
+            [
+                "topic",
+                "qos",
+                "no_local",
+                "retain_as_published",
+                "retain_handling",
+                "identifier",
+            ],
+            vec![[
+                "a/#".into(),
+                2.into(),
+                1.into(),
+                0.into(),
+                0.into(),
+                Value::Null,
+            ]],
+        ));
+        pool.answer(testing::rows(
+            ["direction", "packet_id", "msgid", "state"],
+            vec![[
+                "out".into(),
+                7.into(),
+                "2PguFrHsrzEvIIBdctmb".into(),
+                "sent".into(),
+            ]],
+        ));
+        let rule = Rule::new(&on_session_restore::ACTION).pool("main");
+        let subscription = RestoredSubscription {
+            no_local: true,
+            ..RestoredSubscription::new("a/#", 2)
+        };
+        let expected = Restoration::new()
+            .with(subscription)
+            .exchange(RestoredExchange::new(
+                "out",
+                7,
+                "sent",
+                "2PguFrHsrzEvIIBdctmb",
+            ))
+            .present();
+        assert_eq!(rule.run(client(false, 60)), expected.into());
+        assert_eq!(written(&pool), [BEGIN]);
+    }
+
+    #[test]
+    fn what_is_over_or_not_wanted_ends_and_what_lasts_begins() {
+        let at_ms = testing::client("c1").at_ms;
+        let none = || [Value::Null, Value::Null, 0.into()];
+        let over = || [60.into(), Value::unsigned(at_ms), 0.into()];
+        let there = || [60.into(), Value::Null, 0.into()];
+        let cases = [
+            (none(), client(false, 60), vec![BEGIN]),
+            (none(), client(false, 0), vec![]),
+            (over(), client(false, 60), vec![END, BEGIN]),
+            (there(), client(true, 60), vec![END, BEGIN]),
+            (there(), client(true, 0), vec![END]),
+            (
+                [Value::Null, Value::Null, 1.into()],
+                client(false, 0),
+                vec![END],
+            ),
+        ];
+        for (number, (row, client, expected)) in cases.into_iter().enumerate() {
+            let pool = SqlPool::named("main");
+            found(&pool, row);
+            let rule = Rule::new(&on_session_restore::ACTION).pool("main");
+            assert_eq!(rule.run(client), Verdict::Proceed, "{number}");
+            assert_eq!(written(&pool), expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn steps_are_written_behind_what_is_over() {
+        let pool = SqlPool::named("main");
+        let rule = Rule::new(&on_session_exchange::ACTION).pool("main");
+        rule.run_batch([
+            testing::exchange("c1", "out", "sent"),
+            testing::exchange("c1", "out", "completed"),
+            testing::exchange("c1", "in", "completed"),
+        ]);
+        assert_eq!(written(&pool), [RELEASED, MOVED, SENT]);
+    }
+}
