@@ -14,7 +14,7 @@ use crate::hooks::{
     FetchRequest, FetchRule, Hook, Hooks, Page, Question, Refusal, RuleSet, Stores,
 };
 use crate::message::Message;
-use crate::session::{Delivery, Granted, SessionKey, Source};
+use crate::session::{Delivery, Granted, Line, SessionKey, Source};
 use crate::shard::Shard;
 use crate::time::Now;
 
@@ -150,7 +150,7 @@ impl<H: Hooks> Shard<H> {
         let again = |delivery: &Delivery| {
             let message = &delivery.message;
             delivery.is_covered
-                && (fetched.has(message.id) || positions.has(&message.topic, message.id))
+                && (fetched.has(message.id) || positions.has(&Line::of(message), message.id))
         };
         session.queue.extract(again);
         session.report_load();
@@ -231,7 +231,7 @@ impl<H: Hooks> Shard<H> {
         let mut deliveries = Vec::with_capacity(page.messages.len());
         for mut message in page.messages {
             let is_own = source.granted.no_local && message.sender == clientid;
-            let was_sent = session.positions.has(&message.topic, message.id);
+            let was_sent = session.positions.has(&Line::of(&message), message.id);
             if is_own || was_sent || waiting.contains(&message.id) {
                 continue;
             }

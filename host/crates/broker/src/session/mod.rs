@@ -19,7 +19,7 @@ pub(crate) use backlog::Backlog;
 pub(crate) use deciding::Deciding;
 pub(crate) use fetching::{Fetching, Source};
 pub(crate) use inflight::{Acknowledged, Inflight};
-pub(crate) use positions::Positions;
+pub(crate) use positions::{Line, Positions};
 pub(crate) use queue::{Queue, QueueBounds, Queued};
 pub(crate) use recent::{RecentFetched, RecentRetained};
 
