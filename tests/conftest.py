@@ -47,11 +47,12 @@ def broker(tmp_path_factory):
 
 @pytest.fixture
 def start_broker(tmp_path):
-    """Starts brokers of the test's own: `start_broker(config=None, arguments=())`."""
+    """Starts brokers of the test's own: `start_broker(config, arguments, environment)`."""
     started = []
 
-    def start(config=None, arguments=()):
-        own = broker_process.Broker(tmp_path / f"broker{len(started)}", config, arguments)
+    def start(config=None, arguments=(), environment=None):
+        folder = tmp_path / f"broker{len(started)}"
+        own = broker_process.Broker(folder, config, arguments, environment)
         started.append(own)
         return own.start()
 

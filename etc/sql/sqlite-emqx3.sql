@@ -108,6 +108,57 @@ CREATE TABLE IF NOT EXISTS hookwire_floor (
   PRIMARY KEY (clientid, filter)
 );
 
+-- How far a client has acknowledged what each publisher stored on a topic. Two
+-- publishers' messages may reach a client in another order than that of their rows,
+-- so that to have acknowledged the one's says nothing of the other's. The newest of
+-- them stands in mqtt_acked; where a row of that is deleted, these go with it.
+CREATE TABLE IF NOT EXISTS hookwire_acked (
+  clientid TEXT NOT NULL,
+  topic    TEXT NOT NULL,
+  sender   TEXT NOT NULL,
+  mid      INTEGER NOT NULL,
+  PRIMARY KEY (clientid, topic, sender)
+) WITHOUT ROWID;
+
+-- A position that was in mqtt_acked before the first of these: it counts for
+-- publishers that have none here.
+CREATE TABLE IF NOT EXISTS hookwire_acked_before (
+  clientid TEXT NOT NULL,
+  topic    TEXT NOT NULL,
+  mid      INTEGER NOT NULL,
+  PRIMARY KEY (clientid, topic)
+) WITHOUT ROWID;
+
+CREATE TRIGGER IF NOT EXISTS hookwire_acked_first BEFORE INSERT ON hookwire_acked
+WHEN NOT EXISTS
+  (SELECT 1 FROM hookwire_acked WHERE clientid = new.clientid AND topic = new.topic)
+BEGIN
+  INSERT INTO hookwire_acked_before (clientid, topic, mid)
+    SELECT clientid, topic, mid FROM mqtt_acked
+    WHERE clientid = new.clientid AND topic = new.topic AND mid IS NOT NULL
+    ON CONFLICT (clientid, topic) DO UPDATE SET mid = excluded.mid;
+END;
+
+CREATE TRIGGER IF NOT EXISTS hookwire_acked_made AFTER INSERT ON hookwire_acked
+BEGIN
+  INSERT INTO mqtt_acked (clientid, topic, mid) VALUES (new.clientid, new.topic, new.mid)
+    ON CONFLICT (clientid, topic) DO UPDATE SET mid = excluded.mid
+    WHERE mqtt_acked.mid IS NULL OR mqtt_acked.mid < excluded.mid;
+END;
+
+CREATE TRIGGER IF NOT EXISTS hookwire_acked_moved AFTER UPDATE OF mid ON hookwire_acked
+BEGIN
+  INSERT INTO mqtt_acked (clientid, topic, mid) VALUES (new.clientid, new.topic, new.mid)
+    ON CONFLICT (clientid, topic) DO UPDATE SET mid = excluded.mid
+    WHERE mqtt_acked.mid IS NULL OR mqtt_acked.mid < excluded.mid;
+END;
+
+CREATE TRIGGER IF NOT EXISTS hookwire_acked_gone AFTER DELETE ON mqtt_acked
+BEGIN
+  DELETE FROM hookwire_acked WHERE clientid = old.clientid AND topic = old.topic;
+  DELETE FROM hookwire_acked_before WHERE clientid = old.clientid AND topic = old.topic;
+END;
+
 -- Subscriptions that clients made, with their options. `mqtt_sub_id` is the row
 -- of mqtt_sub that was written for it; NULL where a business server's row for
 -- the same topic was there first. Rows without this mark are never changed here.

@@ -56,7 +56,7 @@ class Broker:
     The first start takes any free port; later ones take the same.
     """
 
-    def __init__(self, directory, config=None, arguments=()):
+    def __init__(self, directory, config=None, arguments=(), environment=None):
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.data = self.directory / "data"
@@ -66,6 +66,8 @@ class Broker:
         self._reader = None
         self._stderr = self.directory / "stderr.log"
         self.arguments = arguments
+        #: Variables beside those of the tests; what is set here counts at the next start.
+        self.environment = dict(environment or {})
         self.config = None
         if config is not None:
             self.config = self.directory / "hookwire.hcl"
@@ -86,6 +88,7 @@ class Broker:
             self.process = subprocess.Popen(
                 [str(part) for part in command],
                 cwd=self.directory,
+                env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 V311, V5 = 4, 5
 
-CONNACK, PUBLISH, PUBACK, SUBACK, UNSUBACK = 2, 3, 4, 9, 11
-PUBREC, PUBREL, PUBCOMP = 5, 6, 7
+CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 2, 3, 4, 5, 6, 7
+SUBACK, UNSUBACK = 9, 11
 PINGRESP, DISCONNECT, AUTH = 13, 14, 15
 
 # Property identifiers of MQTT 5, table 2-4.
@@ -124,6 +124,18 @@ def publish(topic, payload=b"", version=V5, qos=0, packet_id=None, props=(), ret
 def puback(packet_id):
     """PUBACK with success, which both versions write alike."""
     return packet(0x40, packet_id.to_bytes(2, "big"))
+
+
+def pubrec(packet_id):
+    return packet(0x50, packet_id.to_bytes(2, "big"))
+
+
+def pubrel(packet_id):
+    return packet(0x62, packet_id.to_bytes(2, "big"))
+
+
+def pubcomp(packet_id):
+    return packet(0x70, packet_id.to_bytes(2, "big"))
 
 
 def subscribe(packet_id, *filters, version=V5, props=()):
@@ -299,6 +311,7 @@ def _read_disconnect(got, cursor, _first_byte, version):
 _READERS = {
     CONNACK: _read_connack,
     PUBLISH: _read_publish,
+    # Each has a reason code and properties in MQTT 5, and may leave them out.
     PUBACK: _read_puback,
     PUBREC: _read_puback,
     PUBREL: _read_puback,

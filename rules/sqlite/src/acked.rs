@@ -1,4 +1,5 @@
-//! Read positions: one row per client and topic in `mqtt_acked`.
+//! Read positions: one row per client, topic and publisher in `hookwire_acked`, and
+//! the newest of a topic in `mqtt_acked`, which triggers of the schema keep.
 
 use hookwire_sdk::prelude::*;
 use hookwire_sdk::sql::BatchResult;
@@ -7,16 +8,17 @@ use crate::session::forget_completed;
 
 /// The position is the number of the message's row, the first where the message
 /// was stored twice. It only goes forward; a message without a row moves nothing.
-const ACKED: &str = "INSERT INTO mqtt_acked (clientid, topic, mid) \
-    SELECT ?, ?, id FROM mqtt_msg WHERE msgid = ? ORDER BY id LIMIT 1 \
-    ON CONFLICT (clientid, topic) DO UPDATE SET mid = excluded.mid \
-    WHERE mqtt_acked.mid IS NULL OR mqtt_acked.mid < excluded.mid";
+const ACKED: &str = "INSERT INTO hookwire_acked (clientid, topic, sender, mid) \
+    SELECT ?, ?, coalesce(sender, ''), id FROM mqtt_msg WHERE msgid = ? ORDER BY id LIMIT 1 \
+    ON CONFLICT (clientid, topic, sender) DO UPDATE SET mid = excluded.mid \
+    WHERE hookwire_acked.mid < excluded.mid";
 
 const FORGET_FLOOR: &str = "DELETE FROM hookwire_floor WHERE clientid = ? AND filter = ?";
 
 const FORGET: &str = "DELETE FROM mqtt_acked WHERE clientid = ? AND topic = ?";
 
-/// Moves the client's position on the message's topic to the message.
+/// Moves the client's position in what the publisher stored on the message's topic to
+/// the message.
 #[action(
     hook = "message.acked",
     hook = "message.position",
@@ -39,7 +41,7 @@ pub(crate) fn on_message_acked(
     Ok(moved)
 }
 
-/// Deletes the client's position on the topic that it no longer subscribes to, and
+/// Deletes the client's positions on the topic that it no longer subscribes to, and
 /// where the subscription began.
 #[action(hook = "session.unsubscribed", pool = "sql", stores)]
 pub(crate) fn on_acked_delete(

@@ -1,5 +1,5 @@
 //! What is stored for a subscription: rows of `mqtt_msg` behind the client's
-//! position, in the order in which they were committed.
+//! positions, in the order in which they were committed.
 //!
 //! A subscription's *floor* is the newest row there was when it was made, kept in
 //! `hookwire_floor` before SUBACK: from there on it misses nothing, whatever
@@ -38,7 +38,12 @@ const PAGE: &str = "SELECT m.id, m.msgid, m.topic, m.sender, m.qos, m.payload, m
     LEFT JOIN hookwire_msg AS b ON b.msgid = m.msgid \
     WHERE m.id > max(?, coalesce((SELECT mid FROM hookwire_floor \
     WHERE clientid = ? AND filter = ?), 0)) \
-    AND m.id > coalesce((SELECT mid FROM mqtt_acked WHERE clientid = ? AND topic = m.topic), 0)";
+    AND m.id > coalesce((SELECT mid FROM hookwire_acked \
+    WHERE clientid = ? AND topic = m.topic AND sender = coalesce(m.sender, '')), \
+    (SELECT mid FROM hookwire_acked_before WHERE clientid = ? AND topic = m.topic), \
+    (SELECT mid FROM mqtt_acked WHERE clientid = ? AND topic = m.topic AND NOT EXISTS \
+    (SELECT 1 FROM hookwire_acked AS a WHERE a.clientid = mqtt_acked.clientid \
+    AND a.topic = mqtt_acked.topic)), 0)";
 
 /// Hands over the rows of mqtt_msg that the client has not acknowledged.
 #[action(hook = "session.fetch", pool = "sql", options = Offline)]
@@ -66,6 +71,8 @@ pub(crate) fn on_message_fetch(
         behind.into(),
         clientid.into(),
         filter.into(),
+        clientid.into(),
+        clientid.into(),
         clientid.into(),
     ];
     let range = range(filter);

@@ -56,6 +56,14 @@ expect {
   }
 }
 
+# Positions are of one publisher each, NULL included; mqtt_acked has the newest.
+expect {
+  query "main" {
+    statement = "SELECT clientid, topic, sender, mid FROM hookwire_acked WHERE clientid = 'c1' ORDER BY topic"
+    rows      = [["c1", "a", "", 2], ["c1", "b", "", 3]]
+  }
+}
+
 event "session.unsubscribed" {
   clientid = "c1"
   filter   = "a"
@@ -64,6 +72,13 @@ event "session.unsubscribed" {
 expect {
   query "main" {
     statement = "SELECT clientid, topic, mid FROM mqtt_acked ORDER BY clientid, topic"
+    rows      = [["c1", "b", 3], ["c2", "a", 1]]
+  }
+}
+
+expect {
+  query "main" {
+    statement = "SELECT clientid, topic, mid FROM hookwire_acked ORDER BY clientid, topic"
     rows      = [["c1", "b", 3], ["c2", "a", 1]]
   }
 }

@@ -14,7 +14,7 @@ use crate::hooks::{
     FetchRequest, FetchRule, Hook, Hooks, Page, Question, Refusal, RuleSet, Stores,
 };
 use crate::message::Message;
-use crate::session::{Begins, Delivery, Granted, SessionKey, Source};
+use crate::session::{Begins, Delivery, Granted, Line, SessionKey, Source};
 use crate::shard::Shard;
 use crate::time::Now;
 
@@ -156,7 +156,7 @@ impl<H: Hooks> Shard<H> {
         let again = |delivery: &Delivery| {
             let message = &delivery.message;
             delivery.is_covered
-                && (fetched.has(message.id) || positions.has(&message.topic, message.id))
+                && (fetched.has(message.id) || positions.has(&Line::of(message), message.id))
         };
         session.queue.extract(again);
         session.report_load();
@@ -238,14 +238,14 @@ impl<H: Hooks> Shard<H> {
         let mut deliveries = Vec::with_capacity(page.messages.len());
         for mut message in page.messages {
             let is_own = source.granted.no_local && message.sender == clientid;
-            let was_sent = session.positions.has(&message.topic, message.id);
+            let was_sent = session.positions.has(&Line::of(&message), message.id);
             if is_own || was_sent || waiting.contains(&message.id) {
                 continue;
             }
             Arc::make_mut(&mut message).stored = source.rule.stores;
             if session.kept.take(message.id) {
                 // The client has it, and its position is still to move there.
-                session.positions.sent(&message.topic, message.id);
+                session.positions.sent(Line::of(&message), message.id);
                 had.push(message);
                 continue;
             }

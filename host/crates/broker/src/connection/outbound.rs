@@ -12,7 +12,7 @@ use super::{Connection, ConnectionKey, Farewell, TopicForm};
 use crate::faults::{Fault, Planted};
 use crate::group::Group;
 use crate::hooks::{Hook, Hooks, RuleSet};
-use crate::session::{Delivery, SessionKey, Terms};
+use crate::session::{Delivery, Line, SessionKey, Terms};
 use crate::shard::Shard;
 use crate::time::Now;
 use crate::topic_cache::Target;
@@ -86,8 +86,8 @@ impl<H: Hooks> Shard<H> {
         if is_covered {
             // While the client is away, the store is its queue; and what came from
             // there does not come again.
-            let has_it =
-                session.fetched.has(transit.id) || session.positions.has(transit.topic, transit.id);
+            let has_it = session.fetched.has(transit.id)
+                || session.positions.has(&line_of(transit), transit.id);
             if session.connection.is_none() || has_it {
                 return;
             }
@@ -110,7 +110,7 @@ impl<H: Hooks> Shard<H> {
         });
         if let Some(key) = connection.filter(|_| is_first && has_room) {
             if is_covered {
-                session.positions.sent(transit.topic, transit.id);
+                session.positions.sent(line_of(transit), transit.id);
             }
             let rules = transit.deliver_rules;
             if rules != RuleSet::NONE || !session.deciding.is_empty() {
@@ -312,6 +312,13 @@ fn append_own(
         connection.aliases_out.note(&topic, alias);
     }
     true
+}
+
+fn line_of(transit: &Transit<'_>) -> Line {
+    Line {
+        topic: Arc::clone(transit.topic),
+        sender: Arc::clone(transit.sender),
+    }
 }
 
 fn delivery_of(

@@ -9,7 +9,7 @@ use super::{CloseReason, ConnectionKey, Farewell};
 use crate::faults::Fault;
 use crate::hooks::{Hooks, RuleSet};
 use crate::limits::QueueOverflow;
-use crate::session::{Delivery, QueueBounds, Queued, Session, SessionKey};
+use crate::session::{Delivery, Line, QueueBounds, Queued, Session, SessionKey};
 use crate::shard::Shard;
 use crate::time::Now;
 use crate::transit::Transit;
@@ -140,7 +140,7 @@ impl<H: Hooks> Shard<H> {
         {
             session
                 .positions
-                .sent(&delivery.message.topic, delivery.message.id);
+                .sent(Line::of(&delivery.message), delivery.message.id);
         }
         if again.is_none() {
             let rules = self.deliver_rules(&delivery.message.topic);

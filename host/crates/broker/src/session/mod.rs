@@ -21,7 +21,7 @@ pub(crate) use deciding::{Deciding, Keeping};
 pub(crate) use fetching::{Begins, Fetching, Source};
 pub(crate) use inflight::{Acknowledged, Inflight};
 pub(crate) use kept::{Kept, Step};
-pub(crate) use positions::Positions;
+pub(crate) use positions::{Line, Positions};
 pub(crate) use queue::{Queue, QueueBounds, Queued};
 pub(crate) use recent::{RecentFetched, RecentRetained};
 

@@ -1,4 +1,9 @@
-//! How far a client has acknowledged what is stored, by topic, without a gap.
+//! How far a client has acknowledged what is stored, by topic and publisher,
+//! without a gap.
+//!
+//! Order is promised for one publisher and topic, and only there: what two
+//! publishers stored may reach a client in another order than it was committed in.
+//! To have acknowledged a message of the one says nothing of the other's.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,13 +12,29 @@ use foldhash::HashMap;
 
 use crate::message::{Message, MessageId};
 
-/// Stored messages that were sent to a client, until everything before them on
-/// their topic is acknowledged.
+/// Stored messages that were sent to a client, until everything before them of
+/// their publisher, on their topic, is acknowledged.
 #[derive(Debug, Default)]
 pub(crate) struct Positions {
-    topics: HashMap<Arc<str>, VecDeque<Sent>>,
-    /// Those of all topics.
+    lines: HashMap<Line, VecDeque<Sent>>,
+    /// Those of all lines.
     sent: usize,
+}
+
+/// Messages whose order is promised.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Line {
+    pub(crate) topic: Arc<str>,
+    pub(crate) sender: Arc<str>,
+}
+
+impl Line {
+    pub(crate) fn of(message: &Message) -> Self {
+        Self {
+            topic: Arc::clone(&message.topic),
+            sender: Arc::clone(&message.sender),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -29,8 +50,8 @@ const MAX_SENT: usize = 65_536;
 
 impl Positions {
     /// A stored message is about to be sent for the first time.
-    pub(crate) fn sent(&mut self, topic: &Arc<str>, id: MessageId) {
-        let line = self.topics.entry(Arc::clone(topic)).or_default();
+    pub(crate) fn sent(&mut self, line: Line, id: MessageId) {
+        let line = self.lines.entry(line).or_default();
         line.push_back(Sent {
             id,
             acknowledged: None,
@@ -41,7 +62,8 @@ impl Positions {
     /// The client acknowledged a message, or it was dropped for it. Answers the
     /// message that its position moves to, if it moves.
     pub(crate) fn done(&mut self, message: &Arc<Message>) -> Option<Arc<Message>> {
-        let line = self.topics.get_mut(&message.topic)?;
+        let key = Line::of(message);
+        let line = self.lines.get_mut(&key)?;
         let is_it = |sent: &&mut Sent| sent.id == message.id && sent.acknowledged.is_none();
         let sent = line.iter_mut().find(is_it)?;
         sent.acknowledged = Some(Arc::clone(message));
@@ -52,27 +74,28 @@ impl Positions {
             self.sent -= 1;
         }
         if line.is_empty() {
-            self.topics.remove(&message.topic);
+            self.lines.remove(&key);
         }
         reached
     }
 
     /// Whether the client was sent it, though its position is before it.
-    pub(crate) fn has(&self, topic: &Arc<str>, id: MessageId) -> bool {
-        let line = self.topics.get(topic);
+    pub(crate) fn has(&self, line: &Line, id: MessageId) -> bool {
+        let line = self.lines.get(line);
         line.is_some_and(|line| line.iter().any(|sent| sent.id == id))
     }
 
     /// A message was not sent after all.
     pub(crate) fn unsent(&mut self, message: &Message) {
-        let Some(line) = self.topics.get_mut(&message.topic) else {
+        let key = Line::of(message);
+        let Some(line) = self.lines.get_mut(&key) else {
             return;
         };
         let before = line.len();
         line.retain(|sent| sent.id != message.id || sent.acknowledged.is_some());
         self.sent -= before - line.len();
         if line.is_empty() {
-            self.topics.remove(&message.topic);
+            self.lines.remove(&key);
         }
     }
 
@@ -90,17 +113,19 @@ mod tests {
 
     #[test]
     fn a_position_moves_to_what_nothing_unacknowledged_is_before() {
-        let message = |number: u64, topic: &str| {
+        let message = |number: u64, topic: &str, sender: &str| {
             let mut message = Message::clone(&delivery(QoS::AtLeastOnce).message);
             message.id = MessageId::from_halves(number, 0);
             message.topic = topic.into();
+            message.sender = sender.into();
             Arc::new(message)
         };
-        let messages: Vec<_> = (0..6).map(|number| message(number, "t")).collect();
-        let other = message(9, "u");
+        let messages: Vec<_> = (0..6).map(|number| message(number, "t", "p")).collect();
+        let other = message(9, "u", "p");
+        let others = message(8, "t", "q");
         let mut positions = Positions::default();
-        for message in messages.iter().chain([&other]) {
-            positions.sent(&message.topic, message.id);
+        for message in messages.iter().chain([&other, &others]) {
+            positions.sent(Line::of(message), message.id);
         }
         let mut done = |message: &Arc<Message>| {
             let reached = positions.done(message);
@@ -111,10 +136,11 @@ mod tests {
         assert_eq!(done(&messages[3]), None);
         assert_eq!(done(&messages[2]), None);
         assert_eq!(done(&other), id(9), "topics do not wait for one another");
+        assert_eq!(done(&others), id(8), "nor do publishers");
         assert_eq!(done(&messages[0]), id(3), "1 to 3 came with it");
         assert_eq!(done(&messages[0]), None, "it is past");
         assert_eq!(done(&messages[5]), None);
         assert_eq!(done(&messages[4]), id(5));
-        assert!(positions.topics.is_empty() && positions.sent == 0);
+        assert!(positions.lines.is_empty() && positions.sent == 0);
     }
 }

@@ -170,6 +170,24 @@ fn a_position_does_not_jump_over_what_is_not_acknowledged() {
 }
 
 #[test]
+fn a_position_does_not_jump_over_what_another_publisher_stored_before() {
+    let (mut world, publisher, client) = reading(2, "t/#");
+    let other = world.connect(V5, "q");
+    // Committed, and not routed before what its publisher sent first.
+    world.publish(publisher, "t/z", "held up", Some(1));
+    world.publish(publisher, "t/a", "first row", Some(2));
+    world.store_at(1);
+    world.publish(other, "t/a", "second row", Some(1));
+    world.store_at(1);
+    assert_eq!(world.payloads(client), ["second row"]);
+    world.puback(client, 1);
+    world.drop_socket(client);
+    world.store();
+    let client = world.connect_with(lasting("c"));
+    assert_eq!(drain(&mut world, client, 4), ["first row", "held up"]);
+}
+
+#[test]
 fn a_page_that_cannot_be_had_is_asked_for_again() {
     let (mut world, publisher, client) = reading(1, "#");
     world.drop_socket(client);
@@ -311,10 +329,11 @@ fn without_its_rule_what_is_stored_waits_as_anything_else_does() {
 #[derive(Debug, Clone)]
 enum Step {
     Publish {
+        publisher: usize,
         topic: u8,
     },
     Store,
-    /// The second first; what it is before is of another topic.
+    /// The second first; what it is before is of another topic or publisher.
     StoreSecond,
     Page {
         max: usize,
@@ -330,7 +349,8 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (0..3_u8).prop_map(|topic| Step::Publish { topic }),
+        6 => (0..2_usize, 0..3_u8)
+            .prop_map(|(publisher, topic)| Step::Publish { publisher, topic }),
         6 => Just(Step::Store),
         3 => Just(Step::StoreSecond),
         4 => (1..5_usize).prop_map(|max| Step::Page { max }),
@@ -402,7 +422,7 @@ proptest! {
         workers in 1..3_u16,
     ) {
         let mut world = storing(workers);
-        let publisher = world.connect(V5, "p");
+        let publishers = [world.connect(V5, "p"), world.connect(V5, "q")];
         let mut reader = Reader {
             client: None,
             seen: Vec::new(),
@@ -415,21 +435,25 @@ proptest! {
         let mut published = Vec::new();
         for step in steps {
             match step {
-                Step::Publish { topic } if world.script.borrow().submitted.len() < 3 => {
-                    let payload = format!("{topic}-{}", published.len());
+                Step::Publish { publisher, topic }
+                    if world.script.borrow().submitted.len() < 4 =>
+                {
+                    let payload = format!("{publisher}{topic}-{}", published.len());
                     let topic = format!("t/{topic}");
                     let id = Some(published.len() as u16 + 1);
+                    let publisher = publishers[publisher];
                     if world.publish(publisher, &topic, &payload, id) == Flow::Continue {
                         published.push(payload);
                     }
                 }
                 Step::Store if !world.script.borrow().submitted.is_empty() => world.store(),
                 Step::StoreSecond => {
-                    let topics: Vec<_> = {
+                    let lines: Vec<_> = {
                         let script = world.script.borrow();
-                        script.submitted.iter().map(|(_, _, message)| message.topic.clone()).collect()
+                        let line = |message: &Message| (message.topic.clone(), message.sender.clone());
+                        script.submitted.iter().map(|(_, _, message)| line(message)).collect()
                     };
-                    if topics.len() > 1 && topics[0] != topics[1] {
+                    if lines.len() > 1 && lines[0] != lines[1] {
                         world.store_at(1);
                     }
                 }
@@ -460,9 +484,9 @@ proptest! {
             reader.take(&mut world);
             reader.acknowledge(&mut world, 0);
         }
-        for topic in 0..3 {
+        for (publisher, topic) in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)] {
             let of = |all: &[String]| -> Vec<String> {
-                let prefix = format!("{topic}-");
+                let prefix = format!("{publisher}{topic}-");
                 all.iter().filter(|payload| payload.starts_with(&prefix)).cloned().collect()
             };
             prop_assert_eq!(of(&reader.seen), of(&published));

@@ -12,8 +12,8 @@ pub(crate) const STORE: Stores = Stores(1);
 pub(crate) struct Store {
     /// A row's number is its place.
     pub(crate) rows: Vec<Arc<Message>>,
-    /// By client and topic: the first row that was not acknowledged.
-    pub(crate) positions: BTreeMap<(String, String), usize>,
+    /// By client, topic and publisher: the first row that was not acknowledged.
+    pub(crate) positions: BTreeMap<(String, String, String), usize>,
     /// By client and filter: the first row that is the subscription's.
     pub(crate) floors: BTreeMap<(String, String), usize>,
 }
@@ -29,7 +29,7 @@ impl Store {
             .as_ref()
             .map_or(0, |cursor| cursor.parse().unwrap());
         let is_meant = |row: usize, message: &Message| {
-            let place = (clientid.clone(), message.topic.to_string());
+            let place = place(&clientid, message);
             let position = self.positions.get(&place).copied().unwrap_or_default();
             row >= position.max(floor) && filter.matches(TopicName::new(&message.topic).unwrap())
         };
@@ -49,8 +49,15 @@ impl Store {
     pub(crate) fn acknowledged(&mut self, clientid: &str, message: &Message) {
         let row = self.rows.iter().position(|row| row.id == message.id);
         let next = row.expect("it is stored") + 1;
-        let place = (clientid.to_owned(), message.topic.to_string());
-        let known = self.positions.insert(place, next).unwrap_or_default();
+        let known = self
+            .positions
+            .insert(place(clientid, message), next)
+            .unwrap_or_default();
         assert!(known < next, "a position went back");
     }
+}
+
+fn place(clientid: &str, message: &Message) -> (String, String, String) {
+    let (topic, sender) = (message.topic.to_string(), message.sender.to_string());
+    (clientid.to_owned(), topic, sender)
 }
