@@ -98,7 +98,7 @@ class Play:
         """At a random moment of the load: in two of three cases after some
         acknowledgements of everybody, else while clients come back."""
         if self.rng.randrange(3):
-            self._wait_for_load()
+            self.wait_for_load()
         instant = time.perf_counter() + self.rng.random() * 0.1
         while time.perf_counter() < instant:
             pass
@@ -135,7 +135,7 @@ class Play:
             actor.finishing.set()
             actor.stopping.set()
 
-    def _wait_for_load(self):
+    def wait_for_load(self):
         def total():
             return sum(publisher.acknowledged for publisher in self.publishers)
 
@@ -179,7 +179,7 @@ def play(broker, recorder, kills, rng, after_kill=lambda: None):
             acting.kill()
             after_kill()
             acting.revive()
-        acting._wait_for_load()
+        acting.wait_for_load()
         acting.finish()
     finally:
         acting.discard()

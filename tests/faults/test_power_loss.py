@@ -107,6 +107,8 @@ SYNC_FOLDER = "os.fsync(os.open('.', os.O_RDONLY))\n"
         ("os.rename('f', 'g'); os.write(f, b'+'); os.fsync(f)", {"g": b"0123456789+"}),
         ("os.unlink('f'); g = file('f'); os.write(g, b'n'); os.fsync(g)", {"f": b"n"}),
         ("os.unlink('f'); g = file('f'); os.write(g, b'n')", {"f": b"0123456789"}),
+        ("os.close(f); os.unlink('f'); g = file('x-shm'); os.write(g, b'n')\n"
+         "import mmap; mmap.mmap(g, 1)", {"f": b"0123456789"}),
         ("g = file('g'); os.write(g, b'n'); os.fsync(g); os.rename('g', 'f')",
          {"f": b"0123456789", "g": b"n"}),
         (f"g = file('g'); os.write(g, b'n'); os.fsync(g); os.rename('g', 'f'); {SYNC_FOLDER}",

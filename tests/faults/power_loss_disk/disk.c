@@ -76,7 +76,7 @@ static void make_folders(const char *file)
 struct file *find(dev_t device, ino_t inode)
 {
     for (size_t i = 0; i < file_count; i++)
-        if (files[i]->inode == inode && files[i]->device == device)
+        if (*files[i]->path && files[i]->inode == inode && files[i]->device == device)
             return files[i];
     return NULL;
 }
@@ -119,10 +119,8 @@ struct file *know(const char *path, const struct stat *about)
     struct file *file = find(about->st_dev, about->st_ino);
     if (file && !strcmp(file->path, path))
         return file;
-    if (file && *file->path)
-        die("a file has two names", path);
     if (file)
-        file->inode = 0; /* It was removed, and its number is another file's now. */
+        die("a file has two names", path);
     file = new_file(path);
     file->device = about->st_dev;
     file->inode = about->st_ino;

@@ -34,6 +34,8 @@ void disk_begin(const char *root, const char *disk);
 /* Whether a path is one that the disk has. */
 int is_ours(const char *path);
 int is_root(const char *path);
+/* The file that has this number and a name: one that is removed is no more of interest,
+ * and its number may be another file's. */
 struct file *find(dev_t device, ino_t inode);
 /* Knows a file from when it is opened for writing. */
 struct file *know(const char *path, const struct stat *about);
