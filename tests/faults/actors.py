@@ -19,7 +19,7 @@ _RETRY_S = 0.02
 _SESSION_EXPIRY_S = 3600
 #: A packet identifier that no publish in flight has.
 _SUBSCRIBE_ID = 1
-_STUCK_S = 60
+_STUCK_S = 300
 
 
 class Actor(threading.Thread):

@@ -151,7 +151,7 @@ mod tests {
             quote!(hook = "message.published"),
             "no such hook; did you mean \"message.publish\"?",
         );
-        check(quote!(hook = "tick"), "there is client.connect, ");
+        check(quote!(hook = "tick"), "there is node.started, ");
         check(
             quote!(hook = "message.deliver", hook = "message.delivered"),
             "named twice",

@@ -303,10 +303,7 @@ mod tests {
 
     fn written(pool: &SqlPool) -> Vec<String> {
         let stored = pool.stored();
-        stored
-            .iter()
-            .map(|call| call.statement.to_string())
-            .collect()
+        stored.iter().map(|call| call.statement.clone()).collect()
     }
 
     #[test]

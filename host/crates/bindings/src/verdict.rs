@@ -136,7 +136,7 @@ pub struct ExchangeError {
 ///
 /// # Errors
 /// When no client could have it.
-pub fn exchange(given: GuestExchange) -> Result<RestoredExchange, ExchangeError> {
+pub fn exchange(given: &GuestExchange) -> Result<RestoredExchange, ExchangeError> {
     let known = given.message_id.parse::<MessageId>();
     let wrong = |why| ExchangeError {
         packet_id: given.packet_id,

@@ -75,7 +75,7 @@ impl Seen {
 
     pub(crate) fn of_answer(answer: &Answer) -> Self {
         match answer {
-            Answer::Connect(None) => Self::word("proceed"),
+            Answer::Connect(None) | Answer::Exchange(Ok(())) => Self::word("proceed"),
             Answer::Connect(Some(denial)) | Answer::CreateSession(Err(denial)) => {
                 Self::denied(denial)
             }
@@ -105,9 +105,9 @@ impl Seen {
                 next: Some(page.next.as_deref().unwrap_or_default().to_owned()),
                 ..Self::word("page")
             },
-            Answer::Fetch(Err(refusal)) => Self::refused("deny", refusal),
-            Answer::Exchange(Ok(())) => Self::word("proceed"),
-            Answer::Exchange(Err(refusal)) => Self::refused("deny", refusal),
+            Answer::Fetch(Err(refusal)) | Answer::Exchange(Err(refusal)) => {
+                Self::refused("deny", refusal)
+            }
             Answer::Deliver(outcome) => match outcome {
                 DeliveryOutcome::Proceed => Self::word("proceed"),
                 DeliveryOutcome::Replace(message) => Self::replaced(message),

@@ -83,7 +83,7 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session_mut(session_key) else {
             return;
         };
-        let Some(delivery) = session.deciding.to_be_kept(number) else {
+        let Some(delivery) = session.deciding.for_keeping(number) else {
             return;
         };
         let delivery = delivery.clone();

@@ -81,11 +81,11 @@ impl<H: Hooks> Shard<H> {
 
     /// Gives a restored session a subscription back: no rule is told, and no
     /// retained message sent.
-    pub(super) fn subscribe_again(&mut self, key: SessionKey, info: SubscriptionInfo) {
+    pub(super) fn subscribe_again(&mut self, key: SessionKey, info: &SubscriptionInfo) {
         let Ok(wanted) = wanted(&info.filter) else {
             return;
         };
-        let granted = granted(&info);
+        let granted = granted(info);
         let subscription = &wanted.subscription;
         let Some(session) = self.session_mut(key) else {
             return;

@@ -90,7 +90,7 @@ impl<H: Hooks> Shard<H> {
     /// Gives a session back what it had before the broker began.
     fn restore(&mut self, session: SessionKey, stored: RestoredSession) {
         for subscription in stored.subscriptions {
-            self.subscribe_again(session, subscription);
+            self.subscribe_again(session, &subscription);
         }
         if let Some(session) = self.session_mut(session) {
             kept::restore(session, stored.exchanges);

@@ -135,7 +135,7 @@ impl Deciding {
 
     /// The delivery of a question that is to be sent, as far as the outcome says,
     /// and of which rules are still to keep that it is.
-    pub(crate) fn to_be_kept(&mut self, number: u64) -> Option<&mut Delivery> {
+    pub(crate) fn for_keeping(&mut self, number: u64) -> Option<&mut Delivery> {
         let undecided = self.find(|undecided| undecided.number == number)?;
         if undecided.keeping != Keeping::Wanted {
             return None;

@@ -235,7 +235,7 @@ fn restore(restored: &mut Restored, given: Restoration) -> Result<(), String> {
     let subscriptions = given.subscriptions.into_iter().map(subscription);
     let subscriptions: Result<Vec<_>, _> = subscriptions.collect();
     let subscriptions = subscriptions.map_err(|error| error.to_string())?;
-    let exchanges: Result<Vec<_>, _> = given.exchanges.into_iter().map(exchange).collect();
+    let exchanges: Result<Vec<_>, _> = given.exchanges.iter().map(exchange).collect();
     let exchanges = exchanges.map_err(|error| error.to_string())?;
     if given.is_present {
         let session = restored.session.get_or_insert_default();
