@@ -116,13 +116,13 @@ fn failure(
 
 /// How a fault was caught.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caught {
+pub struct Caught<R = Rule> {
     /// Seeds that it took.
     pub seeds: u64,
     /// Steps that it took, over all of them.
     pub steps: u64,
     /// The rule that was broken first.
-    pub rule: Rule,
+    pub rule: R,
 }
 
 /// Runs seeds with a fault in the core until a rule is broken.

@@ -14,6 +14,7 @@ pub mod random;
 pub mod run;
 pub mod shrink;
 pub mod stamp;
+pub mod stored;
 pub mod tally;
 pub mod wire;
 pub mod world;

@@ -38,6 +38,8 @@ pub enum Line {
     Operation(Operation),
     /// What happened.
     Event(Event),
+    /// The same, where it is no event of the history.
+    Text(String),
 }
 
 impl fmt::Display for Line {
@@ -53,6 +55,7 @@ impl fmt::Display for Line {
                 write!(f, "operation {number}: {kind:?} {client}")
             }
             Self::Event(event) => event.fmt(f),
+            Self::Text(text) => f.write_str(text),
         }
     }
 }

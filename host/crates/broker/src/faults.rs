@@ -39,10 +39,23 @@ pub enum Fault {
     DecidedLost,
     /// What rules dropped on its way to a client is sent.
     DropIgnored,
+    /// A position moves whenever something is acknowledged, over what is not.
+    PositionJumps,
+    /// What came live while pages came is forgotten when they are over.
+    ParkedForgotten,
+    /// What comes in pages is sent though it was sent before.
+    FetchedAgain,
+    /// SUBACK does not wait for the subscription's place in the store.
+    SubAckEarly,
+    /// QoS 2 messages are sent before that is kept.
+    SentUnkept,
+    /// The store's, not the core's: a floor is the newest message, though an older
+    /// one may still be committed.
+    FloorTooHigh,
 }
 
 impl Fault {
-    /// Every fault.
+    /// Every fault in what the standard asks for.
     pub const ALL: &'static [Self] = &[
         Self::AckBeforeVerdict,
         Self::DupLost,
@@ -61,6 +74,17 @@ impl Fault {
         Self::AccessIgnored,
         Self::DecidedLost,
         Self::DropIgnored,
+    ];
+
+    /// Faults in what the core does with a store.
+    pub const OF_STORING: &'static [Self] = &[
+        Self::AckBeforeVerdict,
+        Self::PositionJumps,
+        Self::ParkedForgotten,
+        Self::FetchedAgain,
+        Self::SubAckEarly,
+        Self::SentUnkept,
+        Self::FloorTooHigh,
     ];
 }
 

@@ -266,7 +266,7 @@ impl<H: Hooks> Shard<H> {
 
     /// Tells a publisher that its message was not stored. MQTT 5 has a reason
     /// code for it. An older client gets no acknowledgement and is closed, so
-    /// that it sends the message again.
+    /// that it sends the message again; as one does that is gone.
     fn not_stored(
         &mut self,
         now: Now,
@@ -274,12 +274,15 @@ impl<H: Hooks> Shard<H> {
         receipt: Option<Receipt>,
         refusal: Refusal,
     ) {
+        let is_told = self
+            .live(key)
+            .is_some_and(|connection| connection.version.is_v5());
+        if receipt.is_none() || is_told {
+            return self.refuse_publish(key, receipt, refusal);
+        }
         let Some(connection) = self.connection_mut(key) else {
             return;
         };
-        if receipt.is_none() || connection.version.is_v5() {
-            return self.refuse_publish(key, receipt, refusal);
-        }
         // What follows is not routed: the client sends it again, behind this one.
         connection.is_fail_stopped = true;
         self.forget_received(key, receipt);

@@ -15,6 +15,8 @@ use hookwire_broker::{
 };
 use hookwire_mqtt::{ReasonCode, TopicFilter, TopicName};
 
+use super::store::STORE;
+use super::stored::Storing;
 use crate::history::Outcome;
 use crate::policy::{
     Asks, DENIED_FILTERS, DENIED_TOPICS, MARKED_TOPICS, REFUSED_FILTERS, UNDELIVERED_TOPICS,
@@ -36,6 +38,8 @@ pub(super) struct Desk {
     pub(super) publishes: VecDeque<(WorkerId, Ticket, Arc<Message>)>,
     /// Every other question.
     pub(super) questions: VecDeque<(WorkerId, Ticket, Question)>,
+    /// Rules that keep everything in a store, where this is about those.
+    pub(super) storing: Option<Storing>,
     /// What they are about.
     pub(super) asks: Asks,
     /// How often a message that fails at first was seen.
@@ -52,6 +56,7 @@ impl Desk {
             full: vec![false; workers],
             publishes: VecDeque::new(),
             questions: VecDeque::new(),
+            storing: None,
             asks: Asks::default(),
             attempts: HashMap::new(),
         }
@@ -219,7 +224,8 @@ impl Hooks for ScriptedHooks {
             Hook::ClientAuthenticate => desk.checks_passwords || desk.method.is_some(),
             Hook::MessageAcked => desk.acked_filter.is_some(),
             Hook::ClientConnect => desk.asks.connect,
-            Hook::SessionCreated => desk.asks.session,
+            Hook::SessionCreated => desk.asks.session || desk.storing.is_some(),
+            Hook::SessionExchange => desk.storing.is_some(),
             Hook::ClientAuthorize => desk.asks.access,
             Hook::ClientSubscribe | Hook::ClientUnsubscribe => desk.asks.filters,
             Hook::MessageDeliver => desk.asks.deliver,
@@ -233,6 +239,7 @@ impl Hooks for ScriptedHooks {
             Hook::MessagePublish => matching(Some(&desk.publish_filter), topic),
             Hook::MessageAcked => matching(desk.acked_filter.as_ref(), topic),
             Hook::MessageDropped => RULES,
+            Hook::MessagePosition if desk.storing.is_some() => RULES,
             Hook::ClientAuthorize if desk.asks.access && is_asked_about(topic.as_str()) => RULES,
             Hook::MessageDeliver if desk.asks.deliver && is_asked_about(topic.as_str()) => RULES,
             _ => RuleSet::NONE,
@@ -257,22 +264,45 @@ impl Hooks for ScriptedHooks {
 
     fn submit_publish(&mut self, _: RuleSet, ticket: Ticket, message: Arc<Message>) {
         let mut desk = self.desk.borrow_mut();
-        desk.publishes.push_back((self.worker, ticket, message));
+        match &mut desk.storing {
+            Some(storing) => storing.publish(self.worker, ticket, message),
+            None => desk.publishes.push_back((self.worker, ticket, message)),
+        }
     }
 
     fn submit_acked(&mut self, _: RuleSet, _: &Arc<ClientInfo>, _: Arc<Message>) {}
 
-    fn submit_position(&mut self, _: RuleSet, _: &Arc<ClientInfo>, _: Arc<Message>) {}
-
-    fn fetch_rules(&mut self, _: &TopicFilter) -> Vec<FetchRule> {
-        Vec::new()
+    fn submit_position(&mut self, _: RuleSet, client: &Arc<ClientInfo>, message: Arc<Message>) {
+        if let Some(storing) = &mut self.desk.borrow_mut().storing {
+            storing.position(self.worker, client, message);
+        }
     }
 
-    fn submit_event(&mut self, _: Event) {}
+    fn fetch_rules(&mut self, _: &TopicFilter) -> Vec<FetchRule> {
+        let is_fetching = self.desk.borrow().storing.is_some();
+        let rule = FetchRule {
+            rules: RULES,
+            stores: STORE,
+        };
+        is_fetching.then_some(rule).into_iter().collect()
+    }
+
+    fn submit_event(&mut self, event: Event) {
+        if let Some(storing) = &mut self.desk.borrow_mut().storing {
+            storing.event(self.worker, event);
+        }
+    }
 
     fn ask(&mut self, _: RuleSet, ticket: Ticket, question: Question) {
         let mut desk = self.desk.borrow_mut();
-        desk.questions.push_back((self.worker, ticket, question));
+        let storing = desk.storing.as_mut();
+        let left = match storing {
+            Some(storing) => storing.question(self.worker, ticket, question),
+            None => Some(question),
+        };
+        if let Some(question) = left {
+            desk.questions.push_back((self.worker, ticket, question));
+        }
     }
 
     fn take_answers(&mut self, answers: &mut Vec<Answered>) {
@@ -286,11 +316,19 @@ impl Hooks for ScriptedHooks {
     }
 
     fn may_connect(&self, clientid: &str) -> bool {
-        self.has_room(clientid)
+        let desk = self.desk.borrow();
+        let storing = desk.storing.as_ref();
+        let waits = storing.is_some_and(|storing| storing.has_calls_of(clientid));
+        drop(desk);
+        !waits && self.has_room(clientid)
     }
 
-    // What was abandoned is answered like anything else: any verdict will do.
-    fn abandon(&mut self, _: u64) {}
+    // Without a store it is answered like anything else: any verdict will do.
+    fn abandon(&mut self, key: u64) {
+        if let Some(storing) = &mut self.desk.borrow_mut().storing {
+            storing.abandon(self.worker, key);
+        }
+    }
 
     fn take_decided(&mut self, decided: &mut Vec<Decided>) {
         decided.append(&mut self.answers.borrow_mut().decided);

@@ -9,6 +9,8 @@ mod hooks;
 mod rules;
 mod setup;
 mod socket;
+mod store;
+mod stored;
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
@@ -27,6 +29,9 @@ use crate::history::ConnectionNo;
 use hooks::{Answers, Desk, ScriptedHooks};
 pub use rules::Told;
 pub use socket::Socket;
+pub use store::Order;
+use stored::Storing;
+pub use stored::{Arrived, Fate};
 
 /// A broker without a network.
 #[derive(Debug)]
@@ -294,7 +299,14 @@ impl World {
     #[must_use]
     pub fn is_calm(&self) -> bool {
         let no_mail = self.links.iter().flatten().all(VecDeque::is_empty);
-        no_mail && self.unanswered() == (0, 0) && !self.lacks_room() && self.waiting.is_empty()
+        let desk = self.desk.borrow();
+        let is_stored = desk.storing.as_ref().is_none_or(Storing::is_calm);
+        drop(desk);
+        no_mail
+            && is_stored
+            && self.unanswered() == (0, 0)
+            && !self.lacks_room()
+            && self.waiting.is_empty()
     }
 
     /// Whether there is mail under way from one worker to another.

@@ -73,6 +73,11 @@ impl World {
         self.desk.borrow_mut().full[worker] = !has_room;
         self.shards[worker].take_verdicts(self.now);
         self.pump(worker);
+        self.try_waiting();
+    }
+
+    /// Clients that could not be greeted are looked at again.
+    pub(super) fn try_waiting(&mut self) {
         for no in self.waiting.clone() {
             if self.sockets[no].place().is_none() {
                 self.waiting.remove(&no);

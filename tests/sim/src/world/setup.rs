@@ -19,6 +19,20 @@ impl World {
     /// Shards without clients.
     #[must_use]
     pub fn new(setup: &Setup, fault: Option<Fault>) -> Self {
+        let now = Now {
+            mono_ms: 1_000,
+            wall_ms: 1_700_000_000_000,
+        };
+        Self::starting(setup, fault, now, 0)
+    }
+
+    /// The same, at another moment, with ids from so many milliseconds on.
+    pub(super) fn starting(
+        setup: &Setup,
+        fault: Option<Fault>,
+        now: Now,
+        ids_from_ms: u64,
+    ) -> Self {
         let workers = setup.workers;
         let count = usize::from(workers);
         let routes = Arc::new(RouteTable::new(strategy(setup.strategy)));
@@ -34,10 +48,6 @@ impl World {
         desk.asks = setup.asks;
         let desk = Rc::new(RefCell::new(desk));
         let answers: Vec<Rc<RefCell<Answers>>> = (0..count).map(|_| Rc::default()).collect();
-        let now = Now {
-            mono_ms: 1_000,
-            wall_ms: 1_700_000_000_000,
-        };
         let shards = (0..workers)
             .map(|worker| {
                 let hooks = ScriptedHooks {
@@ -51,7 +61,7 @@ impl World {
                     limits: limits(setup),
                     routes: Arc::clone(&routes),
                     retained: Arc::clone(&retained),
-                    ids: IdGenerator::new(0, worker, 0),
+                    ids: IdGenerator::new(0, worker, ids_from_ms),
                     node: None,
                 };
                 let mut shard = Shard::new(setup, hooks, now);

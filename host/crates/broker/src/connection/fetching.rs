@@ -7,14 +7,14 @@
 
 use std::sync::Arc;
 
+use foldhash::HashSet;
 use hookwire_mqtt::{ReasonCode, SubAck, TopicFilter, TopicName};
 
 use super::ConnectionKey;
-use crate::hooks::{
-    FetchRequest, FetchRule, Hook, Hooks, Page, Question, Refusal, RuleSet, Stores,
-};
-use crate::message::Message;
-use crate::session::{Begins, Delivery, Granted, Line, SessionKey, Source};
+use crate::faults::Fault;
+use crate::hooks::{FetchRequest, Hook, Hooks, Page, Question, Refusal, RuleSet, Stores};
+use crate::message::{Message, MessageId};
+use crate::session::{Begins, Delivery, Granted, Line, Reading, Session, SessionKey, Source};
 use crate::shard::Shard;
 use crate::time::Now;
 
@@ -39,9 +39,8 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session_mut(key) else {
             return;
         };
-        session.sources.list.retain(|(known, _)| known != filter);
+        session.sources.set(filter, &rules);
         for rule in rules {
-            session.sources.list.push((filter.clone(), rule));
             session.fetch(filter, rule, granted, begins);
         }
     }
@@ -51,7 +50,7 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session_mut(key) else {
             return;
         };
-        session.sources.list.retain(|(known, _)| known != filter);
+        session.sources.remove(filter);
         let Some(fetching) = &mut session.fetching else {
             return;
         };
@@ -70,9 +69,11 @@ impl<H: Hooks> Shard<H> {
         ack: SubAck,
         granted: &[Option<Arc<str>>],
     ) {
+        let is_early = self.planted.is(Fault::SubAckEarly);
         match self
             .session_mut(session_key)
             .and_then(|session| session.fetching.as_mut())
+            .filter(|_| !is_early)
         {
             Some(fetching) => {
                 fetching.hold(ack, granted);
@@ -102,11 +103,8 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session_mut(key) else {
             return;
         };
-        for (filter, rule) in session.sources.list.clone() {
-            if let Some(granted) = session.subscriptions.get(&filter).copied() {
-                session.fetch(&filter, rule, granted, Begins::Not);
-            }
-        }
+        let all = session.sources.list().to_vec();
+        read_anew(session, &all);
     }
 
     /// Finds a session's sources, if rules have changed.
@@ -118,23 +116,24 @@ impl<H: Hooks> Shard<H> {
         if session.sources.generation == generation {
             return;
         }
-        let mut list: Vec<(TopicFilter, FetchRule)> = Vec::new();
+        let mut filters: Vec<TopicFilter> = Vec::new();
         if self.hooks.wants(Hook::SessionFetch) {
             let own = session.subscriptions.keys();
-            let own = own.filter(|filter| filter.shared().is_none());
-            for filter in own.cloned().collect::<Vec<_>>() {
-                let rules = self.hooks.fetch_rules(&filter);
-                list.extend(rules.into_iter().map(|rule| (filter.clone(), rule)));
-            }
+            filters.extend(own.filter(|filter| filter.shared().is_none()).cloned());
         }
+        let rules = |filter| {
+            let rules = self.hooks.fetch_rules(&filter);
+            (filter, rules)
+        };
+        let subscriptions = filters.into_iter().map(rules).collect();
         if let Some(session) = self.session_mut(key) {
-            session.sources.generation = generation;
-            session.sources.list = list;
+            session.sources.replace(generation, subscriptions);
         }
     }
 
     /// Asks for the next page, or lets what was parked follow the last one.
     pub(super) fn go_on_fetching(&mut self, now: Now, session_key: SessionKey) {
+        let planted = self.planted;
         let Some(session) = self.session_mut(session_key) else {
             return;
         };
@@ -151,12 +150,14 @@ impl<H: Hooks> Shard<H> {
             self.fetch_all(session_key);
             return self.go_on_fetching(now, session_key);
         }
+        let forgets = planted.is(Fault::ParkedForgotten);
         session.fetching = None;
         let (fetched, positions) = (&session.fetched, &session.positions);
         let again = |delivery: &Delivery| {
             let message = &delivery.message;
-            delivery.is_covered
-                && (fetched.has(message.id) || positions.has(&Line::of(message), message.id))
+            let was_sent =
+                || fetched.has(message.id) || positions.has(&Line::of(message), message.id);
+            delivery.is_covered && (forgets || was_sent())
         };
         session.queue.extract(again);
         session.report_load();
@@ -205,18 +206,38 @@ impl<H: Hooks> Shard<H> {
         };
         match answer {
             Ok(page) => {
+                session.sources.kept(&source.filter, source.rule);
                 if source.begins == Begins::Subscribed {
                     fetching.begun(&source, None);
                 }
-                self.take_page(now, session_key, source, page);
+                let older = match source.begins {
+                    Begins::Not => Vec::new(),
+                    _ => session.sources.older(&source.filter, source.rule),
+                };
+                if older.is_empty() {
+                    self.take_page(now, session_key, source, page);
+                } else {
+                    // What these have of the same topics goes first.
+                    read_anew(session, &older);
+                    session.fetch(&source.filter, source.rule, source.granted, Begins::Not);
+                }
             }
-            Err(_) if source.begins == Begins::Subscribed => {
+            Err(_)
+                if source.begins == Begins::Subscribed
+                    && !session.sources.is_kept(&source.filter, source.rule) =>
+            {
                 // Without its place kept it would lose what it is promised.
                 fetching.begun(&source, Some(ReasonCode::UnspecifiedError));
                 self.counters.subscriptions_denied += 1;
                 self.revoke(now, session_key, source.filter.as_str());
             }
             Err(_) => {
+                let mut source = source;
+                if source.begins == Begins::Subscribed {
+                    // It subscribed again: its place is where it was.
+                    fetching.begun(&source, None);
+                    source.begins = Begins::Not;
+                }
                 fetching.put_back(source, now.mono_ms + RETRY_MS);
                 self.fetch_later.push(session_key);
             }
@@ -226,6 +247,7 @@ impl<H: Hooks> Shard<H> {
     }
 
     fn take_page(&mut self, now: Now, key: SessionKey, source: Source, page: Page) {
+        let is_again = self.planted.is(Fault::FetchedAgain);
         let Some(session) = self.session_mut(key) else {
             return;
         };
@@ -233,12 +255,21 @@ impl<H: Hooks> Shard<H> {
             return;
         };
         let clientid = Arc::clone(&session.client.clientid);
+        if session.queue.has_covered() {
+            // However long the pages take, it is known that they came.
+            let ids: HashSet<MessageId> = page.messages.iter().map(|message| message.id).collect();
+            let came = |delivery: &Delivery| ids.contains(&delivery.message.id);
+            session
+                .queue
+                .extract(|delivery| delivery.is_covered && came(delivery));
+        }
         let waiting = fetching.ids();
         let mut had = Vec::new();
         let mut deliveries = Vec::with_capacity(page.messages.len());
         for mut message in page.messages {
             let is_own = source.granted.no_local && message.sender == clientid;
-            let was_sent = session.positions.has(&Line::of(&message), message.id);
+            let was_sent = (session.positions.has(&Line::of(&message), message.id) && !is_again)
+                || fetching.has_passed(message.id);
             if is_own || was_sent || waiting.contains(&message.id) {
                 continue;
             }
@@ -272,7 +303,7 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session_mut(key) else {
             return false;
         };
-        if session.sources.list.is_empty() {
+        if session.sources.list().is_empty() {
             return false;
         }
         session.queue.extract(|delivery| delivery.is_covered);
@@ -286,7 +317,7 @@ impl<H: Hooks> Shard<H> {
     /// Asks again for pages that could not be had.
     pub(crate) fn fetch_again(&mut self, now: Now) {
         for key in std::mem::take(&mut self.fetch_later) {
-            let is_waiting = |session: &crate::session::Session| session.fetching.is_some();
+            let is_waiting = |session: &Session| session.fetching.is_some();
             if self.session(key).is_some_and(is_waiting) {
                 self.go_on_fetching(now, key);
                 let fetching = self
@@ -305,11 +336,21 @@ impl<H: Hooks> Shard<H> {
         if message.stored == Stores::NONE {
             return;
         }
+        let jumps = self.planted.is(Fault::PositionJumps);
         let Some(session) = self.session_mut(key) else {
             return;
         };
         let client = Arc::clone(&session.client);
-        let Some(reached) = session.positions.done(message) else {
+        let fetching = &mut session.fetching;
+        let mut reached = session.positions.done(message, |id| {
+            if let Some(fetching) = fetching {
+                fetching.pass(id);
+            }
+        });
+        if jumps {
+            reached = Some(Arc::clone(message));
+        }
+        let Some(reached) = reached else {
             return;
         };
         let Ok(topic) = TopicName::new(&reached.topic) else {
@@ -330,5 +371,23 @@ impl<H: Hooks> Shard<H> {
         session.fetching = None;
         session.queue.extract(|delivery| delivery.is_covered);
         session.report_load();
+    }
+}
+
+/// Has what these hand over come from its first page on, one behind the other.
+fn read_anew(session: &mut Session, all: &[Reading]) {
+    for Reading {
+        filter,
+        rule,
+        is_kept,
+    } in all
+    {
+        let begins = match is_kept {
+            true => Begins::Not,
+            false => Begins::Restored,
+        };
+        if let Some(granted) = session.subscriptions.get(filter).copied() {
+            session.fetch(filter, *rule, granted, begins);
+        }
     }
 }

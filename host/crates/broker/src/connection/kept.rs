@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hookwire_mqtt::{Ack, AckKind, PacketId, QoS, ReasonCode};
 
 use super::{CloseReason, ConnectionKey, Farewell};
+use crate::faults::Fault;
 use crate::hooks::{
     Exchange, ExchangeStep, Hook, Hooks, Question, Refusal, RestoredExchange, RuleSet,
 };
@@ -28,7 +29,8 @@ impl<H: Hooks> Shard<H> {
     /// The rules that keep the exchange by which a delivery goes: what no store
     /// has cannot be sent again after the broker's end.
     pub(super) fn keeping_rules_of(&mut self, key: SessionKey, delivery: &Delivery) -> RuleSet {
-        if delivery.qos == QoS::ExactlyOnce && delivery.is_covered {
+        let is_kept = delivery.qos == QoS::ExactlyOnce && delivery.is_covered;
+        if is_kept && !self.planted.is(Fault::SentUnkept) {
             self.keeping_rules(key)
         } else {
             RuleSet::NONE

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hookwire_mqtt::{
-    Disconnect, PacketId, PublishHeader, PublishProperties, QoS, ReasonCode, publish_len,
-    write_subscription_identifier, write_topic_alias,
+    Disconnect, PacketId, PublishHeader, PublishProperties, QoS, ReasonCode, TopicName,
+    publish_len, write_subscription_identifier, write_topic_alias,
 };
 
 use super::waiting::By;
@@ -90,6 +90,12 @@ impl<H: Hooks> Shard<H> {
                 || session.positions.has(&line_of(transit), transit.id);
             if session.connection.is_none() || has_it {
                 return;
+            }
+            // Whether it is behind the subscription's place the store alone knows.
+            if let Some(fetching) = &mut session.fetching
+                && TopicName::new(transit.topic).is_ok_and(|topic| fetching.is_beginning(topic))
+            {
+                return fetching.miss();
             }
         }
         let is_parked = is_covered && session.fetching.is_some();

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use foldhash::HashSet;
-use hookwire_mqtt::{ReasonCode, SubAck, TopicFilter};
+use hookwire_mqtt::{ReasonCode, SubAck, TopicFilter, TopicName};
 
 use super::{Delivery, Granted};
 use crate::hooks::{FetchRule, RuleSet};
@@ -20,6 +20,9 @@ pub(crate) struct Fetching {
     sources: VecDeque<Source>,
     /// The one that is asked, and the number of the question.
     asked: Option<(u64, Source)>,
+    /// Positions have moved over these since it was asked: the page may have been
+    /// read before that was written.
+    passed: HashSet<MessageId>,
     /// Fetched and not sent yet.
     page: VecDeque<Delivery>,
     /// Whether something that is stored was not parked, for want of room: it has
@@ -62,15 +65,16 @@ struct HeldSubAck {
 }
 
 impl Fetching {
-    /// Adds a source, unless it is there and nothing of it has come yet.
-    pub(crate) fn add(&mut self, source: Source) {
-        let known = self.sources.iter_mut().find(|known| {
-            known.filter == source.filter && known.rule == source.rule && known.cursor.is_none()
-        });
-        match known {
+    /// Adds a source, which begins anew if it is there, in the order of `age`.
+    pub(crate) fn add(&mut self, source: Source, age: impl Fn(&TopicFilter) -> usize) {
+        let is_it =
+            |known: &&mut Source| known.filter == source.filter && known.rule == source.rule;
+        match self.sources.iter_mut().find(is_it) {
             Some(known) => *known = source,
             None => self.sources.push_back(source),
         }
+        let all = self.sources.make_contiguous();
+        all.sort_by_key(|source| age(&source.filter));
     }
 
     /// Forgets what was to be fetched for a subscription that is gone. What has
@@ -123,14 +127,15 @@ impl Fetching {
     }
 
     /// Takes the source to ask, if it is time: nothing is out, and what has come
-    /// is sent. One that begins does not wait for what others have to send.
+    /// is sent. One that begins does not wait for what others have to send: places
+    /// are kept in the order of subscriptions.
     pub(crate) fn next_source(&mut self, mono_ms: u64) -> Option<Source> {
         let is_early = self.retry_at_ms.is_some_and(|at_ms| at_ms > mono_ms);
         if self.asked.is_some() || is_early {
             return None;
         }
-        let is_awaited = |source: &Source| source.begins == Begins::Subscribed;
-        let begins = self.sources.iter().position(is_awaited);
+        let is_beginning = |source: &Source| source.begins != Begins::Not;
+        let begins = self.sources.iter().position(is_beginning);
         match begins {
             Some(place) => self.sources.remove(place),
             None if self.page.is_empty() => self.sources.pop_front(),
@@ -141,7 +146,20 @@ impl Fetching {
     /// A source is asked.
     pub(crate) fn asked(&mut self, number: u64, source: Source) {
         self.asked = Some((number, source));
+        self.passed.clear();
         self.retry_at_ms = None;
+    }
+
+    /// A position has moved over a message.
+    pub(crate) fn pass(&mut self, message: MessageId) {
+        if self.asked.is_some() {
+            self.passed.insert(message);
+        }
+    }
+
+    /// Whether one has since the page that came was asked for.
+    pub(crate) fn has_passed(&self, message: MessageId) -> bool {
+        self.passed.contains(&message)
     }
 
     /// Takes the source that an answer is from, if the answer is awaited.
@@ -196,6 +214,13 @@ impl Fetching {
     /// Something that is stored could not be parked.
     pub(crate) fn miss(&mut self) {
         self.missed = true;
+    }
+
+    /// Whether the place of some subscription to this topic is not kept yet.
+    pub(crate) fn is_beginning(&self, topic: TopicName<'_>) -> bool {
+        let asked = self.asked.iter().map(|(_, source)| source);
+        let mut all = self.sources.iter().chain(asked);
+        all.any(|source| source.begins != Begins::Not && source.filter.matches(topic))
     }
 
     /// Whether all that was asked for has come and is sent.

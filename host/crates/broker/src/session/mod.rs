@@ -8,13 +8,14 @@ mod kept;
 mod positions;
 mod queue;
 mod recent;
+mod sources;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
-use hookwire_mqtt::{PacketId, QoS, TopicFilter, TopicName, Will};
+use hookwire_mqtt::{PacketId, QoS, TopicFilter, Will};
 
 pub(crate) use backlog::Backlog;
 pub(crate) use deciding::{Deciding, Keeping};
@@ -24,6 +25,7 @@ pub(crate) use kept::{Kept, Step};
 pub(crate) use positions::{Line, Positions};
 pub(crate) use queue::{Queue, QueueBounds, Queued};
 pub(crate) use recent::{RecentFetched, RecentRetained};
+pub(crate) use sources::{Reading, Sources};
 
 use crate::connection::ConnectionKey;
 use crate::group::{Group, Load};
@@ -80,22 +82,6 @@ pub(crate) struct Session {
     pub(crate) is_discarded: bool,
     /// When its client connected last, milliseconds since the Unix epoch.
     pub(crate) connected_at_ms: u64,
-}
-
-/// Rules that hand over what is stored, by subscription; true for one generation
-/// of the rules.
-#[derive(Debug, Default)]
-pub(crate) struct Sources {
-    pub(crate) generation: u64,
-    pub(crate) list: Vec<(TopicFilter, FetchRule)>,
-}
-
-impl Sources {
-    /// Where messages of a topic are read from.
-    pub(crate) fn stores(&self, topic: TopicName<'_>) -> Stores {
-        let matching = self.list.iter().filter(|(filter, _)| filter.matches(topic));
-        matching.fold(Stores::NONE, |stores, (_, rule)| stores.union(rule.stores))
-    }
 }
 
 /// A will that waits.
@@ -202,13 +188,16 @@ impl Session {
         granted: Granted,
         begins: Begins,
     ) {
-        self.fetching.get_or_insert_default().add(Source {
+        let source = Source {
             filter: filter.clone(),
             rule,
             granted,
             cursor: None,
             begins,
-        });
+        };
+        let sources = &self.sources;
+        let fetching = self.fetching.get_or_insert_default();
+        fetching.add(source, |filter| sources.age(filter));
     }
 
     /// Whether something waits to be sent.

@@ -60,8 +60,13 @@ impl Positions {
     }
 
     /// The client acknowledged a message, or it was dropped for it. Answers the
-    /// message that its position moves to, if it moves.
-    pub(crate) fn done(&mut self, message: &Arc<Message>) -> Option<Arc<Message>> {
+    /// message that its position moves to, if it moves; `passed` is told of each
+    /// that it moves over.
+    pub(crate) fn done(
+        &mut self,
+        message: &Arc<Message>,
+        mut passed: impl FnMut(MessageId),
+    ) -> Option<Arc<Message>> {
         let key = Line::of(message);
         let line = self.lines.get_mut(&key)?;
         let is_it = |sent: &&mut Sent| sent.id == message.id && sent.acknowledged.is_none();
@@ -69,6 +74,7 @@ impl Positions {
         sent.acknowledged = Some(Arc::clone(message));
         let mut reached = None;
         while let Some(acknowledged) = line.front_mut().and_then(|sent| sent.acknowledged.take()) {
+            passed(acknowledged.id);
             reached = Some(acknowledged);
             line.pop_front();
             self.sent -= 1;
@@ -128,7 +134,7 @@ mod tests {
             positions.sent(Line::of(message), message.id);
         }
         let mut done = |message: &Arc<Message>| {
-            let reached = positions.done(message);
+            let reached = positions.done(message, |_| {});
             reached.map(|message| message.id)
         };
         let id = |number: u64| Some(MessageId::from_halves(number, 0));

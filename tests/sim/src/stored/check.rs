@@ -1,0 +1,426 @@
+//! The promise, checked from what clients send and receive, and from what is
+//! committed.
+
+use std::rc::Rc;
+
+use foldhash::{HashMap, HashSet};
+use hookwire_mqtt::{AckKind, QoS, TopicFilter, TopicName};
+
+use crate::packet::{Ack, ConnAck, Packet, Publish};
+use crate::stamp::Stamp;
+use crate::world::Arrived;
+
+/// What is promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Promise {
+    /// What a publisher was told is stored is stored.
+    AcknowledgedIsStored,
+    /// What is stored, and was acknowledged, reaches who subscribed before.
+    StoredIsDelivered,
+    /// What was acknowledged of one publisher on one topic comes in its order.
+    InOrder,
+    /// QoS 2: each stored message once. QoS 1: not again on one connection, nor
+    /// after its acknowledgement was taken by a broker that lives.
+    Once,
+    /// A session that lasts is there when its client is back.
+    SessionPresent,
+    /// What the broker sends are packets.
+    Packets,
+}
+
+impl Promise {
+    /// What tables call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AcknowledgedIsStored => "acknowledged is stored",
+            Self::StoredIsDelivered => "stored is delivered",
+            Self::InOrder => "in order",
+            Self::Once => "once",
+            Self::SessionPresent => "session present",
+            Self::Packets => "packets",
+        }
+    }
+}
+
+/// A promise that was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breach {
+    /// Which.
+    pub promise: Promise,
+    /// How, in words.
+    pub text: String,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Check {
+    pub(super) breaches: Vec<Breach>,
+    messages: HashMap<u32, Message>,
+    clients: Vec<Known>,
+    /// Counts commits and SUBACKs, to tell which was first.
+    clock: u64,
+    pub(super) acknowledged: u64,
+    pub(super) delivered: u64,
+    pub(super) again: u64,
+    pub(super) resumed: u64,
+}
+
+/// A message that is to be stored.
+#[derive(Debug)]
+struct Message {
+    stamp: Stamp,
+    topic: Rc<str>,
+    /// How often it was committed.
+    rows: u32,
+    /// When first.
+    stored_at: Option<u64>,
+    is_acknowledged: bool,
+    /// Whether its publisher was told, once, that it is not stored: who does not
+    /// hear that sends it again, behind what came after it.
+    was_refused: bool,
+}
+
+impl Message {
+    /// Whether it was stored for who has subscribed by this filter since then.
+    fn is_owed(&self, filter: &str, since: u64) -> bool {
+        let filter = TopicFilter::new(filter);
+        let topic = TopicName::new(&self.topic);
+        self.stored_at.is_some_and(|at| at > since)
+            && filter.is_ok_and(|filter| topic.is_ok_and(|topic| filter.matches(topic)))
+    }
+}
+
+/// What is known of a client.
+#[derive(Debug, Default)]
+struct Known {
+    /// Whether the CONNECT under way starts clean.
+    starts_clean: bool,
+    /// Whether it was told that it has a session, which lasts.
+    has_session: bool,
+    /// Publishes that wait for PUBACK or PUBREC, by packet id.
+    publishing: HashMap<u16, u32>,
+    /// Filters of SUBSCRIBEs that wait.
+    subscribing: HashMap<u16, Rc<str>>,
+    /// Filters, and since when.
+    subscriptions: HashMap<Rc<str>, u64>,
+    /// How often each message was delivered, since the session is there.
+    deliveries: HashMap<u32, u32>,
+    /// The same, of those with QoS 2.
+    exactly_once: HashMap<u32, u32>,
+    /// Those that were stored first when the client had subscribed, in the order
+    /// in which they came first.
+    firsts: Vec<u32>,
+    /// QoS 2 messages that are held until PUBREL, by packet id.
+    held: HashMap<u16, u32>,
+    /// How often each came on this connection.
+    here: HashMap<u32, u32>,
+    /// QoS 1 messages by packet id, until they are acknowledged.
+    unacknowledged: HashMap<u16, u32>,
+    /// PUBACK was sent.
+    acknowledging: HashSet<u32>,
+    /// PUBACK was sent and taken.
+    settled: HashSet<u32>,
+}
+
+impl Known {
+    /// Its session is another one from now on.
+    fn begin_anew(&mut self) {
+        let starts_clean = self.starts_clean;
+        *self = Self {
+            starts_clean,
+            ..Self::default()
+        };
+    }
+}
+
+impl Check {
+    pub(super) fn new(clients: usize) -> Self {
+        Self {
+            breaches: Vec::new(),
+            messages: HashMap::default(),
+            clients: (0..clients).map(|_| Known::default()).collect(),
+            clock: 0,
+            acknowledged: 0,
+            delivered: 0,
+            again: 0,
+            resumed: 0,
+        }
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        !self.breaches.is_empty()
+    }
+
+    fn breach(&mut self, promise: Promise, text: String) {
+        self.breaches.push(Breach { promise, text });
+    }
+
+    pub(super) fn undecodable(&mut self, client: usize, error: &str) {
+        self.breach(Promise::Packets, format!("client {client} got {error}"));
+    }
+
+    /// A message came to the store.
+    pub(super) fn arrived(&mut self, arrived: Arrived) {
+        if arrived.is_stored {
+            self.stored(arrived.message);
+        }
+        if arrived.is_refused
+            && let Some(message) = self.messages.get_mut(&arrived.message)
+        {
+            message.was_refused = true;
+        }
+    }
+
+    /// A message was committed.
+    pub(super) fn stored(&mut self, message: u32) {
+        self.clock += 1;
+        if let Some(message) = self.messages.get_mut(&message) {
+            message.rows += 1;
+            message.stored_at.get_or_insert(self.clock);
+        }
+    }
+
+    pub(super) fn connecting(&mut self, client: usize, starts_clean: bool) {
+        self.disconnected(client);
+        let known = &mut self.clients[client];
+        known.starts_clean = starts_clean;
+        if starts_clean {
+            // Whether or not it hears of it, its session may be a new one.
+            known.begin_anew();
+        }
+    }
+
+    pub(super) fn disconnected(&mut self, client: usize) {
+        let known = &mut self.clients[client];
+        known.here.clear();
+        known.subscribing.clear();
+        known.acknowledging.clear();
+        known.unacknowledged.clear();
+    }
+
+    /// The broker knows no more than the store.
+    pub(super) fn crashed(&mut self) {
+        for known in &mut self.clients {
+            known.settled.clear();
+        }
+    }
+
+    /// Everything arrived that was under way.
+    pub(super) fn calm(&mut self) {
+        for known in &mut self.clients {
+            let taken = known.acknowledging.drain();
+            known.settled.extend(taken);
+        }
+    }
+
+    pub(super) fn sent(&mut self, client: usize, packet: &Packet) {
+        match packet {
+            Packet::Publish(publish) => self.publishing(client, publish),
+            Packet::Subscribe { id, entries, .. } => {
+                if let Some(entry) = entries.first() {
+                    let filter = Rc::clone(&entry.filter);
+                    self.clients[client].subscribing.insert(*id, filter);
+                }
+            }
+            Packet::Unsubscribe { filters, .. } => {
+                let known = &mut self.clients[client];
+                for filter in filters {
+                    known.subscriptions.remove(filter);
+                    known.subscribing.retain(|_, asked| asked != filter);
+                }
+            }
+            Packet::Ack(ack) => self.acknowledging(client, *ack),
+            _ => {}
+        }
+    }
+
+    fn publishing(&mut self, client: usize, publish: &Publish) {
+        let Some(stamp) = Stamp::read(&publish.payload) else {
+            return;
+        };
+        let known = &mut self.clients[client];
+        known.publishing.insert(publish.id, stamp.message);
+        if publish.topic.starts_with("s/") {
+            self.messages.entry(stamp.message).or_insert(Message {
+                stamp,
+                topic: Rc::clone(&publish.topic),
+                rows: 0,
+                stored_at: None,
+                is_acknowledged: false,
+                was_refused: false,
+            });
+        }
+    }
+
+    fn acknowledging(&mut self, client: usize, ack: Ack) {
+        let known = &mut self.clients[client];
+        match ack.kind {
+            AckKind::PubAck => {
+                if let Some(message) = known.unacknowledged.remove(&ack.id) {
+                    known.acknowledging.insert(message);
+                }
+            }
+            AckKind::PubComp => {
+                known.held.remove(&ack.id);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn received(&mut self, client: usize, packet: &Packet) {
+        match packet {
+            Packet::ConnAck(ack) => self.accepted(client, ack),
+            Packet::Ack(ack) if matches!(ack.kind, AckKind::PubAck | AckKind::PubRec) => {
+                self.answered(client, *ack);
+            }
+            Packet::SubAck { id, reasons, .. } => {
+                self.clock += 1;
+                let is_granted = reasons.first().is_some_and(|reason| !reason.is_error());
+                let known = &mut self.clients[client];
+                if let Some(filter) = known.subscribing.remove(id)
+                    && is_granted
+                {
+                    known.subscriptions.entry(filter).or_insert(self.clock);
+                }
+            }
+            Packet::Publish(publish) => self.delivered(client, publish),
+            _ => {}
+        }
+    }
+
+    fn accepted(&mut self, client: usize, ack: &ConnAck) {
+        if ack.reason.is_error() {
+            return;
+        }
+        let known = &mut self.clients[client];
+        let is_expected = known.has_session && !known.starts_clean;
+        if ack.session_present {
+            self.resumed += 1;
+        } else {
+            known.begin_anew();
+        }
+        known.has_session = true;
+        if is_expected && !ack.session_present {
+            let text = format!("client {client} had a session, and is told that it has none");
+            self.breach(Promise::SessionPresent, text);
+        }
+    }
+
+    fn answered(&mut self, client: usize, ack: Ack) {
+        let message = self.clients[client].publishing.remove(&ack.id);
+        let Some(message) = message.and_then(|number| self.messages.get_mut(&number)) else {
+            return;
+        };
+        if ack.reason.is_error() {
+            return;
+        }
+        self.acknowledged += u64::from(!message.is_acknowledged);
+        message.is_acknowledged = true;
+        if message.rows == 0 {
+            let text = format!("{} was acknowledged, and is not stored", message.stamp);
+            self.breach(Promise::AcknowledgedIsStored, text);
+        }
+    }
+
+    fn delivered(&mut self, client: usize, publish: &Publish) {
+        let Some(stamp) = Stamp::read(&publish.payload) else {
+            return;
+        };
+        let number = stamp.message;
+        let known = &mut self.clients[client];
+        if publish.qos == QoS::ExactlyOnce {
+            match known.held.insert(publish.id, number) {
+                Some(held) if held == number => return,
+                Some(held) => {
+                    let text = format!(
+                        "client {client} got {stamp} by packet id {}, by which it holds message {held}",
+                        publish.id
+                    );
+                    return self.breach(Promise::Once, text);
+                }
+                None => {}
+            }
+        }
+        // What is not stored is none of this.
+        let Some(message) = self.messages.get(&number) else {
+            return;
+        };
+        if publish.qos == QoS::AtLeastOnce {
+            known.unacknowledged.insert(publish.id, number);
+        }
+        let times = known.deliveries.entry(number).or_default();
+        *times += 1;
+        let is_owed = known
+            .subscriptions
+            .iter()
+            .any(|(filter, since)| message.is_owed(filter, *since));
+        if *times == 1 && is_owed {
+            known.firsts.push(number);
+        }
+        self.delivered += 1;
+        self.again += u64::from(*times > 1);
+        let here = known.here.entry(number).or_default();
+        *here += 1;
+        let is_once = match publish.qos {
+            QoS::ExactlyOnce => {
+                let times = known.exactly_once.entry(number).or_default();
+                *times += 1;
+                *times <= message.rows
+            }
+            _ => *here <= message.rows && (!known.settled.contains(&number) || message.rows > 1),
+        };
+        if !is_once {
+            let text = format!(
+                "client {client} got {stamp}, which is stored {} times, {times} times at {:?}",
+                message.rows, publish.qos
+            );
+            self.breach(Promise::Once, text);
+        }
+    }
+
+    /// Nothing more comes.
+    pub(super) fn finish(&mut self) {
+        let mut breaches = Vec::new();
+        for (number, known) in self.clients.iter().enumerate() {
+            for (filter, since) in &known.subscriptions {
+                let all = self.messages.values();
+                let owed = all.filter(|m| m.is_acknowledged && m.is_owed(filter, *since));
+                let lost = owed.filter(|m| !known.deliveries.contains_key(&m.stamp.message));
+                breaches.extend(lost.map(|message| Breach {
+                    promise: Promise::StoredIsDelivered,
+                    text: format!(
+                        "client {number} never got {} on {}",
+                        message.stamp, message.topic
+                    ),
+                }));
+            }
+            breaches.extend(self.disorder(number, known));
+        }
+        self.breaches.extend(breaches);
+    }
+
+    /// The first message that a client got behind a later one.
+    fn disorder(&self, client: usize, known: &Known) -> Option<Breach> {
+        let mut newest: HashMap<(u16, &str), u32> = HashMap::default();
+        let acknowledged = known.firsts.iter().filter_map(|number| {
+            let message = self.messages.get(number)?;
+            (message.is_acknowledged && !message.was_refused).then_some(message)
+        });
+        for message in acknowledged {
+            let stamp = message.stamp;
+            let newest = newest.entry((stamp.publisher, &message.topic)).or_default();
+            if stamp.sequence < *newest {
+                return Some(Breach {
+                    promise: Promise::InOrder,
+                    text: format!(
+                        "client {client} got {stamp} on {} behind number {newest}",
+                        message.topic
+                    ),
+                });
+            }
+            *newest = stamp.sequence;
+        }
+        None
+    }
+}

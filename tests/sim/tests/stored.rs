@@ -1,0 +1,46 @@
+//! A fixed amount of the simulation with a store, in both orders.
+
+use hookwire_sim::hunt::Length;
+use hookwire_sim::stored::{campaign, hunt};
+use hookwire_sim::world::{Fault, Order};
+
+const STEPS: u64 = 2_000;
+const SEEDS: Length = Length {
+    seeds: 1500,
+    steps: STEPS,
+};
+/// What a planted fault may take until it is found.
+const HUNT: Length = Length {
+    seeds: 100,
+    steps: STEPS,
+};
+
+#[test]
+fn no_seed_breaks_a_promise() {
+    let findings = campaign(1, SEEDS, None);
+    for (seed, order, breaches, trace) in &findings.failures {
+        for line in trace {
+            println!("{line}");
+        }
+        println!("seed {seed}, {order:?}: {breaches:#?}");
+    }
+    assert!(findings.failures.is_empty());
+    for (what, figure) in findings.figures.named() {
+        assert!(figure > 0, "nothing {what}");
+    }
+}
+
+#[test]
+fn every_planted_fault_breaks_one_in_both_orders() {
+    for &fault in Fault::OF_STORING {
+        for order in [Order::Rows, Order::MessageIds] {
+            // Rows are numbered when they are committed: none comes before the newest.
+            if (fault, order) == (Fault::FloorTooHigh, Order::Rows) {
+                continue;
+            }
+            let caught = hunt(fault, order, 1, HUNT);
+            println!("{fault:?} {order:?} {caught:?}");
+            assert!(caught.is_some(), "{fault:?} with {order:?}");
+        }
+    }
+}
