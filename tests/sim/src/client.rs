@@ -257,6 +257,21 @@ impl Client {
         *sequence
     }
 
+    /// Any PUBACK or PUBREC that is due, as of an application that is through with a
+    /// later message first. The standard wants them in order; not every client keeps to it.
+    pub(crate) fn any_ack(&mut self, pick: impl Fn(usize) -> usize) -> Option<Ack> {
+        let connection = self.connection.as_mut()?;
+        if connection.granted.is_none() || connection.is_ending {
+            return None;
+        }
+        let (kind, queue) = match connection.pubacks.is_empty() {
+            true => (AckKind::PubRec, &mut connection.pubrecs),
+            false => (AckKind::PubAck, &mut connection.pubacks),
+        };
+        let id = queue.remove(pick(queue.len()))?;
+        Some(Ack::new(kind, id))
+    }
+
     /// The next acknowledgement that is due of one of the four kinds; the first
     /// kind from `from` on of which there is one. PUBACKs, PUBRECs and PUBRELs
     /// go in the order of what they answer [MQTT-4.6.0-2] [MQTT-4.6.0-3]

@@ -6,7 +6,7 @@ use hookwire_sim::world::{Fault, Order};
 
 const STEPS: u64 = 2_000;
 const SEEDS: Length = Length {
-    seeds: 1500,
+    seeds: 60,
     steps: STEPS,
 };
 /// What a planted fault may take until it is found.

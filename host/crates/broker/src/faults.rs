@@ -49,6 +49,8 @@ pub enum Fault {
     SubAckEarly,
     /// QoS 2 messages are sent before that is kept.
     SentUnkept,
+    /// The store's, not the core's: a position is one in a topic, whoever published.
+    PositionOfTopic,
     /// The store's, not the core's: a floor is the newest message, though an older
     /// one may still be committed.
     FloorTooHigh,
@@ -80,6 +82,7 @@ impl Fault {
     pub const OF_STORING: &'static [Self] = &[
         Self::AckBeforeVerdict,
         Self::PositionJumps,
+        Self::PositionOfTopic,
         Self::ParkedForgotten,
         Self::FetchedAgain,
         Self::SubAckEarly,

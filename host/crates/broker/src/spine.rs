@@ -278,6 +278,7 @@ impl<H: Hooks> Shard<H> {
             .live(key)
             .is_some_and(|connection| connection.version.is_v5());
         if receipt.is_none() || is_told {
+            self.release_refused(key, receipt);
             return self.refuse_publish(key, receipt, refusal);
         }
         let Some(connection) = self.connection_mut(key) else {

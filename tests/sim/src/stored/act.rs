@@ -13,6 +13,8 @@ use crate::stamp::{Decision, Stamp};
 use crate::wire;
 use crate::world::Fate;
 
+/// Rounds, each long enough for what is tried again, after which nothing comes.
+const QUIET_ROUNDS: u32 = 3;
 /// Rounds in which everything comes to rest, at most.
 const MOST_ROUNDS: usize = 10_000;
 
@@ -175,7 +177,14 @@ impl Run<'_> {
     }
 
     fn acknowledge(&mut self, client: usize, dice: &mut Random) {
-        if let Some(ack) = self.clients[client].next_ack(dice.below(4)) {
+        let is_orderly = dice.percent(70);
+        let place = dice.below(1_000);
+        let known = &mut self.clients[client];
+        let ack = match is_orderly {
+            true => known.next_ack(place % 4),
+            false => known.any_ack(|due| place % due.max(1)),
+        };
+        if let Some(ack) = ack {
             self.send(client, Packet::Ack(ack));
             self.flush_by_chance(client, dice);
         }
@@ -282,6 +291,7 @@ impl Run<'_> {
     /// nothing more comes; then the promise has to be kept.
     pub(super) fn finish(&mut self) {
         let dice = &mut Random::new(self.setup.core.seed);
+        let mut quiet_rounds = 0;
         for _ in 0..MOST_ROUNDS {
             if self.check.is_broken() {
                 return;
@@ -298,8 +308,10 @@ impl Run<'_> {
             for client in 0..self.clients.len() {
                 did |= self.acknowledge_all(client);
             }
-            let all = self.clients.iter();
-            if !did && all.clone().all(|client| client.connection.is_some()) {
+            let mut all = self.clients.iter();
+            let is_quiet = !did && all.all(|client| client.connection.is_some());
+            quiet_rounds = if is_quiet { quiet_rounds + 1 } else { 0 };
+            if quiet_rounds == QUIET_ROUNDS {
                 break;
             }
         }

@@ -98,6 +98,10 @@ struct Known {
     starts_clean: bool,
     /// Whether it was told that it has a session, which lasts.
     has_session: bool,
+    /// Packet ids of publishes that were refused, and whether the broker ended since:
+    /// one that was stored all the same, in a call that was given up, may still have
+    /// it then, where the store heard nothing of the refusal before the end.
+    unsure_ids: HashMap<u16, bool>,
     /// Publishes that wait for PUBACK or PUBREC, by packet id.
     publishing: HashMap<u16, u32>,
     /// Filters of SUBSCRIBEs that wait.
@@ -119,6 +123,8 @@ struct Known {
     unacknowledged: HashMap<u16, u32>,
     /// PUBACK was sent.
     acknowledging: HashSet<u32>,
+    /// Those that it has acknowledged: what it has not is to come again.
+    acknowledged: HashSet<u32>,
     /// PUBACK was sent and taken.
     settled: HashSet<u32>,
 }
@@ -203,6 +209,9 @@ impl Check {
     pub(super) fn crashed(&mut self) {
         for known in &mut self.clients {
             known.settled.clear();
+            for has_crashed in known.unsure_ids.values_mut() {
+                *has_crashed = true;
+            }
         }
     }
 
@@ -259,7 +268,11 @@ impl Check {
             AckKind::PubAck => {
                 if let Some(message) = known.unacknowledged.remove(&ack.id) {
                     known.acknowledging.insert(message);
+                    known.acknowledged.insert(message);
                 }
+            }
+            AckKind::PubRec => {
+                known.acknowledged.extend(known.held.get(&ack.id));
             }
             AckKind::PubComp => {
                 known.held.remove(&ack.id);
@@ -278,10 +291,15 @@ impl Check {
                 self.clock += 1;
                 let is_granted = reasons.first().is_some_and(|reason| !reason.is_error());
                 let known = &mut self.clients[client];
-                if let Some(filter) = known.subscribing.remove(id)
-                    && is_granted
-                {
-                    known.subscriptions.entry(filter).or_insert(self.clock);
+                match known.subscribing.remove(id) {
+                    Some(filter) if is_granted => {
+                        known.subscriptions.entry(filter).or_insert(self.clock);
+                    }
+                    // It is told that it has none, whatever was before.
+                    Some(filter) => {
+                        known.subscriptions.remove(&filter);
+                    }
+                    None => {}
                 }
             }
             Packet::Publish(publish) => self.delivered(client, publish),
@@ -312,12 +330,15 @@ impl Check {
         let Some(message) = message.and_then(|number| self.messages.get_mut(&number)) else {
             return;
         };
+        let unsure = &mut self.clients[client].unsure_ids;
         if ack.reason.is_error() {
+            unsure.insert(ack.id, false);
             return;
         }
+        let may_be_taken = ack.kind == AckKind::PubRec && unsure.remove(&ack.id) == Some(true);
         self.acknowledged += u64::from(!message.is_acknowledged);
         message.is_acknowledged = true;
-        if message.rows == 0 {
+        if message.rows == 0 && !may_be_taken {
             let text = format!("{} was acknowledged, and is not stored", message.stamp);
             self.breach(Promise::AcknowledgedIsStored, text);
         }
@@ -332,6 +353,8 @@ impl Check {
         if publish.qos == QoS::ExactlyOnce {
             match known.held.insert(publish.id, number) {
                 Some(held) if held == number => return,
+                // It is lost: what is not stored ends with the broker.
+                Some(held) if !self.messages.contains_key(&held) => {}
                 Some(held) => {
                     let text = format!(
                         "client {client} got {stamp} by packet id {}, by which it holds message {held}",
@@ -386,11 +409,11 @@ impl Check {
             for (filter, since) in &known.subscriptions {
                 let all = self.messages.values();
                 let owed = all.filter(|m| m.is_acknowledged && m.is_owed(filter, *since));
-                let lost = owed.filter(|m| !known.deliveries.contains_key(&m.stamp.message));
+                let lost = owed.filter(|m| !known.acknowledged.contains(&m.stamp.message));
                 breaches.extend(lost.map(|message| Breach {
                     promise: Promise::StoredIsDelivered,
                     text: format!(
-                        "client {number} never got {} on {}",
+                        "client {number} never got {} on {}, or had no chance to acknowledge it",
                         message.stamp, message.topic
                     ),
                 }));

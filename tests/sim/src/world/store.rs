@@ -27,6 +27,24 @@ pub enum Order {
 /// Where a message stands in a store: its row's number, or its id.
 type Place = MessageId;
 
+/// Where a subscription begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Floor {
+    /// There.
+    At(Place),
+    /// Behind it.
+    Behind(Place),
+}
+
+impl Floor {
+    fn is_below(self, place: Place) -> bool {
+        match self {
+            Self::At(floor) => place >= floor,
+            Self::Behind(floor) => place > floor,
+        }
+    }
+}
+
 /// Client, topic, publisher.
 type Line = (Arc<str>, Arc<str>, Arc<str>);
 
@@ -38,8 +56,8 @@ pub(super) struct Store {
     rows: Vec<Arc<Message>>,
     /// The newest that a client has acknowledged.
     positions: BTreeMap<Line, Place>,
-    /// By client and filter: what lies up to there is none of the subscription's.
-    floors: BTreeMap<(Arc<str>, Arc<str>), Place>,
+    /// By client and filter: what lies before it is none of the subscription's.
+    floors: BTreeMap<(Arc<str>, Arc<str>), Floor>,
     sessions: BTreeSet<Arc<str>>,
     /// In the order made.
     subscriptions: Vec<(Arc<str>, SubscriptionInfo)>,
@@ -50,6 +68,8 @@ pub(super) struct Store {
     /// Whether floors are the newest there is, whatever may still be committed
     /// before it: a planted fault.
     pub(super) has_hasty_floors: bool,
+    /// Whether positions are those of topics, whoever published: a planted fault.
+    pub(super) has_topic_positions: bool,
 }
 
 /// How far a QoS 2 delivery is.
@@ -72,6 +92,7 @@ impl Store {
             sent: BTreeMap::new(),
             taken: BTreeSet::new(),
             has_hasty_floors: false,
+            has_topic_positions: false,
         }
     }
 
@@ -101,7 +122,8 @@ impl Store {
     }
 
     /// A page of what a client did not acknowledge; a subscription that begins
-    /// has its floor from now on. Nothing older than `horizon` will be committed.
+    /// has its floor from now on. Nothing older than `horizon` will be committed:
+    /// where places are message ids, a page ends there, and another one follows.
     pub(super) fn page(
         &mut self,
         request: &FetchRequest,
@@ -115,8 +137,7 @@ impl Store {
             self.floors.insert(subscription.clone(), floor);
         }
         let floor = self.floors.get(&subscription).copied();
-        let cursor = request.cursor.as_ref().and_then(|text| text.parse().ok());
-        let from = floor.max(cursor).unwrap_or(MessageId::MIN);
+        let cursor: Option<Place> = request.cursor.as_ref().and_then(|text| text.parse().ok());
         let Ok(filter) = TopicFilter::new(&request.filter) else {
             return Page::default();
         };
@@ -125,15 +146,24 @@ impl Store {
         let mut looked_at = dice.between(1, 12);
         let mut page = Page::default();
         for (place, message) in self.places() {
-            if place <= from {
+            let is_before = cursor.is_some_and(|cursor| place <= cursor);
+            if is_before || floor.is_some_and(|floor| !floor.is_below(place)) {
                 continue;
+            }
+            if self.order == Order::MessageIds && place >= horizon {
+                // Something may still be committed before it.
+                page.next = page.next.or_else(|| request.cursor.clone());
+                page.next = page
+                    .next
+                    .or_else(|| Some(MessageId::MIN.to_string().into()));
+                break;
             }
             if page.messages.len() == most || looked_at == 0 {
                 break;
             }
             looked_at -= 1;
             page.next = Some(place.to_string().into());
-            let line = line(clientid, message);
+            let line = self.line(clientid, message);
             let position = self.positions.get(&line).copied();
             let is_new = position.is_none_or(|position| place > position);
             if is_new && TopicName::new(&message.topic).is_ok_and(|topic| filter.matches(topic)) {
@@ -143,12 +173,12 @@ impl Store {
         page
     }
 
-    fn floor(&self, horizon: MessageId) -> Place {
+    fn floor(&self, horizon: MessageId) -> Floor {
         let newest = self.places().last().map(|(place, _)| *place);
         let newest = newest.unwrap_or(MessageId::MIN);
         match self.order {
-            Order::MessageIds if !self.has_hasty_floors => newest.min(horizon),
-            _ => newest,
+            Order::MessageIds if !self.has_hasty_floors && horizon <= newest => Floor::At(horizon),
+            _ => Floor::Behind(newest),
         }
     }
 
@@ -158,7 +188,8 @@ impl Store {
             return;
         };
         let place = self.place(index, message.id);
-        let position = self.positions.entry(line(clientid, message));
+        let line = self.line(clientid, message);
+        let position = self.positions.entry(line);
         let reached = position.or_insert(place);
         *reached = place.max(*reached);
         let reached = *reached;
@@ -282,12 +313,12 @@ impl Store {
             self.sent.insert(key, (id, state));
         }
     }
-}
 
-fn line(clientid: &Arc<str>, message: &Message) -> Line {
-    (
-        Arc::clone(clientid),
-        Arc::clone(&message.topic),
-        Arc::clone(&message.sender),
-    )
+    fn line(&self, clientid: &Arc<str>, message: &Message) -> Line {
+        let sender = match self.has_topic_positions {
+            true => Arc::from("anybody"),
+            false => Arc::clone(&message.sender),
+        };
+        (Arc::clone(clientid), Arc::clone(&message.topic), sender)
+    }
 }

@@ -250,6 +250,7 @@ impl World {
         let world = Self::new(setup, fault);
         let mut storing = Storing::new(order);
         storing.store.has_hasty_floors = fault == Some(Fault::FloorTooHigh);
+        storing.store.has_topic_positions = fault == Some(Fault::PositionOfTopic);
         world.desk.borrow_mut().storing = Some(storing);
         world
     }
@@ -366,7 +367,7 @@ impl World {
                     ended.insert(call.clientid);
                 }
             }
-            storing.ids_from_ms = self.now.wall_ms.max(storing.ids_from_ms) + 1_000;
+            storing.ids_from_ms = self.now.wall_ms.max(storing.ids_from_ms) + 1;
         }
         let from_ms = storing.as_ref().map_or(0, |storing| storing.ids_from_ms);
         let fresh = Self::starting(setup, fault, self.now, from_ms);

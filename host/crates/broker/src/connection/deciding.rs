@@ -87,12 +87,17 @@ impl<H: Hooks> Shard<H> {
             return;
         };
         let delivery = delivery.clone();
-        if let Some(id) = session.kept.take_id(delivery.message.id) {
+        let known = session.kept.take_id(delivery.message.id);
+        if let Some((id, true)) = known {
             return session.deciding.keep(number, Keeping::Again(id));
         }
+        let id = known.map_or_else(|| session.inflight.reserve(), |(id, _)| id);
         let rules = self.keeping_rules_of(session_key, &delivery);
-        let kept = self.keep_sent(session_key, key, rules, &delivery);
-        let keeping = kept.map_or(Keeping::Not, |(asked, id)| Keeping::Asked(asked, id));
+        // Without rules there is nothing to wait for.
+        let asked = (rules != RuleSet::NONE)
+            .then(|| self.keep_sent(session_key, key, rules, id, &delivery))
+            .flatten();
+        let keeping = asked.map_or(Keeping::Kept(id), |asked| Keeping::Asked(asked, id));
         if let Some(session) = self.session_mut(session_key) {
             session.deciding.keep(number, keeping);
         }
@@ -185,7 +190,8 @@ impl<H: Hooks> Shard<H> {
                 if let Some(session) = self.session_mut(session_key) {
                     session.positions.unsent(&delivery.message);
                     if let Some(id) = keeping.id() {
-                        session.kept.goes_by(delivery.message.id, id);
+                        let is_kept = !matches!(keeping, Keeping::Asked(..));
+                        session.kept.goes_by(delivery.message.id, id, is_kept);
                     }
                 }
             } else if let Some(DeliveryOutcome::Drop(word)) = outcome {

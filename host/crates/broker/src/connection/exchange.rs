@@ -143,7 +143,9 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session_mut(session) else {
             return false;
         };
-        let is_new = session.received.insert(id);
+        let is_known = !session.received.insert(id);
+        let is_new = !is_known || session.kept.is_another(id, publish.dup);
+        session.kept.forget_taken(id);
         let Some(connection) = self.live(key) else {
             return true;
         };
@@ -229,7 +231,7 @@ impl<H: Hooks> Shard<H> {
         self.breach(now, key, &breach);
     }
 
-    fn session_of(&mut self, key: ConnectionKey) -> Option<SessionKey> {
+    pub(super) fn session_of(&mut self, key: ConnectionKey) -> Option<SessionKey> {
         self.live(key)?.session
     }
 

@@ -20,6 +20,8 @@ use crate::time::Now;
 
 /// Messages asked for in one page.
 const PAGE_MESSAGES: usize = 256;
+/// Pause before a page is asked for again that had nothing and ended where it began.
+const AGAIN_MS: u64 = 100;
 /// Pause before a page that could not be had is asked for again.
 const RETRY_MS: u64 = 1_000;
 
@@ -140,6 +142,11 @@ impl<H: Hooks> Shard<H> {
         let Some((key, fetching)) = session.connection.zip(session.fetching.as_mut()) else {
             return;
         };
+        if session.sources.list().len() > 1 && fetching.may_begin_anew() {
+            fetching.take_missed();
+            self.fetch_all(session_key);
+            return self.go_on_fetching(now, session_key);
+        }
         if let Some(source) = fetching.next_source(now.mono_ms) {
             return self.ask_page(session_key, key, source);
         }
@@ -210,8 +217,9 @@ impl<H: Hooks> Shard<H> {
                 if source.begins == Begins::Subscribed {
                     fetching.begun(&source, None);
                 }
+                // What was missed is before it in the older one's pages.
                 let older = match source.begins {
-                    Begins::Not => Vec::new(),
+                    Begins::Not if !fetching.has_missed() => Vec::new(),
                     _ => session.sources.older(&source.filter, source.rule),
                 };
                 if older.is_empty() {
@@ -238,7 +246,9 @@ impl<H: Hooks> Shard<H> {
                     fetching.begun(&source, None);
                     source.begins = Begins::Not;
                 }
-                fetching.put_back(source, now.mono_ms + RETRY_MS);
+                let sources = &session.sources;
+                let age = |filter: &TopicFilter| sources.age(filter);
+                fetching.put_back(source, now.mono_ms + RETRY_MS, age);
                 self.fetch_later.push(session_key);
             }
         }
@@ -254,6 +264,13 @@ impl<H: Hooks> Shard<H> {
         let Some(fetching) = &mut session.fetching else {
             return;
         };
+        if page.messages.is_empty() && page.next.is_some() && page.next == source.cursor {
+            // There is more, and it cannot be told in order yet.
+            let sources = &session.sources;
+            let age = |filter: &TopicFilter| sources.age(filter);
+            fetching.put_back(source, now.mono_ms + AGAIN_MS, age);
+            return self.fetch_later.push(key);
+        }
         let clientid = Arc::clone(&session.client.clientid);
         if session.queue.has_covered() {
             // However long the pages take, it is known that they came.
@@ -290,7 +307,8 @@ impl<H: Hooks> Shard<H> {
                 message,
             });
         }
-        fetching.take(source, page.next, deliveries);
+        let sources = &session.sources;
+        fetching.take(source, page.next, deliveries, |filter| sources.age(filter));
         for message in had {
             self.position_done(key, &message);
         }

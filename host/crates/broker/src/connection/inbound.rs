@@ -253,8 +253,9 @@ impl<H: Hooks> Shard<H> {
             .packet_id
             .filter(|_| publish.qos == QoS::ExactlyOnce);
         let session = session.and_then(|session| self.session(session));
-        id.zip(session)
-            .is_some_and(|(id, session)| session.received.contains(&id))
+        id.zip(session).is_some_and(|(id, session)| {
+            session.received.contains(&id) && !session.kept.is_another(id, publish.dup)
+        })
     }
 
     fn on_disconnect(&mut self, now: Now, key: ConnectionKey, disconnect: &Disconnect) {

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use hookwire_mqtt::{Ack, AckKind, PacketId, QoS, ReasonCode};
 
-use super::{CloseReason, ConnectionKey, Farewell};
+use super::{CloseReason, ConnectionKey, Farewell, Receipt};
 use crate::faults::Fault;
 use crate::hooks::{
     Exchange, ExchangeStep, Hook, Hooks, Question, Refusal, RestoredExchange, RuleSet,
 };
 use crate::session::{Delivery, Session, SessionKey, Step};
 use crate::shard::Shard;
+use crate::time::Now;
 
 impl<H: Hooks> Shard<H> {
     /// The rules that keep exchanges of a session; none where it ends with its
@@ -55,22 +56,21 @@ impl<H: Hooks> Shard<H> {
         Some(self.ask(key, rules, Question::Exchange(exchange)))
     }
 
-    /// Asks rules to keep that a delivery is about to be sent; the number of the
-    /// question, and the packet id that the delivery goes by.
+    /// Asks rules to keep that a delivery is about to be sent by a packet id that is
+    /// reserved for it; the number of the question.
     pub(super) fn keep_sent(
         &mut self,
         session_key: SessionKey,
         key: ConnectionKey,
         rules: RuleSet,
+        id: PacketId,
         delivery: &Delivery,
-    ) -> Option<(u64, PacketId)> {
-        let id = self.session_mut(session_key)?.inflight.reserve();
+    ) -> Option<u64> {
         let step = ExchangeStep::Sent {
             message: delivery.message.id,
             topic: Arc::clone(&delivery.message.topic),
         };
-        let number = self.keep(session_key, key, rules, id, step)?;
-        Some((number, id))
+        self.keep(session_key, key, rules, id, step)
     }
 
     /// PUBREC came for a delivery: PUBREL follows, when rules have kept that.
@@ -126,6 +126,22 @@ impl<H: Hooks> Shard<H> {
         }
     }
 
+    /// A publish was not stored, as far as is known: if it was after all, its packet
+    /// id is free all the same. Nobody waits for the answer.
+    pub(crate) fn release_refused(&mut self, key: ConnectionKey, receipt: Option<Receipt>) {
+        let Some(receipt) = receipt.filter(|receipt| receipt.is_exactly_once()) else {
+            return;
+        };
+        let Some(session_key) = self.session_of(key) else {
+            return;
+        };
+        let rules = self.keeping_rules(session_key);
+        if rules != RuleSet::NONE {
+            let id = receipt.packet_id;
+            self.keep(session_key, key, rules, id, ExchangeStep::Released);
+        }
+    }
+
     /// PUBREL of a publish that was taken: whether PUBCOMP waits until rules have
     /// forgotten the exchange.
     pub(super) fn complete_kept(
@@ -155,7 +171,7 @@ impl<H: Hooks> Shard<H> {
     /// exchange where it was when it is back.
     pub(super) fn exchange_answered(
         &mut self,
-        now: crate::time::Now,
+        now: Now,
         key: ConnectionKey,
         number: u64,
         kept: Result<(), Refusal>,
@@ -222,16 +238,19 @@ impl<H: Hooks> Shard<H> {
     }
 }
 
-/// Gives a session back the exchanges that it had.
-pub(super) fn restore(session: &mut Session, exchanges: Vec<RestoredExchange>) {
+/// Gives a session back the exchanges that it had. Of QoS 2 messages that no store
+/// has nothing is known: their packet ids are not met again soon.
+pub(super) fn restore(now: Now, session: &mut Session, exchanges: Vec<RestoredExchange>) {
+    session.inflight.begin_anywhere(now.wall_ms);
     for exchange in exchanges {
         match exchange {
             RestoredExchange::Taken(id) => {
                 session.received.insert(id);
+                session.kept.restore_taken(id);
             }
             RestoredExchange::Sent(id, message) => {
                 session.inflight.reserve_id(id);
-                session.kept.goes_by(message, id);
+                session.kept.goes_by(message, id, true);
             }
             RestoredExchange::Received(id, message) => {
                 session.inflight.restore_released(id);

@@ -69,7 +69,7 @@ impl<H: Hooks> Shard<H> {
         self.tell_client(now, Hook::ClientConnected, &client, "");
         // All before anything else is routed, so nothing is missed.
         if let Some(stored) = stored {
-            self.restore(session, stored);
+            self.restore(now, session, stored);
         }
         for subscription in restored.subscriptions {
             // What the client has subscribed to itself goes by its own options.
@@ -88,12 +88,12 @@ impl<H: Hooks> Shard<H> {
     }
 
     /// Gives a session back what it had before the broker began.
-    fn restore(&mut self, session: SessionKey, stored: RestoredSession) {
+    fn restore(&mut self, now: Now, session: SessionKey, stored: RestoredSession) {
         for subscription in stored.subscriptions {
             self.subscribe_again(session, &subscription);
         }
         if let Some(session) = self.session_mut(session) {
-            kept::restore(session, stored.exchanges);
+            kept::restore(now, session, stored.exchanges);
         }
     }
 

@@ -73,6 +73,11 @@ impl Fetching {
             Some(known) => *known = source,
             None => self.sources.push_back(source),
         }
+        self.sort(age);
+    }
+
+    /// The older a subscription, the further back it reaches: it comes first.
+    fn sort(&mut self, age: impl Fn(&TopicFilter) -> usize) {
         let all = self.sources.make_contiguous();
         all.sort_by_key(|source| age(&source.filter));
     }
@@ -174,18 +179,26 @@ impl Fetching {
         mut source: Source,
         next: Option<Arc<str>>,
         page: impl IntoIterator<Item = Delivery>,
+        age: impl Fn(&TopicFilter) -> usize,
     ) {
         self.page.extend(page);
         if next.is_some() {
             source.cursor = next;
             source.begins = Begins::Not;
             self.sources.push_front(source);
+            self.sort(age);
         }
     }
 
     /// A page could not be had: it is asked for again.
-    pub(crate) fn put_back(&mut self, source: Source, at_ms: u64) {
+    pub(crate) fn put_back(
+        &mut self,
+        source: Source,
+        at_ms: u64,
+        age: impl Fn(&TopicFilter) -> usize,
+    ) {
         self.sources.push_front(source);
+        self.sort(age);
         self.retry_at_ms = Some(at_ms);
     }
 
@@ -231,6 +244,16 @@ impl Fetching {
     /// Whether it is to be looked at again later, whatever happens.
     pub(crate) fn waits_to_retry(&self) -> bool {
         self.retry_at_ms.is_some()
+    }
+
+    /// Whether something that is stored has been missed.
+    pub(crate) fn has_missed(&self) -> bool {
+        self.missed
+    }
+
+    /// Whether it has to begin anew before more is asked for.
+    pub(crate) fn may_begin_anew(&self) -> bool {
+        self.missed && self.page.is_empty() && self.asked.is_none()
     }
 
     /// Whether it has to begin anew when it is over.

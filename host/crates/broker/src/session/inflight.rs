@@ -122,6 +122,15 @@ impl Inflight {
         self.released.push_back(id);
     }
 
+    /// Ids are given out from behind one that follows from `seed`: it is not known
+    /// which the client holds of messages that are lost.
+    pub(crate) fn begin_anywhere(&mut self, seed: u64) {
+        // Fibonacci hashing spreads moments that are close together.
+        let spread = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48;
+        let id = u16::try_from(spread).ok().and_then(PacketId::new);
+        self.last_id = id.unwrap_or(PacketId::LAST);
+    }
+
     fn push(&mut self, id: PacketId, delivery: Delivery) {
         self.sent.push_back(Sent { id, delivery });
         self.on_wire += 1;

@@ -18,10 +18,12 @@ struct State {
     /// Steps that rules are asked about, in the order asked.
     asked: VecDeque<(u64, Step)>,
     /// Packet ids by which messages were sent, or were about to be, that the store
-    /// has to hand over again.
-    sent_by: HashMap<MessageId, PacketId>,
+    /// has to hand over again; and whether rules are known to have kept that.
+    sent_by: HashMap<MessageId, (PacketId, bool)>,
     /// Messages that the client has, and that the store may hand over again.
     has: HashSet<MessageId>,
+    /// Packet ids of publishes that were taken before the broker ended.
+    taken: HashSet<PacketId>,
     /// Messages of exchanges of which only PUBCOMP is missing.
     received: HashMap<PacketId, MessageId>,
 }
@@ -73,12 +75,12 @@ impl Kept {
     }
 
     /// A message goes by this packet id when the store hands it over again.
-    pub(crate) fn goes_by(&mut self, message: MessageId, id: PacketId) {
-        self.made().sent_by.insert(message, id);
+    pub(crate) fn goes_by(&mut self, message: MessageId, id: PacketId, is_kept: bool) {
+        self.made().sent_by.insert(message, (id, is_kept));
     }
 
-    /// Takes the packet id that a message goes by.
-    pub(crate) fn take_id(&mut self, message: MessageId) -> Option<PacketId> {
+    /// Takes the packet id that a message goes by, and whether that is kept.
+    pub(crate) fn take_id(&mut self, message: MessageId) -> Option<(PacketId, bool)> {
         self.0.as_mut()?.sent_by.remove(&message)
     }
 
@@ -91,6 +93,27 @@ impl Kept {
     pub(crate) fn take(&mut self, message: MessageId) -> bool {
         let state = self.0.as_mut();
         state.is_some_and(|state| state.has.remove(&message))
+    }
+
+    /// A publish with this packet id was taken before the broker ended.
+    pub(crate) fn restore_taken(&mut self, id: PacketId) {
+        self.made().taken.insert(id);
+    }
+
+    /// A publish came with a packet id that is in use. Whether it is another one
+    /// than that which was taken before the broker ended: what is sent again says
+    /// so [MQTT-3.3.1-1], and of a publish that was refused when the broker ended
+    /// the store may not know that.
+    pub(crate) fn is_another(&self, id: PacketId, dup: bool) -> bool {
+        let state = self.0.as_ref();
+        !dup && state.is_some_and(|state| state.taken.contains(&id))
+    }
+
+    /// A publish came with this packet id.
+    pub(crate) fn forget_taken(&mut self, id: PacketId) {
+        if let Some(state) = &mut self.0 {
+            state.taken.remove(&id);
+        }
     }
 
     /// PUBREC came for a message.

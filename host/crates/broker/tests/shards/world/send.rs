@@ -54,10 +54,22 @@ impl World {
         payload: &str,
         id: u16,
     ) -> Flow {
+        self.publish_again(client, topic, payload, id, false)
+    }
+
+    /// Publishes at QoS 2, for the first time or not.
+    pub(crate) fn publish_again(
+        &mut self,
+        client: usize,
+        topic: &str,
+        payload: &str,
+        id: u16,
+        dup: bool,
+    ) -> Flow {
         self.send(
             client,
             Packet::Publish(Publish {
-                dup: false,
+                dup,
                 qos: QoS::ExactlyOnce,
                 retain: false,
                 topic: TopicName::new(topic).unwrap(),
