@@ -1,6 +1,7 @@
 //! What the command line asks for.
 
 mod report;
+mod stored;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -35,6 +36,9 @@ pub(crate) struct Arguments {
     /// Steps of each seed: operations that find something to do
     #[arg(long, default_value_t = 2_000)]
     steps: u64,
+    /// The core with a store, and with brokers that end without a word
+    #[arg(long)]
+    stored: bool,
     /// Ten million steps over a thousand seeds, and each fault in turn
     #[arg(long, conflicts_with_all = ["seeds", "steps", "fault"])]
     full: bool,
@@ -62,6 +66,9 @@ struct Findings {
 
 /// Carries it out; whether every target holds.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
+    if arguments.stored {
+        return stored::run(arguments);
+    }
     let mut findings = Findings::default();
     let mut targets = Vec::new();
     if !arguments.faults {
@@ -134,14 +141,10 @@ fn hunt_all(first_seed: u64) -> Vec<(Fault, Option<Caught>)> {
 
 /// The fault of this name.
 fn named(name: &str) -> Result<Fault> {
-    let found = Fault::ALL
-        .iter()
-        .find(|fault| format!("{fault:?}").eq_ignore_ascii_case(name));
+    let all = || Fault::ALL.iter().chain(Fault::OF_STORING);
+    let found = all().find(|fault| format!("{fault:?}").eq_ignore_ascii_case(name));
     found.copied().with_context(|| {
-        let known: Vec<String> = Fault::ALL
-            .iter()
-            .map(|fault| format!("{fault:?}"))
-            .collect();
+        let known: Vec<String> = all().map(|fault| format!("{fault:?}")).collect();
         format!("no fault `{name}`: there is {}", known.join(", "))
     })
 }

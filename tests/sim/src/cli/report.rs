@@ -43,6 +43,15 @@ impl Target {
         }
     }
 
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "name": self.name,
+            "figure": self.figure,
+            "bound": self.bound,
+            "holds": self.holds(),
+        })
+    }
+
     pub(crate) fn line(&self) -> String {
         let Self {
             name,
@@ -125,17 +134,7 @@ pub(crate) fn fault_line(fault: Fault, caught: Option<&Caught>) -> String {
 
 /// The figures for a machine.
 pub(crate) fn json(findings: &Findings, targets: &[Target]) -> Value {
-    let targets: Vec<Value> = targets
-        .iter()
-        .map(|target| {
-            json!({
-                "name": target.name,
-                "figure": target.figure,
-                "bound": target.bound,
-                "holds": target.holds(),
-            })
-        })
-        .collect();
+    let targets: Vec<Value> = targets.iter().map(Target::json).collect();
     let faults: Vec<Value> = findings
         .faults
         .iter()

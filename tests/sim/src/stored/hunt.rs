@@ -71,9 +71,21 @@ impl Figures {
 pub struct Findings {
     /// Over all of them.
     pub figures: Figures,
-    /// Seeds that broke a promise, made short: what was broken, and all that
-    /// happens.
-    pub failures: Vec<(u64, Order, Vec<Breach>, Vec<Line>)>,
+    /// Seeds that broke a promise.
+    pub failures: Vec<StoredFailure>,
+}
+
+/// A seed that broke a promise, made short.
+#[derive(Debug)]
+pub struct StoredFailure {
+    /// Which.
+    pub seed: u64,
+    /// With which order.
+    pub order: Order,
+    /// What was broken.
+    pub breaches: Vec<Breach>,
+    /// All that happens; empty beyond the first few.
+    pub trace: Vec<Line>,
 }
 
 /// Failing seeds that are made short.
@@ -86,7 +98,7 @@ const MOST_RUNS: usize = 1_500;
 pub fn campaign(first_seed: u64, length: Length, fault: Option<Fault>) -> Findings {
     let mut findings = Findings::default();
     for seed in first_seed..first_seed.saturating_add(length.seeds) {
-        for order in [Order::Rows, Order::MessageIds] {
+        for &order in Order::ALL {
             let setup = StoredSetup::new(seed, order);
             let work = setup.work(length.steps);
             let outcome = run_stored(&setup, &work, fault, false);
@@ -101,7 +113,12 @@ pub fn campaign(first_seed: u64, length: Length, fault: Option<Fault>) -> Findin
             } else {
                 (outcome.breaches, Vec::new())
             };
-            findings.failures.push((seed, order, breaches, trace));
+            findings.failures.push(StoredFailure {
+                seed,
+                order,
+                breaches,
+                trace,
+            });
         }
     }
     findings

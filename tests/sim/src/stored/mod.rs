@@ -14,7 +14,7 @@ mod hunt;
 mod setup;
 
 pub use check::{Breach, Promise};
-pub use hunt::{Figures, Findings, campaign, hunt};
+pub use hunt::{Figures, Findings, StoredFailure, campaign, hunt};
 pub use setup::{StoredSetup, Work};
 
 use crate::client::Client;
@@ -161,7 +161,7 @@ impl<'s> Run<'s> {
                     });
                 }
                 Err(error) => {
-                    self.check.undecodable(client, &error.to_string());
+                    self.check.undecodable(client, &error);
                     return;
                 }
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hookwire_broker::{
-    ClientInfo, Event, Exchange, ExchangeStep, FetchRequest, Hook, Message, MessageId, Page,
+    ClientInfo, Event, Exchange, ExchangeStep, Fault, FetchRequest, Hook, Message, MessageId, Page,
     Restored, RestoredExchange, RestoredSession, Stores, SubscriptionInfo,
 };
 use hookwire_mqtt::{PacketId, TopicFilter, TopicName};
@@ -22,6 +22,27 @@ pub enum Order {
     Rows,
     /// By message id, as Redis, Cassandra and DynamoDB do.
     MessageIds,
+}
+
+impl Order {
+    /// Both.
+    pub const ALL: &'static [Self] = &[Self::Rows, Self::MessageIds];
+
+    /// What tables call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rows => "rows",
+            Self::MessageIds => "message ids",
+        }
+    }
+
+    /// Whether a fault can do harm: rows are numbered when they are committed, so
+    /// that none comes before the newest.
+    #[must_use]
+    pub fn may_have(self, fault: Fault) -> bool {
+        fault != Fault::FloorTooHigh || self == Self::MessageIds
+    }
 }
 
 /// Where a message stands in a store: its row's number, or its id.
