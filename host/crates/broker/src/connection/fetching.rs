@@ -10,11 +10,9 @@ use std::sync::Arc;
 use hookwire_mqtt::{ReasonCode, SubAck, TopicFilter, TopicName};
 
 use super::ConnectionKey;
-use crate::hooks::{
-    FetchRequest, FetchRule, Hook, Hooks, Page, Question, Refusal, RuleSet, Stores,
-};
+use crate::hooks::{FetchRequest, Hook, Hooks, Page, Question, Refusal, RuleSet, Stores};
 use crate::message::Message;
-use crate::session::{Begins, Delivery, Granted, Line, SessionKey, Source};
+use crate::session::{Begins, Delivery, Granted, Known, Line, SessionKey, Source};
 use crate::shard::Shard;
 use crate::time::Now;
 
@@ -27,6 +25,7 @@ impl<H: Hooks> Shard<H> {
     /// A subscription was made: what is stored for it comes first.
     pub(super) fn fetch_for(
         &mut self,
+        now: Now,
         key: SessionKey,
         filter: &TopicFilter,
         granted: Granted,
@@ -39,11 +38,18 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session_mut(key) else {
             return;
         };
-        session.sources.list.retain(|(known, _)| known != filter);
+        session.sources.list.retain(|known| known.filter != *filter);
+        let mut raised = 0;
         for rule in rules {
-            session.sources.list.push((filter.clone(), rule));
-            session.fetch(filter, rule, granted, begins);
+            session.sources.list.push(Known {
+                filter: filter.clone(),
+                rule,
+                floor: None,
+            });
+            let source = Source::new(filter.clone(), rule, granted, begins);
+            raised += u64::from(session.fetch(now.wall_ms, source));
         }
+        self.counters.fetch_barriers += raised;
     }
 
     /// A subscription is gone: nothing is fetched for it, and nothing waits for that.
@@ -51,7 +57,7 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session_mut(key) else {
             return;
         };
-        session.sources.list.retain(|(known, _)| known != filter);
+        session.sources.list.retain(|known| known.filter != *filter);
         let Some(fetching) = &mut session.fetching else {
             return;
         };
@@ -97,16 +103,19 @@ impl<H: Hooks> Shard<H> {
 
     /// Has everything that is stored for a session come again, from its positions
     /// on: its client is back, or could not keep up.
-    pub(super) fn fetch_all(&mut self, key: SessionKey) {
+    pub(super) fn fetch_all(&mut self, now: Now, key: SessionKey) {
         self.refresh_sources(key);
         let Some(session) = self.session_mut(key) else {
             return;
         };
-        for (filter, rule) in session.sources.list.clone() {
+        let mut raised = 0;
+        for Known { filter, rule, .. } in session.sources.list.clone() {
             if let Some(granted) = session.subscriptions.get(&filter).copied() {
-                session.fetch(&filter, rule, granted, Begins::Not);
+                let source = Source::new(filter, rule, granted, Begins::Not);
+                raised += u64::from(session.fetch(now.wall_ms, source));
             }
         }
+        self.counters.fetch_barriers += raised;
     }
 
     /// Finds a session's sources, if rules have changed.
@@ -118,13 +127,17 @@ impl<H: Hooks> Shard<H> {
         if session.sources.generation == generation {
             return;
         }
-        let mut list: Vec<(TopicFilter, FetchRule)> = Vec::new();
+        let mut list: Vec<Known> = Vec::new();
         if self.hooks.wants(Hook::SessionFetch) {
             let own = session.subscriptions.keys();
             let own = own.filter(|filter| filter.shared().is_none());
             for filter in own.cloned().collect::<Vec<_>>() {
                 let rules = self.hooks.fetch_rules(&filter);
-                list.extend(rules.into_iter().map(|rule| (filter.clone(), rule)));
+                list.extend(rules.into_iter().map(|rule| Known {
+                    filter: filter.clone(),
+                    rule,
+                    floor: None,
+                }));
             }
         }
         if let Some(session) = self.session_mut(key) {
@@ -148,7 +161,7 @@ impl<H: Hooks> Shard<H> {
             return;
         }
         if fetching.take_missed() {
-            self.fetch_all(session_key);
+            self.fetch_all(now, session_key);
             return self.go_on_fetching(now, session_key);
         }
         session.fetching = None;
@@ -232,6 +245,13 @@ impl<H: Hooks> Shard<H> {
         let Some(fetching) = &mut session.fetching else {
             return;
         };
+        if let Some(floor) = page.floor {
+            let is_it =
+                |known: &&mut Known| known.filter == source.filter && known.rule == source.rule;
+            if let Some(known) = session.sources.list.iter_mut().find(is_it) {
+                known.floor = Some(floor);
+            }
+        }
         let clientid = Arc::clone(&session.client.clientid);
         let waiting = fetching.ids();
         let mut had = Vec::new();
@@ -267,7 +287,7 @@ impl<H: Hooks> Shard<H> {
 
     /// What waits for a session has no room: what is stored of it is fetched when
     /// its turn comes. False: nothing is fetched for it any more.
-    pub(super) fn fall_behind(&mut self, key: SessionKey) -> bool {
+    pub(super) fn fall_behind(&mut self, now: Now, key: SessionKey) -> bool {
         self.refresh_sources(key);
         let Some(session) = self.session_mut(key) else {
             return false;
@@ -278,7 +298,7 @@ impl<H: Hooks> Shard<H> {
         session.queue.extract(|delivery| delivery.is_covered);
         match &mut session.fetching {
             Some(fetching) => fetching.miss(),
-            None => self.fetch_all(key),
+            None => self.fetch_all(now, key),
         }
         true
     }

@@ -69,7 +69,7 @@ impl<H: Hooks> Shard<H> {
         self.tell_client(now, Hook::ClientConnected, &client, "");
         // All before anything else is routed, so nothing is missed.
         if let Some(stored) = stored {
-            self.restore(session, stored);
+            self.restore(now, session, stored);
         }
         for subscription in restored.subscriptions {
             // What the client has subscribed to itself goes by its own options.
@@ -81,16 +81,16 @@ impl<H: Hooks> Shard<H> {
             self.resend_releases(session, key);
         }
         if is_known {
-            self.fetch_all(session);
+            self.fetch_all(now, session);
         }
         self.send_waiting(now, session);
         self.resume_if_free(key);
     }
 
     /// Gives a session back what it had before the broker began.
-    fn restore(&mut self, session: SessionKey, stored: RestoredSession) {
+    fn restore(&mut self, now: Now, session: SessionKey, stored: RestoredSession) {
         for subscription in stored.subscriptions {
-            self.subscribe_again(session, &subscription);
+            self.subscribe_again(now, session, &subscription);
         }
         if let Some(session) = self.session_mut(session) {
             kept::restore(session, stored.exchanges);

@@ -14,8 +14,10 @@ use crate::hooks::{FetchRule, RuleSet};
 use crate::message::MessageId;
 
 /// The pages of one session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Fetching {
+    /// When it began, milliseconds since the Unix epoch.
+    since_ms: u64,
     /// Those of which there is more.
     sources: VecDeque<Source>,
     /// The one that is asked, and the number of the question.
@@ -41,6 +43,24 @@ pub(crate) struct Source {
     pub(crate) begins: Begins,
 }
 
+impl Source {
+    /// One whose first page is wanted.
+    pub(crate) fn new(
+        filter: TopicFilter,
+        rule: FetchRule,
+        granted: Granted,
+        begins: Begins,
+    ) -> Self {
+        Self {
+            filter,
+            rule,
+            granted,
+            cursor: None,
+            begins,
+        }
+    }
+}
+
 /// Whether a subscription's place in the store has to be kept before a page comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Begins {
@@ -62,6 +82,31 @@ struct HeldSubAck {
 }
 
 impl Fetching {
+    /// Begins now, with nothing to ask for.
+    pub(crate) fn new(wall_ms: u64) -> Self {
+        Self {
+            since_ms: wall_ms,
+            sources: VecDeque::new(),
+            asked: None,
+            page: VecDeque::new(),
+            missed: false,
+            retry_at_ms: None,
+            subacks: Vec::new(),
+        }
+    }
+
+    /// When it began, milliseconds since the Unix epoch.
+    pub(crate) fn since_ms(&self) -> u64 {
+        self.since_ms
+    }
+
+    /// Those of which there is more, and whether they are asked now, in the order
+    /// in which they are asked.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (&Source, bool)> {
+        let asked = self.asked.iter().map(|(_, source)| (source, true));
+        asked.chain(self.sources.iter().map(|source| (source, false)))
+    }
+
     /// Adds a source, unless it is there and nothing of it has come yet.
     pub(crate) fn add(&mut self, source: Source) {
         let known = self.sources.iter_mut().find(|known| {
@@ -191,6 +236,11 @@ impl Fetching {
     /// How many.
     pub(crate) fn len(&self) -> usize {
         self.page.len()
+    }
+
+    /// Whether something that is stored could not be parked.
+    pub(crate) fn has_missed(&self) -> bool {
+        self.missed
     }
 
     /// Something that is stored could not be parked.

@@ -67,6 +67,8 @@ pub(crate) struct Session {
     pub(crate) sources: Sources,
     /// What comes from them before anything live does.
     pub(crate) fetching: Option<Box<Fetching>>,
+    /// How often something came from them first, and what waited for it.
+    pub(crate) barriers: Barriers,
     /// What has come from them, and may still arrive live as well.
     pub(crate) fetched: RecentFetched,
     /// How far what is stored was acknowledged.
@@ -87,15 +89,35 @@ pub(crate) struct Session {
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     pub(crate) generation: u64,
-    pub(crate) list: Vec<(TopicFilter, FetchRule)>,
+    pub(crate) list: Vec<Known>,
+}
+
+/// One rule that hands over what is stored for one subscription.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) filter: TopicFilter,
+    pub(crate) rule: FetchRule,
+    /// What it said of where the subscription began.
+    pub(crate) floor: Option<Arc<str>>,
 }
 
 impl Sources {
     /// Where messages of a topic are read from.
     pub(crate) fn stores(&self, topic: TopicName<'_>) -> Stores {
-        let matching = self.list.iter().filter(|(filter, _)| filter.matches(topic));
-        matching.fold(Stores::NONE, |stores, (_, rule)| stores.union(rule.stores))
+        let matching = self.list.iter().filter(|known| known.filter.matches(topic));
+        matching.fold(Stores::NONE, |stores, known| {
+            stores.union(known.rule.stores)
+        })
     }
+}
+
+/// What a session has waited for its stores, since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Barriers {
+    /// Times that what is live had to wait for pages.
+    pub(crate) raised: u64,
+    /// Messages that did.
+    pub(crate) parked: u64,
 }
 
 /// A will that waits.
@@ -185,6 +207,7 @@ impl Session {
             recent: RecentRetained::default(),
             sources: Sources::default(),
             fetching: None,
+            barriers: Barriers::default(),
             fetched: RecentFetched::default(),
             positions: Positions::default(),
             load: None,
@@ -194,21 +217,16 @@ impl Session {
         }
     }
 
-    /// Has what a rule hands over for a subscription come from its first page on.
-    pub(crate) fn fetch(
-        &mut self,
-        filter: &TopicFilter,
-        rule: FetchRule,
-        granted: Granted,
-        begins: Begins,
-    ) {
-        self.fetching.get_or_insert_default().add(Source {
-            filter: filter.clone(),
-            rule,
-            granted,
-            cursor: None,
-            begins,
-        });
+    /// Has a source come from its first page on. Whether what is live had not to
+    /// wait before.
+    pub(crate) fn fetch(&mut self, wall_ms: u64, source: Source) -> bool {
+        let is_raised = self.fetching.is_none();
+        self.barriers.raised += u64::from(is_raised);
+        let fetching = self
+            .fetching
+            .get_or_insert_with(|| Box::new(Fetching::new(wall_ms)));
+        fetching.add(source);
+        is_raised
     }
 
     /// Whether something waits to be sent.

@@ -18,6 +18,7 @@ mod late_answers;
 mod order;
 mod pressure;
 mod properties;
+mod reading;
 mod retained;
 mod routing;
 mod sessions;

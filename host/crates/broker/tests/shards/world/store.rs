@@ -33,7 +33,10 @@ impl Store {
             let position = self.positions.get(&place).copied().unwrap_or_default();
             row >= position.max(floor) && filter.matches(TopicName::new(&message.topic).unwrap())
         };
-        let mut page = Page::default();
+        let mut page = Page {
+            floor: Some(floor.to_string().into()),
+            ..Page::default()
+        };
         for (row, message) in self.rows.iter().enumerate().skip(from) {
             if page.messages.len() == max {
                 page.next = Some(row.to_string().into());
