@@ -78,11 +78,9 @@ fn stored(given: GuestMessage) -> Result<Arc<Message>, PageError> {
 /// What stands for an id of another writer, which may be any text: always the
 /// same for the same.
 fn foreign(id: &str) -> MessageId {
-    /// Numbers of ten base62 digits.
-    const DIGITS: u64 = 62_u64.pow(10);
     let hash = |salt: u8| {
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
-        hasher.hash_one((salt, id)) % DIGITS
+        hasher.hash_one((salt, id))
     };
-    MessageId::from_halves(hash(0), hash(1))
+    MessageId::foreign([hash(0), hash(1)])
 }

@@ -7,12 +7,12 @@
 
 use std::sync::Arc;
 
-use hookwire_mqtt::{ReasonCode, SubAck, TopicFilter, TopicName};
+use hookwire_mqtt::{ReasonCode, SubAck, TopicName};
 
 use super::ConnectionKey;
-use crate::hooks::{FetchRequest, Hook, Hooks, Page, Question, Refusal, RuleSet, Stores};
+use crate::hooks::{FetchRequest, Hooks, Page, Question, Refusal, RuleSet, Stores};
 use crate::message::Message;
-use crate::session::{Begins, Delivery, Granted, Known, Line, SessionKey, Source};
+use crate::session::{Begins, Delivery, Line, SessionKey, Source};
 use crate::shard::Shard;
 use crate::time::Now;
 
@@ -22,50 +22,6 @@ const PAGE_MESSAGES: usize = 256;
 const RETRY_MS: u64 = 1_000;
 
 impl<H: Hooks> Shard<H> {
-    /// A subscription was made: what is stored for it comes first.
-    pub(super) fn fetch_for(
-        &mut self,
-        now: Now,
-        key: SessionKey,
-        filter: &TopicFilter,
-        granted: Granted,
-        begins: Begins,
-    ) {
-        if !self.hooks.wants(Hook::SessionFetch) {
-            return;
-        }
-        let rules = self.hooks.fetch_rules(filter);
-        let Some(session) = self.session_mut(key) else {
-            return;
-        };
-        session.sources.list.retain(|known| known.filter != *filter);
-        let mut raised = 0;
-        for rule in rules {
-            session.sources.list.push(Known {
-                filter: filter.clone(),
-                rule,
-                floor: None,
-            });
-            let source = Source::new(filter.clone(), rule, granted, begins);
-            raised += u64::from(session.fetch(now.wall_ms, source));
-        }
-        self.counters.fetch_barriers += raised;
-    }
-
-    /// A subscription is gone: nothing is fetched for it, and nothing waits for that.
-    pub(super) fn forget_fetching(&mut self, now: Now, key: SessionKey, filter: &TopicFilter) {
-        let Some(session) = self.session_mut(key) else {
-            return;
-        };
-        session.sources.list.retain(|known| known.filter != *filter);
-        let Some(fetching) = &mut session.fetching else {
-            return;
-        };
-        fetching.remove(filter);
-        self.write_subacks(key);
-        self.send_waiting(now, key);
-    }
-
     /// Writes SUBACK, once the client's place is kept in every store that one of
     /// the subscriptions reads. `granted` are their filters, where there is one.
     pub(super) fn acknowledge_subscribe(
@@ -89,7 +45,7 @@ impl<H: Hooks> Shard<H> {
         self.send_waiting(now, session_key);
     }
 
-    fn write_subacks(&mut self, session_key: SessionKey) {
+    pub(super) fn write_subacks(&mut self, session_key: SessionKey) {
         let Some(session) = self.session_mut(session_key) else {
             return;
         };
@@ -98,51 +54,6 @@ impl<H: Hooks> Shard<H> {
         };
         for ack in fetching.take_subacks() {
             self.append_packet(key, |version, out| ack.encode(version, out));
-        }
-    }
-
-    /// Has everything that is stored for a session come again, from its positions
-    /// on: its client is back, or could not keep up.
-    pub(super) fn fetch_all(&mut self, now: Now, key: SessionKey) {
-        self.refresh_sources(key);
-        let Some(session) = self.session_mut(key) else {
-            return;
-        };
-        let mut raised = 0;
-        for Known { filter, rule, .. } in session.sources.list.clone() {
-            if let Some(granted) = session.subscriptions.get(&filter).copied() {
-                let source = Source::new(filter, rule, granted, Begins::Not);
-                raised += u64::from(session.fetch(now.wall_ms, source));
-            }
-        }
-        self.counters.fetch_barriers += raised;
-    }
-
-    /// Finds a session's sources, if rules have changed.
-    pub(crate) fn refresh_sources(&mut self, key: SessionKey) {
-        let generation = self.hooks.generation();
-        let Some(session) = self.session(key) else {
-            return;
-        };
-        if session.sources.generation == generation {
-            return;
-        }
-        let mut list: Vec<Known> = Vec::new();
-        if self.hooks.wants(Hook::SessionFetch) {
-            let own = session.subscriptions.keys();
-            let own = own.filter(|filter| filter.shared().is_none());
-            for filter in own.cloned().collect::<Vec<_>>() {
-                let rules = self.hooks.fetch_rules(&filter);
-                list.extend(rules.into_iter().map(|rule| Known {
-                    filter: filter.clone(),
-                    rule,
-                    floor: None,
-                }));
-            }
-        }
-        if let Some(session) = self.session_mut(key) {
-            session.sources.generation = generation;
-            session.sources.list = list;
         }
     }
 
@@ -165,13 +76,7 @@ impl<H: Hooks> Shard<H> {
             return self.go_on_fetching(now, session_key);
         }
         session.fetching = None;
-        let (fetched, positions) = (&session.fetched, &session.positions);
-        let again = |delivery: &Delivery| {
-            let message = &delivery.message;
-            delivery.is_covered
-                && (fetched.has(message.id) || positions.has(&Line::of(message), message.id))
-        };
-        session.queue.extract(again);
+        session.drop_parked_that_came();
         session.report_load();
         self.send_waiting(now, session_key);
     }
@@ -193,6 +98,7 @@ impl<H: Hooks> Shard<H> {
             && let Some(fetching) = &mut session.fetching
         {
             fetching.asked(number, source);
+            session.positions.page_asked();
         }
     }
 
@@ -221,7 +127,10 @@ impl<H: Hooks> Shard<H> {
                 if source.begins == Begins::Subscribed {
                     fetching.begun(&source, None);
                 }
-                self.take_page(now, session_key, source, page);
+                let is_first = session.sources.note_begun(&source, page.floor.clone());
+                let is_cut = is_first && source.begins == Begins::Subscribed;
+                let is_cut = is_cut && session.drop_parked_before(&source);
+                self.take_page(now, session_key, source, page, is_cut);
             }
             Err(_) if source.begins == Begins::Subscribed => {
                 // Without its place kept it would lose what it is promised.
@@ -234,23 +143,35 @@ impl<H: Hooks> Shard<H> {
                 self.fetch_later.push(session_key);
             }
         }
+        if let Some(session) = self.session_mut(session_key) {
+            session.positions.page_settled();
+        }
         self.write_subacks(session_key);
         self.send_waiting(now, session_key);
     }
 
-    fn take_page(&mut self, now: Now, key: SessionKey, source: Source, page: Page) {
+    /// `is_cut`: some of what was parked is read once more.
+    fn take_page(&mut self, now: Now, key: SessionKey, source: Source, page: Page, is_cut: bool) {
         let Some(session) = self.session_mut(key) else {
             return;
         };
         let Some(fetching) = &mut session.fetching else {
             return;
         };
-        if let Some(floor) = page.floor {
-            let is_it =
-                |known: &&mut Known| known.filter == source.filter && known.rule == source.rule;
-            if let Some(known) = session.sources.list.iter_mut().find(is_it) {
-                known.floor = Some(floor);
-            }
+        if fetching.is_behind_another(&source) {
+            // Its place is kept, and it is read in its turn.
+            return fetching.add(Source {
+                begins: Begins::Not,
+                cursor: None,
+                ..source
+            });
+        }
+        if page.next.is_none() && (is_cut || fetching.is_before_one_that_begins(&source)) {
+            fetching.add(Source {
+                begins: Begins::Not,
+                cursor: None,
+                ..source.clone()
+            });
         }
         let clientid = Arc::clone(&session.client.clientid);
         let waiting = fetching.ids();
@@ -258,7 +179,8 @@ impl<H: Hooks> Shard<H> {
         let mut deliveries = Vec::with_capacity(page.messages.len());
         for mut message in page.messages {
             let is_own = source.granted.no_local && message.sender == clientid;
-            let was_sent = session.positions.has(&Line::of(&message), message.id);
+            let was_sent = session.positions.has(&Line::of(&message), message.id)
+                || session.positions.was_passed_meanwhile(message.id);
             if is_own || was_sent || waiting.contains(&message.id) {
                 continue;
             }
@@ -280,6 +202,7 @@ impl<H: Hooks> Shard<H> {
             });
         }
         fetching.take(source, page.next, deliveries);
+        session.drop_parked_that_came();
         for message in had {
             self.position_done(key, &message);
         }
@@ -348,6 +271,7 @@ impl<H: Hooks> Shard<H> {
             return;
         };
         session.fetching = None;
+        session.positions.page_settled();
         session.queue.extract(|delivery| delivery.is_covered);
         session.report_load();
     }

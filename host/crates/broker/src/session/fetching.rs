@@ -10,7 +10,7 @@ use foldhash::HashSet;
 use hookwire_mqtt::{ReasonCode, SubAck, TopicFilter};
 
 use super::{Delivery, Granted};
-use crate::hooks::{FetchRule, RuleSet};
+use crate::hooks::{FetchRule, RuleSet, Stores};
 use crate::message::MessageId;
 
 /// The pages of one session.
@@ -38,26 +38,17 @@ pub(crate) struct Source {
     pub(crate) filter: TopicFilter,
     pub(crate) rule: FetchRule,
     pub(crate) granted: Granted,
+    /// Grows with each subscription that is made.
+    pub(crate) age: u64,
     /// Where the next page begins; none for the first.
     pub(crate) cursor: Option<Arc<str>>,
     pub(crate) begins: Begins,
 }
 
 impl Source {
-    /// One whose first page is wanted.
-    pub(crate) fn new(
-        filter: TopicFilter,
-        rule: FetchRule,
-        granted: Granted,
-        begins: Begins,
-    ) -> Self {
-        Self {
-            filter,
-            rule,
-            granted,
-            cursor: None,
-            begins,
-        }
+    /// Whether it and another read messages of the same topics from the same store.
+    pub(crate) fn overlaps(&self, filter: &TopicFilter, stores: Stores) -> bool {
+        self.rule.stores.meets(stores) && self.filter.overlaps(filter)
     }
 }
 
@@ -107,15 +98,48 @@ impl Fetching {
         asked.chain(self.sources.iter().map(|source| (source, false)))
     }
 
-    /// Adds a source, unless it is there and nothing of it has come yet.
+    /// Adds a source, unless it is there and nothing of it has come yet: in the
+    /// order in which the subscriptions were made, because a later one may begin
+    /// behind what is still to be sent for an earlier one.
     pub(crate) fn add(&mut self, source: Source) {
         let known = self.sources.iter_mut().find(|known| {
             known.filter == source.filter && known.rule == source.rule && known.cursor.is_none()
         });
         match known {
+            Some(known) if source.begins == Begins::Not => known.granted = source.granted,
             Some(known) => *known = source,
-            None => self.sources.push_back(source),
+            None => {
+                let is_older = |other: &Source| other.age <= source.age;
+                let place = self.sources.partition_point(is_older);
+                self.sources.insert(place, source);
+            }
         }
+    }
+
+    /// Whether a source is there, with its next page to be asked for.
+    pub(crate) fn has(&self, source: &Source) -> bool {
+        let mut sources = self.sources.iter();
+        sources.any(|known| known.filter == source.filter && known.rule == source.rule)
+    }
+
+    /// Whether something is to be sent before what this source has: what came, or
+    /// what an earlier subscription has to read of the same.
+    pub(crate) fn is_behind_another(&self, source: &Source) -> bool {
+        let mut sources = self.sources.iter();
+        let is_before = |other: &Source| {
+            other.age < source.age && other.overlaps(&source.filter, source.rule.stores)
+        };
+        !self.page.is_empty() || sources.any(is_before)
+    }
+
+    /// Whether a later subscription of what this one reads is still to begin: what
+    /// is stored until then is read for this one.
+    pub(crate) fn is_before_one_that_begins(&self, source: &Source) -> bool {
+        let mut sources = self.sources.iter();
+        sources.any(|other| {
+            let begins = other.begins != Begins::Not && other.age > source.age;
+            begins && other.overlaps(&source.filter, source.rule.stores)
+        })
     }
 
     /// Forgets what was to be fetched for a subscription that is gone. What has
@@ -174,8 +198,8 @@ impl Fetching {
         if self.asked.is_some() || is_early {
             return None;
         }
-        let is_awaited = |source: &Source| source.begins == Begins::Subscribed;
-        let begins = self.sources.iter().position(is_awaited);
+        let begins = |source: &Source| source.begins != Begins::Not;
+        let begins = self.sources.iter().position(begins);
         match begins {
             Some(place) => self.sources.remove(place),
             None if self.page.is_empty() => self.sources.pop_front(),

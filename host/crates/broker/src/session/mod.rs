@@ -8,6 +8,7 @@ mod kept;
 mod positions;
 mod queue;
 mod recent;
+mod sources;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -24,11 +25,12 @@ pub(crate) use kept::{Kept, Step};
 pub(crate) use positions::{Line, Positions};
 pub(crate) use queue::{Queue, QueueBounds, Queued};
 pub(crate) use recent::{RecentFetched, RecentRetained};
+pub(crate) use sources::Sources;
 
 use crate::connection::ConnectionKey;
 use crate::group::{Group, Load};
-use crate::hooks::{ClientInfo, FetchRule, Stores};
-use crate::message::Message;
+use crate::hooks::{ClientInfo, Stores};
+use crate::message::{Message, MessageId};
 
 /// Names a session of a shard; never reused while the shard lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,33 +84,6 @@ pub(crate) struct Session {
     pub(crate) is_discarded: bool,
     /// When its client connected last, milliseconds since the Unix epoch.
     pub(crate) connected_at_ms: u64,
-}
-
-/// Rules that hand over what is stored, by subscription; true for one generation
-/// of the rules.
-#[derive(Debug, Default)]
-pub(crate) struct Sources {
-    pub(crate) generation: u64,
-    pub(crate) list: Vec<Known>,
-}
-
-/// One rule that hands over what is stored for one subscription.
-#[derive(Debug, Clone)]
-pub(crate) struct Known {
-    pub(crate) filter: TopicFilter,
-    pub(crate) rule: FetchRule,
-    /// What it said of where the subscription began.
-    pub(crate) floor: Option<Arc<str>>,
-}
-
-impl Sources {
-    /// Where messages of a topic are read from.
-    pub(crate) fn stores(&self, topic: TopicName<'_>) -> Stores {
-        let matching = self.list.iter().filter(|known| known.filter.matches(topic));
-        matching.fold(Stores::NONE, |stores, known| {
-            stores.union(known.rule.stores)
-        })
-    }
 }
 
 /// What a session has waited for its stores, since it was made.
@@ -227,6 +202,50 @@ impl Session {
             .get_or_insert_with(|| Box::new(Fetching::new(wall_ms)));
         fetching.add(source);
         is_raised
+    }
+
+    /// Whether a stored message has come to the client, or what it is sent for has
+    /// come past it.
+    pub(crate) fn has_come(&self, line: &Line, id: MessageId) -> bool {
+        self.fetched.has(id)
+            || self.positions.has(line, id)
+            || (self.fetched.overtook(line, id) && self.reads_all_of(&line.topic))
+    }
+
+    /// Whether all subscriptions that match a topic read what is stored.
+    fn reads_all_of(&self, topic: &str) -> bool {
+        let Ok(topic) = TopicName::new(topic) else {
+            return false;
+        };
+        let own = self.subscriptions.keys();
+        let own = own.filter(|filter| filter.shared().is_none());
+        let mut matching = own.filter(|filter| filter.matches(topic));
+        matching.all(|filter| self.sources.has(filter))
+    }
+
+    /// A subscription begins where its place is kept: what was parked for it until
+    /// then is before that, or is read. Whether there was any.
+    pub(crate) fn drop_parked_before(&mut self, source: &Source) -> bool {
+        let mut queue = std::mem::take(&mut self.queue);
+        let dropped = queue.extract(|delivery| {
+            let topic = &delivery.message.topic;
+            let is_read = delivery.is_covered && delivery.message.stored.meets(source.rule.stores);
+            is_read
+                && TopicName::new(topic).is_ok_and(|topic| source.filter.matches(topic))
+                && self.reads_all_of(topic)
+        });
+        self.queue = queue;
+        !dropped.is_empty()
+    }
+
+    /// What was parked, and has come in a page, does not follow.
+    pub(crate) fn drop_parked_that_came(&mut self) {
+        let mut queue = std::mem::take(&mut self.queue);
+        queue.extract(|delivery| {
+            let message = &delivery.message;
+            delivery.is_covered && self.has_come(&Line::of(message), message.id)
+        });
+        self.queue = queue;
     }
 
     /// Whether something waits to be sent.

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use crate::hooks::PositionState;
 use crate::message::{Message, MessageId};
@@ -22,6 +22,9 @@ pub(crate) struct Positions {
     sent: usize,
     /// Lines that are there for [`Positions::shown`] alone.
     idle: usize,
+    /// What positions moved past since a page was asked for, which may have been
+    /// read before that.
+    passed_meanwhile: Option<HashSet<MessageId>>,
 }
 
 /// How far one line has come.
@@ -85,6 +88,9 @@ impl Positions {
         let acknowledged = |line: &mut Progress| line.sent.front_mut()?.acknowledged.take();
         while let Some(acknowledged) = acknowledged(line) {
             line.reached = Some(acknowledged.id);
+            if let Some(passed) = &mut self.passed_meanwhile {
+                passed.insert(acknowledged.id);
+            }
             reached = Some(acknowledged);
             line.sent.pop_front();
             self.sent -= 1;
@@ -94,6 +100,22 @@ impl Positions {
             self.forget_idle(&key);
         }
         reached
+    }
+
+    /// A page is asked for.
+    pub(crate) fn page_asked(&mut self) {
+        self.passed_meanwhile = Some(HashSet::default());
+    }
+
+    /// No page is on its way any more.
+    pub(crate) fn page_settled(&mut self) {
+        self.passed_meanwhile = None;
+    }
+
+    /// Whether a position has moved past it since a page was asked for.
+    pub(crate) fn was_passed_meanwhile(&self, id: MessageId) -> bool {
+        let passed = self.passed_meanwhile.as_ref();
+        passed.is_some_and(|passed| passed.contains(&id))
     }
 
     /// Whether the client was sent it, though its position is before it.

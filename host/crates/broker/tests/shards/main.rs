@@ -21,6 +21,7 @@ mod properties;
 mod reading;
 mod retained;
 mod routing;
+mod seam;
 mod sessions;
 mod shared;
 mod sys;

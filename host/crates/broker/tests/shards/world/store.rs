@@ -19,6 +19,15 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    /// Keeps where a subscription begins, if it is not kept.
+    pub(crate) fn begin(&mut self, request: &FetchRequest) {
+        let subscription = (
+            request.client.clientid.to_string(),
+            request.filter.to_string(),
+        );
+        self.floors.entry(subscription).or_insert(self.rows.len());
+    }
+
     pub(crate) fn page(&self, request: &FetchRequest, max: usize) -> Page {
         let clientid = request.client.clientid.to_string();
         let filter = TopicFilter::new(&request.filter).unwrap();

@@ -1,0 +1,173 @@
+//! Rules that hand over what is stored, by subscription.
+
+use std::sync::Arc;
+
+use hookwire_mqtt::{TopicFilter, TopicName};
+
+use super::{Begins, Granted, Source};
+use crate::hooks::{FetchRule, Stores};
+
+/// What a session reads; true for one generation of the rules.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    pub(crate) generation: u64,
+    /// In the order in which the subscriptions were made.
+    pub(crate) list: Vec<Known>,
+    /// Subscriptions so far.
+    made: u64,
+}
+
+/// One rule that hands over what is stored for one subscription.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) filter: TopicFilter,
+    pub(crate) rule: FetchRule,
+    /// Grows with each subscription that is made.
+    age: u64,
+    /// Whether the subscription's place in the store is kept.
+    has_begun: bool,
+    /// What the rule said of where the subscription began.
+    pub(crate) floor: Option<Arc<str>>,
+}
+
+impl Sources {
+    /// The rules of a subscription, in the place of those that it had.
+    pub(crate) fn set(&mut self, filter: &TopicFilter, rules: &[FetchRule]) {
+        let is_its = |known: &Known| known.filter == *filter;
+        let place = self.list.iter().position(is_its);
+        let place = place.unwrap_or(self.list.len());
+        let (before, others): (Vec<_>, Vec<_>) = self.list.drain(..).partition(is_its);
+        self.list = others;
+        self.made += u64::from(before.is_empty());
+        let age = before.first().map_or(self.made, |known| known.age);
+        let made = rules.iter().map(|rule| {
+            // Numbers of rules change; the place is one in a store.
+            let same = before.iter().find(|known| known.rule.stores == rule.stores);
+            Known {
+                filter: filter.clone(),
+                rule: *rule,
+                age,
+                has_begun: same.is_some_and(|known| known.has_begun),
+                floor: same.and_then(|known| known.floor.clone()),
+            }
+        });
+        self.list.splice(place..place, made);
+    }
+
+    /// A subscription is gone.
+    pub(crate) fn remove(&mut self, filter: &TopicFilter) {
+        self.list.retain(|known| known.filter != *filter);
+    }
+
+    /// Those of one subscription.
+    pub(crate) fn of(&self, filter: &TopicFilter) -> impl Iterator<Item = &Known> {
+        self.list
+            .iter()
+            .filter(move |known| known.filter == *filter)
+    }
+
+    /// Whether some of them reads for this filter.
+    pub(crate) fn has(&self, filter: &TopicFilter) -> bool {
+        self.of(filter).next().is_some()
+    }
+
+    /// A source has answered; what it said of its floor, if it did. Whether it is
+    /// the first time.
+    pub(crate) fn note_begun(&mut self, source: &Source, floor: Option<Arc<str>>) -> bool {
+        let is_it = |known: &&mut Known| known.filter == source.filter && known.rule == source.rule;
+        let Some(known) = self.list.iter_mut().find(is_it) else {
+            return false;
+        };
+        known.floor = floor.or_else(|| known.floor.take());
+        !std::mem::replace(&mut known.has_begun, true)
+    }
+
+    /// Where messages of a topic are read from.
+    pub(crate) fn stores(&self, topic: TopicName<'_>) -> Stores {
+        let matching = self.list.iter().filter(|known| known.filter.matches(topic));
+        matching.fold(Stores::NONE, |stores, known| {
+            stores.union(known.rule.stores)
+        })
+    }
+}
+
+impl Known {
+    /// Has it hand over what it has, from the first page on.
+    pub(crate) fn source(&self, granted: Granted, begins: Begins) -> Source {
+        Source {
+            filter: self.filter.clone(),
+            rule: self.rule,
+            granted,
+            age: self.age,
+            cursor: None,
+            begins: match begins {
+                Begins::Not if !self.has_begun => Begins::Restored,
+                begins => begins,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hooks::RuleSet;
+
+    fn filter(text: &str) -> TopicFilter {
+        TopicFilter::new(text).expect("it is a filter")
+    }
+
+    fn rule(number: u32, store: u64) -> FetchRule {
+        FetchRule {
+            rules: RuleSet(number),
+            stores: Stores(store),
+        }
+    }
+
+    fn ages(sources: &Sources) -> Vec<(&str, u32, u64)> {
+        let known = sources.list.iter();
+        known
+            .map(|known| (known.filter.as_str(), known.rule.rules.0, known.age))
+            .collect()
+    }
+
+    #[test]
+    fn a_subscription_that_is_made_again_keeps_its_place_and_its_age() {
+        let mut sources = Sources::default();
+        sources.set(&filter("a"), &[rule(1, 1), rule(2, 2)]);
+        sources.set(&filter("b"), &[rule(1, 1)]);
+        assert_eq!(ages(&sources), [("a", 1, 1), ("a", 2, 1), ("b", 1, 2)]);
+        sources.set(&filter("a"), &[rule(3, 1)]);
+        assert_eq!(ages(&sources), [("a", 3, 1), ("b", 1, 2)]);
+        sources.remove(&filter("a"));
+        sources.set(&filter("a"), &[rule(3, 1)]);
+        assert_eq!(ages(&sources), [("b", 1, 2), ("a", 3, 3)]);
+        assert!(sources.has(&filter("b")) && !sources.has(&filter("c")));
+    }
+
+    #[test]
+    fn a_place_that_is_kept_is_known_when_numbers_of_rules_change() {
+        let granted = Granted {
+            qos: hookwire_mqtt::QoS::AtLeastOnce,
+            no_local: false,
+            retain_as_published: false,
+            identifier: None,
+        };
+        let mut sources = Sources::default();
+        sources.set(&filter("a"), &[rule(1, 1)]);
+        let begins = |sources: &Sources| sources.list[0].source(granted, Begins::Not).begins;
+        assert_eq!(
+            begins(&sources),
+            Begins::Restored,
+            "nobody knows of a place"
+        );
+        let source = sources.list[0].source(granted, Begins::Subscribed);
+        assert!(sources.note_begun(&source, Some("7".into())));
+        assert!(!sources.note_begun(&source, None));
+        sources.set(&filter("a"), &[rule(9, 1)]);
+        assert_eq!(begins(&sources), Begins::Not);
+        assert_eq!(sources.list[0].floor.as_deref(), Some("7"));
+        sources.set(&filter("a"), &[rule(9, 2)]);
+        assert_eq!(begins(&sources), Begins::Restored, "of another store");
+    }
+}
