@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookwire_admin::{ClientEntry, SubscriptionEntry};
-use hookwire_broker::{BrokerCall, ClientState, Command, Refusal, Reply, worker_of};
+use hookwire_admin::{ClientEntry, PositionEntry, ReadingEntry, SourceEntry, SubscriptionEntry};
+use hookwire_broker::{
+    BrokerCall, ClientState, Command, PositionState, ReadSide, Refusal, Reply, SourceState,
+    worker_of,
+};
 use hookwire_mqtt::{ProtocolVersion, ReasonCode};
 use tokio::sync::oneshot;
 
@@ -37,12 +40,18 @@ impl Control {
 
     pub(super) async fn client(&self, clientid: String) -> Option<ClientEntry> {
         let (reply, answer) = oneshot::channel();
-        let lookup = BrokerCall::Lookup {
-            clientid: clientid.as_str().into(),
-            reply: Reply::new(move |state| drop(reply.send(state))),
-        };
-        self.call(&clientid, lookup);
-        answered(answer).await.flatten().as_ref().map(entry)
+        self.command(
+            &clientid,
+            Command::Client {
+                clientid: clientid.as_str().into(),
+                reply: Reply::new(move |shown| drop(reply.send(shown))),
+            },
+        );
+        let (state, reading) = answered(answer).await.flatten()?;
+        Some(ClientEntry {
+            reading: Some(reading_entry(&reading)),
+            ..entry(&state)
+        })
     }
 
     /// Whether there was a connection.
@@ -60,13 +69,14 @@ impl Control {
                 }
             })),
         };
-        self.call(&clientid, disconnect);
+        self.command(&clientid, Command::Call(disconnect));
         answered(answer).await.unwrap_or(false)
     }
 
-    fn call(&self, clientid: &str, call: BrokerCall) {
+    /// Asks the worker on which the client lives.
+    fn command(&self, clientid: &str, command: Command) {
         if let Some(worker) = self.workers.get(worker_of(clientid, self.workers.len())) {
-            worker.command(Command::Call(call));
+            worker.command(command);
         }
     }
 }
@@ -99,6 +109,47 @@ fn entry(state: &ClientState) -> ClientEntry {
         inflight: state.inflight,
         queued: state.queued,
         queued_bytes: state.queued_bytes,
+        reading: None,
+    }
+}
+
+fn reading_entry(reading: &ReadSide) -> ReadingEntry {
+    ReadingEntry {
+        barrier: reading.barrier_since_ms.is_some(),
+        barrier_since_ms: reading.barrier_since_ms,
+        barriers: reading.barriers,
+        parked: reading.parked,
+        page_left: reading.page_left,
+        begins_anew: reading.begins_anew,
+        sources: reading.sources.iter().map(source_entry).collect(),
+        positions: reading.positions.iter().map(position_entry).collect(),
+        more_positions: reading.more_positions,
+    }
+}
+
+fn source_entry(source: &SourceState) -> SourceEntry {
+    let state = match (source.is_asked, source.is_open) {
+        (true, _) => "asked",
+        (false, true) => "waits",
+        (false, false) => "done",
+    };
+    SourceEntry {
+        filter: source.filter.to_string(),
+        rule: source.rule.to_string(),
+        state: state.to_owned(),
+        cursor: source.cursor.as_deref().map(str::to_owned),
+        floor: source.floor.as_deref().map(str::to_owned),
+    }
+}
+
+fn position_entry(position: &PositionState) -> PositionEntry {
+    PositionEntry {
+        topic: position.topic.to_string(),
+        sender: position.sender.to_string(),
+        reached: position.reached.map(|id| id.to_string()),
+        outstanding: position.outstanding,
+        behind: position.behind,
+        waits_for: position.waits_for.map(|id| id.to_string()),
     }
 }
 

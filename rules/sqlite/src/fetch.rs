@@ -33,11 +33,13 @@ const BEGIN: &str = "INSERT INTO hookwire_floor (clientid, filter, mid) \
 const BEGIN_SINCE: &str = "INSERT INTO hookwire_floor (clientid, filter, mid) \
     SELECT ?, ?, coalesce(max(id), 0) FROM mqtt_msg WHERE arrived < ? ON CONFLICT DO NOTHING";
 
+const FLOOR: &str = "SELECT mid FROM hookwire_floor WHERE clientid = ? AND filter = ?";
+
+/// Rows behind one, and behind the client's position.
 const PAGE: &str = "SELECT m.id, m.msgid, m.topic, m.sender, m.qos, m.payload, m.arrived, \
     b.expires_at_ms, b.properties, b.others FROM mqtt_msg AS m \
     LEFT JOIN hookwire_msg AS b ON b.msgid = m.msgid \
-    WHERE m.id > max(?, coalesce((SELECT mid FROM hookwire_floor \
-    WHERE clientid = ? AND filter = ?), 0)) \
+    WHERE m.id > ? \
     AND m.id > coalesce((SELECT mid FROM hookwire_acked \
     WHERE clientid = ? AND topic = m.topic AND sender = coalesce(m.sender, '')), \
     (SELECT mid FROM hookwire_acked_before WHERE clientid = ? AND topic = m.topic), \
@@ -57,8 +59,16 @@ pub(crate) fn on_message_fetch(
     if fetch.begins {
         begin(&pool, fetch, options.time_range)?;
     }
+    let mut page = Page::default();
     let behind: i64 = match &fetch.cursor {
-        None => 0,
+        None => {
+            let floor = pool.query(FLOOR, &[clientid.into(), filter.into()], 1)?;
+            let floor = floor.iter().next().map(|row| row.get::<i64>("mid"));
+            let floor = floor.transpose()?.unwrap_or(0);
+            page.extras.push(("floor".to_owned(), floor.to_string()));
+            floor
+        }
+        // It is of a row that was behind the floor.
         Some(cursor) => cursor.parse().map_err(|_| {
             Fault::invalid(
                 "sqlite:cursor",
@@ -69,8 +79,6 @@ pub(crate) fn on_message_fetch(
     let rows = options.max_returned_count.min(fetch.max_messages).max(1);
     let mut parameters: Vec<Value<'_>> = vec![
         behind.into(),
-        clientid.into(),
-        filter.into(),
         clientid.into(),
         clientid.into(),
         clientid.into(),
@@ -90,7 +98,6 @@ pub(crate) fn on_message_fetch(
     };
     let statement = format!("{PAGE} {within} ORDER BY m.id");
     let answer = pool.query(&statement, &parameters, rows)?;
-    let mut page = Page::default();
     let mut last = None;
     for row in answer.iter() {
         last = Some(row.get::<i64>("id")?);

@@ -12,8 +12,8 @@ mod socket;
 
 pub use client::{Client, ClientError, Events};
 pub use protocol::{
-    Changes, ClientEntry, LetterEntry, ModuleEntry, Purged, RecordingEnd, Refusal, Replayed,
-    Request, SpoolEntry, SubscriptionEntry, Tap,
+    Changes, ClientEntry, LetterEntry, ModuleEntry, PositionEntry, Purged, ReadingEntry,
+    RecordingEnd, Refusal, Replayed, Request, SourceEntry, SpoolEntry, SubscriptionEntry, Tap,
 };
 pub use server::{Administration, Recording, serve};
 pub use socket::{SOCKET, bind};

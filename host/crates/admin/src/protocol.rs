@@ -193,6 +193,65 @@ pub struct ClientEntry {
     pub queued: usize,
     /// Bytes of those, about.
     pub queued_bytes: usize,
+    /// What it reads from stores; where one client was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<ReadingEntry>,
+}
+
+/// What a client's session reads from stores, and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadingEntry {
+    /// Whether what is live waits for what is stored.
+    pub barrier: bool,
+    /// Since when, milliseconds since the Unix epoch.
+    pub barrier_since_ms: Option<u64>,
+    /// Times that it had to, since the session is in memory.
+    pub barriers: u64,
+    /// Messages that did, since then.
+    pub parked: u64,
+    /// Messages that were read and are not sent yet.
+    pub page_left: usize,
+    /// Whether what is stored is read once more when this is over.
+    pub begins_anew: bool,
+    /// What is read, by subscription and rule.
+    pub sources: Vec<SourceEntry>,
+    /// Where the client is, by topic and publisher; only some where there are many.
+    pub positions: Vec<PositionEntry>,
+    /// Positions that are left out.
+    pub more_positions: usize,
+}
+
+/// One rule that reads for one subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceEntry {
+    /// The subscription's filter.
+    pub filter: String,
+    /// The rule.
+    pub rule: String,
+    /// `done`, `waits` for its turn, or `asked` for its next page.
+    pub state: String,
+    /// Where the next page begins, as the rule says it.
+    pub cursor: Option<String>,
+    /// Where the subscription began, as the rule says it.
+    pub floor: Option<String>,
+}
+
+/// Where a client is in what one publisher stored on one topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PositionEntry {
+    /// The topic.
+    pub topic: String,
+    /// Client id of the publisher.
+    pub sender: String,
+    /// Id of the message up to which everything is acknowledged, and rules were
+    /// told so.
+    pub reached: Option<String>,
+    /// Messages sent and not acknowledged.
+    pub outstanding: usize,
+    /// Messages that are acknowledged, and behind one that is not.
+    pub behind: usize,
+    /// Id of the first message that is not acknowledged.
+    pub waits_for: Option<String>,
 }
 
 /// One subscription.

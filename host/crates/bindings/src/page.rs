@@ -25,15 +25,23 @@ pub struct PageError {
     pub why: ReplacementError,
 }
 
+/// Name of the attribute that says where the subscription began.
+const FLOOR: &str = "floor";
+/// Longest floor that is kept, in bytes.
+const MAX_FLOOR_BYTES: usize = 64;
+
 /// A page of an action.
 ///
 /// # Errors
 /// When a message of it could not be published.
 pub fn page(given: GuestPage) -> Result<Page, PageError> {
     let messages = given.messages.into_iter().map(stored);
+    let floor = given.extras.into_iter().find(|(name, _)| name == FLOOR);
+    let floor = floor.map(|(_, text)| bounded(text, MAX_FLOOR_BYTES).into());
     Ok(Page {
         messages: messages.collect::<Result<_, _>>()?,
         next: given.next.map(Arc::from),
+        floor,
     })
 }
 
@@ -70,11 +78,9 @@ fn stored(given: GuestMessage) -> Result<Arc<Message>, PageError> {
 /// What stands for an id of another writer, which may be any text: always the
 /// same for the same.
 fn foreign(id: &str) -> MessageId {
-    /// Numbers of ten base62 digits.
-    const DIGITS: u64 = 62_u64.pow(10);
     let hash = |salt: u8| {
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
-        hasher.hash_one((salt, id)) % DIGITS
+        hasher.hash_one((salt, id))
     };
-    MessageId::from_halves(hash(0), hash(1))
+    MessageId::foreign([hash(0), hash(1)])
 }

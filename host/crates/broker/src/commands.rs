@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::hooks::{ClientState, Command, Hooks};
+use crate::hooks::{ClientState, Command, Hooks, ReadSide};
 use crate::shard::Shard;
 use crate::time::Now;
 
@@ -18,10 +18,18 @@ impl<H: Hooks> Shard<H> {
                 limit,
                 reply,
             } => reply.send(self.clients_after(after.as_deref(), limit)),
+            Command::Client { clientid, reply } => reply.send(self.client_shown(&clientid)),
             Command::Call(call) => self.call(now, call),
             Command::Report { reply } => reply.send((self.holdings(), self.counters().clone())),
         }
         self.close_listed(now);
+    }
+
+    /// A client and what it reads from stores.
+    fn client_shown(&mut self, clientid: &str) -> Option<(ClientState, ReadSide)> {
+        let session = *self.clients.get(clientid)?;
+        self.refresh_sources(session);
+        Some((self.client_state(session)?, self.read_side(session)?))
     }
 
     /// The first clients by id, of those above `after`.

@@ -87,6 +87,8 @@ counters! {
     retained_unsent,
     /// QoS 0 deliveries dropped because the client does not read its output.
     dropped_output_full,
+    /// Times that what is live for a session had to wait for what its stores have.
+    fetch_barriers,
     /// Deliveries dropped because the client's queue was full.
     dropped_queue_full,
     /// QoS 0 deliveries dropped because the client was away.

@@ -3,8 +3,12 @@
 
 use crate::connection::ConnectionKey;
 use crate::counters::Counters;
-use crate::hooks::Hooks;
+use crate::hooks::{Hooks, ReadSide, SourceState};
+use crate::session::{Fetching, SessionKey, Source};
 use crate::shard::Shard;
+
+/// Positions of one client that are shown at most.
+const MAX_POSITIONS: usize = 50;
 
 /// How much a shard holds at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -77,6 +81,40 @@ impl<H: Hooks> Shard<H> {
             holdings.wills += usize::from(session.will.is_some());
         }
         holdings
+    }
+
+    /// What a session reads from stores.
+    pub(crate) fn read_side(&self, key: SessionKey) -> Option<ReadSide> {
+        let session = self.session(key)?;
+        let fetching = session.fetching.as_deref();
+        let sources = session.sources.list.iter().map(|known| {
+            let mut open = fetching.iter().flat_map(|fetching| fetching.sources());
+            let is_it =
+                |source: &Source| source.filter == known.filter && source.rule == known.rule;
+            let open = open.find(|(source, _)| is_it(source));
+            let rule = self.hooks.rule_names(known.rule.rules).into_iter().next();
+            SourceState {
+                filter: known.filter.as_str().into(),
+                rule: rule.unwrap_or_default(),
+                is_open: open.is_some(),
+                is_asked: open.is_some_and(|(_, is_asked)| is_asked),
+                cursor: open.and_then(|(source, _)| source.cursor.clone()),
+                floor: known.floor.clone(),
+            }
+        });
+        let mut sources: Vec<_> = sources.collect();
+        sources.sort_by(|one, other| one.filter.cmp(&other.filter));
+        let (positions, more_positions) = session.positions.shown(MAX_POSITIONS);
+        Some(ReadSide {
+            barrier_since_ms: fetching.map(Fetching::since_ms),
+            barriers: session.barriers.raised,
+            parked: session.barriers.parked,
+            page_left: fetching.map_or(0, Fetching::len),
+            begins_anew: fetching.is_some_and(Fetching::has_missed),
+            sources,
+            positions,
+            more_positions,
+        })
     }
 
     /// The connection on which the client of this id is served.

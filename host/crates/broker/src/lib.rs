@@ -51,9 +51,9 @@ pub use hooks::{
     Authorization, BrokerCall, ClientEvent, ClientInfo, ClientState, Command, ConnectionInfo,
     Decided, DeliveryOutcome, DeliveryRequest, Denial, DroppedEvent, Event, Exchange, ExchangeStep,
     FetchRequest, FetchRule, Hook, Hooks, ListenerInfo, MAX_HOPS, NodeEvent, Operation, OwnMessage,
-    Page, PublishFacts, Question, Refusal, Reply, Restored, RestoredExchange, RestoredSession,
-    RuleSet, Stores, SubscriptionEvent, SubscriptionInfo, SubscriptionOutcome, SubscriptionRequest,
-    Ticket, Verdict,
+    Page, PositionState, PublishFacts, Question, ReadSide, Refusal, Reply, Restored,
+    RestoredExchange, RestoredSession, RuleSet, SourceState, Stores, SubscriptionEvent,
+    SubscriptionInfo, SubscriptionOutcome, SubscriptionRequest, Ticket, Verdict,
 };
 pub use id::IdGenerator;
 pub use inspect::Holdings;

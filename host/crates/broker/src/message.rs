@@ -19,6 +19,11 @@ pub struct MessageId {
     low: u64,
 }
 
+/// Numbers of ten base62 digits.
+const DIGITS: u64 = 62_u64.pow(10);
+/// Behind the times and nodes that ids of brokers begin with.
+const FOREIGN: u64 = 1 << 59;
+
 impl MessageId {
     /// The least id of all.
     pub const MIN: Self = Self { high: 0, low: 0 };
@@ -27,6 +32,23 @@ impl MessageId {
     #[must_use]
     pub fn from_halves(high: u64, low: u64) -> Self {
         Self { high, low }
+    }
+
+    /// An id that stands for one of another writer: the same for the same hash, and
+    /// behind all of this broker's.
+    #[must_use]
+    pub fn foreign(hash: [u64; 2]) -> Self {
+        let [high, low] = hash;
+        Self {
+            high: FOREIGN + high % (DIGITS - FOREIGN),
+            low: low % DIGITS,
+        }
+    }
+
+    /// Whether another writer made it: it says nothing of when that was.
+    #[must_use]
+    pub fn is_foreign(self) -> bool {
+        self.high >= FOREIGN
     }
 
     /// The worker that the message entered on.

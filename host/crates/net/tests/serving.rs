@@ -50,6 +50,10 @@ impl Hooks for NoRules {
         Vec::new()
     }
 
+    fn rule_names(&self, _: RuleSet) -> Vec<Arc<str>> {
+        Vec::new()
+    }
+
     fn submit_event(&mut self, _: Event) {}
     fn ask(&mut self, _: RuleSet, _: Ticket, _: Question) {}
     fn take_answers(&mut self, _: &mut Vec<Answered>) {}

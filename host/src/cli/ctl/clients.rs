@@ -4,6 +4,7 @@ use clap::Subcommand;
 use hookwire_admin::{ClientEntry, Request};
 use hookwire_settings::nearest;
 
+use super::client::shown;
 use super::{Asker, print, print_text, table, visible};
 use crate::cli::Failure;
 
@@ -18,7 +19,7 @@ pub(crate) enum ClientsVerb {
         #[arg(long, value_name = "COUNT", default_value_t = 100)]
         limit: usize,
     },
-    /// Shows one client with its subscriptions.
+    /// Shows one client: its subscriptions, what it reads from stores and how far.
     Show {
         /// Its client id
         clientid: String,
@@ -117,48 +118,7 @@ fn listed(clients: &Vec<ClientEntry>) -> Vec<String> {
     table(titles, &rows)
 }
 
-fn shown(client: &ClientEntry) -> Vec<String> {
-    let mut lines = vec![
-        format!("client          {}", client.clientid),
-        format!("state           {}", state(client)),
-        format!("connected at    {} (ms since 1970)", client.connected_at_ms),
-        format!("inflight        {}", client.inflight),
-        format!(
-            "queued          {} ({} bytes)",
-            client.queued, client.queued_bytes
-        ),
-    ];
-    let optional = [
-        ("user", client.username.clone()),
-        ("address", client.peer.clone()),
-        ("listener", client.listener.clone()),
-        ("mqtt", client.protocol.clone()),
-        ("keep alive", client.keep_alive_s.map(|s| format!("{s} s"))),
-        (
-            "clean start",
-            client.clean_start.map(|flag| flag.to_string()),
-        ),
-        (
-            "session expiry",
-            client.session_expiry_s.map(|seconds| match seconds {
-                u32::MAX => "never".to_owned(),
-                seconds => format!("{seconds} s"),
-            }),
-        ),
-    ];
-    for (name, value) in optional {
-        lines.extend(value.map(|value| format!("{name:<15} {value}")));
-    }
-    for subscription in &client.subscriptions {
-        lines.push(format!(
-            "subscription    {} (QoS {})",
-            subscription.filter, subscription.qos
-        ));
-    }
-    lines
-}
-
-fn state(client: &ClientEntry) -> &'static str {
+pub(super) fn state(client: &ClientEntry) -> &'static str {
     if client.connected {
         "online"
     } else {

@@ -1,5 +1,6 @@
 //! `hookwire ctl`: asks a running broker, by the socket in its data directory.
 
+mod client;
 mod clients;
 mod deadletters;
 mod modules;

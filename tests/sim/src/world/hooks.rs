@@ -250,6 +250,10 @@ impl Hooks for ScriptedHooks {
         self.match_client(hook)
     }
 
+    fn rule_names(&self, _: RuleSet) -> Vec<Arc<str>> {
+        Vec::new()
+    }
+
     fn match_client(&mut self, hook: Hook) -> RuleSet {
         if self.wants(hook) {
             RULES

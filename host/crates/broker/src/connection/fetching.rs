@@ -7,14 +7,13 @@
 
 use std::sync::Arc;
 
-use foldhash::HashSet;
-use hookwire_mqtt::{ReasonCode, SubAck, TopicFilter, TopicName};
+use hookwire_mqtt::{ReasonCode, SubAck, TopicName};
 
 use super::ConnectionKey;
 use crate::faults::Fault;
-use crate::hooks::{FetchRequest, Hook, Hooks, Page, Question, Refusal, RuleSet, Stores};
-use crate::message::{Message, MessageId};
-use crate::session::{Begins, Delivery, Granted, Line, Reading, Session, SessionKey, Source};
+use crate::hooks::{FetchRequest, Hooks, Page, Question, Refusal, RuleSet, Stores};
+use crate::message::Message;
+use crate::session::{Begins, Delivery, Line, SessionKey, Source};
 use crate::shard::Shard;
 use crate::time::Now;
 
@@ -26,41 +25,6 @@ const AGAIN_MS: u64 = 100;
 const RETRY_MS: u64 = 1_000;
 
 impl<H: Hooks> Shard<H> {
-    /// A subscription was made: what is stored for it comes first.
-    pub(super) fn fetch_for(
-        &mut self,
-        key: SessionKey,
-        filter: &TopicFilter,
-        granted: Granted,
-        begins: Begins,
-    ) {
-        if !self.hooks.wants(Hook::SessionFetch) {
-            return;
-        }
-        let rules = self.hooks.fetch_rules(filter);
-        let Some(session) = self.session_mut(key) else {
-            return;
-        };
-        session.sources.set(filter, &rules);
-        for rule in rules {
-            session.fetch(filter, rule, granted, begins);
-        }
-    }
-
-    /// A subscription is gone: nothing is fetched for it, and nothing waits for that.
-    pub(super) fn forget_fetching(&mut self, now: Now, key: SessionKey, filter: &TopicFilter) {
-        let Some(session) = self.session_mut(key) else {
-            return;
-        };
-        session.sources.remove(filter);
-        let Some(fetching) = &mut session.fetching else {
-            return;
-        };
-        fetching.remove(filter);
-        self.write_subacks(key);
-        self.send_waiting(now, key);
-    }
-
     /// Writes SUBACK, once the client's place is kept in every store that one of
     /// the subscriptions reads. `granted` are their filters, where there is one.
     pub(super) fn acknowledge_subscribe(
@@ -86,7 +50,7 @@ impl<H: Hooks> Shard<H> {
         self.send_waiting(now, session_key);
     }
 
-    fn write_subacks(&mut self, session_key: SessionKey) {
+    pub(super) fn write_subacks(&mut self, session_key: SessionKey) {
         let Some(session) = self.session_mut(session_key) else {
             return;
         };
@@ -95,41 +59,6 @@ impl<H: Hooks> Shard<H> {
         };
         for ack in fetching.take_subacks() {
             self.append_packet(key, |version, out| ack.encode(version, out));
-        }
-    }
-
-    /// Has everything that is stored for a session come again, from its positions
-    /// on: its client is back, or could not keep up.
-    pub(super) fn fetch_all(&mut self, key: SessionKey) {
-        self.refresh_sources(key);
-        let Some(session) = self.session_mut(key) else {
-            return;
-        };
-        let all = session.sources.list().to_vec();
-        read_anew(session, &all);
-    }
-
-    /// Finds a session's sources, if rules have changed.
-    pub(crate) fn refresh_sources(&mut self, key: SessionKey) {
-        let generation = self.hooks.generation();
-        let Some(session) = self.session(key) else {
-            return;
-        };
-        if session.sources.generation == generation {
-            return;
-        }
-        let mut filters: Vec<TopicFilter> = Vec::new();
-        if self.hooks.wants(Hook::SessionFetch) {
-            let own = session.subscriptions.keys();
-            filters.extend(own.filter(|filter| filter.shared().is_none()).cloned());
-        }
-        let rules = |filter| {
-            let rules = self.hooks.fetch_rules(&filter);
-            (filter, rules)
-        };
-        let subscriptions = filters.into_iter().map(rules).collect();
-        if let Some(session) = self.session_mut(key) {
-            session.sources.replace(generation, subscriptions);
         }
     }
 
@@ -142,9 +71,9 @@ impl<H: Hooks> Shard<H> {
         let Some((key, fetching)) = session.connection.zip(session.fetching.as_mut()) else {
             return;
         };
-        if session.sources.list().len() > 1 && fetching.may_begin_anew() {
+        if session.sources.list.len() > 1 && fetching.may_begin_anew() {
             fetching.take_missed();
-            self.fetch_all(session_key);
+            self.fetch_all(now, session_key);
             return self.go_on_fetching(now, session_key);
         }
         if let Some(source) = fetching.next_source(now.mono_ms) {
@@ -154,19 +83,14 @@ impl<H: Hooks> Shard<H> {
             return;
         }
         if fetching.take_missed() {
-            self.fetch_all(session_key);
+            self.fetch_all(now, session_key);
             return self.go_on_fetching(now, session_key);
         }
-        let forgets = planted.is(Fault::ParkedForgotten);
         session.fetching = None;
-        let (fetched, positions) = (&session.fetched, &session.positions);
-        let again = |delivery: &Delivery| {
-            let message = &delivery.message;
-            let was_sent =
-                || fetched.has(message.id) || positions.has(&Line::of(message), message.id);
-            delivery.is_covered && (forgets || was_sent())
-        };
-        session.queue.extract(again);
+        session.drop_parked_that_came();
+        if planted.is(Fault::ParkedForgotten) {
+            session.queue.extract(|delivery| delivery.is_covered);
+        }
         session.report_load();
         self.send_waiting(now, session_key);
     }
@@ -188,6 +112,7 @@ impl<H: Hooks> Shard<H> {
             && let Some(fetching) = &mut session.fetching
         {
             fetching.asked(number, source);
+            session.positions.page_asked();
         }
     }
 
@@ -213,26 +138,23 @@ impl<H: Hooks> Shard<H> {
         };
         match answer {
             Ok(page) => {
-                session.sources.kept(&source.filter, source.rule);
                 if source.begins == Begins::Subscribed {
                     fetching.begun(&source, None);
                 }
+                session.sources.note_begun(&source, page.floor.clone());
                 // What was missed is before it in the older one's pages.
                 let older = match source.begins {
                     Begins::Not if !fetching.has_missed() => Vec::new(),
-                    _ => session.sources.older(&source.filter, source.rule),
+                    _ => session.sources.older(&source),
                 };
                 if older.is_empty() {
                     self.take_page(now, session_key, source, page);
                 } else {
-                    // What these have of the same topics goes first.
-                    read_anew(session, &older);
-                    session.fetch(&source.filter, source.rule, source.granted, Begins::Not);
+                    self.fetch_behind(now, session_key, &older, source);
                 }
             }
             Err(_)
-                if source.begins == Begins::Subscribed
-                    && !session.sources.is_kept(&source.filter, source.rule) =>
+                if source.begins == Begins::Subscribed && !session.sources.has_begun(&source) =>
             {
                 // Without its place kept it would lose what it is promised.
                 fetching.begun(&source, Some(ReasonCode::UnspecifiedError));
@@ -246,11 +168,12 @@ impl<H: Hooks> Shard<H> {
                     fetching.begun(&source, None);
                     source.begins = Begins::Not;
                 }
-                let sources = &session.sources;
-                let age = |filter: &TopicFilter| sources.age(filter);
-                fetching.put_back(source, now.mono_ms + RETRY_MS, age);
+                fetching.put_back(source, now.mono_ms + RETRY_MS);
                 self.fetch_later.push(session_key);
             }
+        }
+        if let Some(session) = self.session_mut(session_key) {
+            session.positions.page_settled();
         }
         self.write_subacks(session_key);
         self.send_waiting(now, session_key);
@@ -266,27 +189,17 @@ impl<H: Hooks> Shard<H> {
         };
         if page.messages.is_empty() && page.next.is_some() && page.next == source.cursor {
             // There is more, and it cannot be told in order yet.
-            let sources = &session.sources;
-            let age = |filter: &TopicFilter| sources.age(filter);
-            fetching.put_back(source, now.mono_ms + AGAIN_MS, age);
+            fetching.put_back(source, now.mono_ms + AGAIN_MS);
             return self.fetch_later.push(key);
         }
         let clientid = Arc::clone(&session.client.clientid);
-        if session.queue.has_covered() {
-            // However long the pages take, it is known that they came.
-            let ids: HashSet<MessageId> = page.messages.iter().map(|message| message.id).collect();
-            let came = |delivery: &Delivery| ids.contains(&delivery.message.id);
-            session
-                .queue
-                .extract(|delivery| delivery.is_covered && came(delivery));
-        }
         let waiting = fetching.ids();
         let mut had = Vec::new();
         let mut deliveries = Vec::with_capacity(page.messages.len());
         for mut message in page.messages {
             let is_own = source.granted.no_local && message.sender == clientid;
             let was_sent = (session.positions.has(&Line::of(&message), message.id) && !is_again)
-                || fetching.has_passed(message.id);
+                || session.positions.was_passed_meanwhile(message.id);
             if is_own || was_sent || waiting.contains(&message.id) {
                 continue;
             }
@@ -307,8 +220,8 @@ impl<H: Hooks> Shard<H> {
                 message,
             });
         }
-        let sources = &session.sources;
-        fetching.take(source, page.next, deliveries, |filter| sources.age(filter));
+        fetching.take(source, page.next, deliveries);
+        session.drop_parked_that_came();
         for message in had {
             self.position_done(key, &message);
         }
@@ -316,18 +229,18 @@ impl<H: Hooks> Shard<H> {
 
     /// What waits for a session has no room: what is stored of it is fetched when
     /// its turn comes. False: nothing is fetched for it any more.
-    pub(super) fn fall_behind(&mut self, key: SessionKey) -> bool {
+    pub(super) fn fall_behind(&mut self, now: Now, key: SessionKey) -> bool {
         self.refresh_sources(key);
         let Some(session) = self.session_mut(key) else {
             return false;
         };
-        if session.sources.list().is_empty() {
+        if session.sources.list.is_empty() {
             return false;
         }
         session.queue.extract(|delivery| delivery.is_covered);
         match &mut session.fetching {
             Some(fetching) => fetching.miss(),
-            None => self.fetch_all(key),
+            None => self.fetch_all(now, key),
         }
         true
     }
@@ -335,7 +248,7 @@ impl<H: Hooks> Shard<H> {
     /// Asks again for pages that could not be had.
     pub(crate) fn fetch_again(&mut self, now: Now) {
         for key in std::mem::take(&mut self.fetch_later) {
-            let is_waiting = |session: &Session| session.fetching.is_some();
+            let is_waiting = |session: &crate::session::Session| session.fetching.is_some();
             if self.session(key).is_some_and(is_waiting) {
                 self.go_on_fetching(now, key);
                 let fetching = self
@@ -359,12 +272,7 @@ impl<H: Hooks> Shard<H> {
             return;
         };
         let client = Arc::clone(&session.client);
-        let fetching = &mut session.fetching;
-        let mut reached = session.positions.done(message, |id| {
-            if let Some(fetching) = fetching {
-                fetching.pass(id);
-            }
-        });
+        let mut reached = session.positions.done(message);
         if jumps {
             reached = Some(Arc::clone(message));
         }
@@ -387,25 +295,8 @@ impl<H: Hooks> Shard<H> {
             return;
         };
         session.fetching = None;
+        session.positions.page_settled();
         session.queue.extract(|delivery| delivery.is_covered);
         session.report_load();
-    }
-}
-
-/// Has what these hand over come from its first page on, one behind the other.
-fn read_anew(session: &mut Session, all: &[Reading]) {
-    for Reading {
-        filter,
-        rule,
-        is_kept,
-    } in all
-    {
-        let begins = match is_kept {
-            true => Begins::Not,
-            false => Begins::Restored,
-        };
-        if let Some(granted) = session.subscriptions.get(filter).copied() {
-            session.fetch(filter, *rule, granted, begins);
-        }
     }
 }

@@ -71,7 +71,7 @@ impl<H: Hooks> Shard<H> {
                 if is_sent {
                     self.find_retained(now, key, subscription, granted, is_known);
                 }
-                self.fetch_for(key, subscription, granted, Begins::Subscribed);
+                self.fetch_for(now, key, subscription, granted, Begins::Subscribed);
             }
         }
         info.is_new = !is_known;
@@ -81,7 +81,7 @@ impl<H: Hooks> Shard<H> {
 
     /// Gives a restored session a subscription back: no rule is told, and no
     /// retained message sent.
-    pub(super) fn subscribe_again(&mut self, key: SessionKey, info: &SubscriptionInfo) {
+    pub(super) fn subscribe_again(&mut self, now: Now, key: SessionKey, info: &SubscriptionInfo) {
         let Ok(wanted) = wanted(&info.filter) else {
             return;
         };
@@ -96,7 +96,7 @@ impl<H: Hooks> Shard<H> {
             Some(_) => {}
             None => {
                 self.register(key, subscription, granted, known.is_some());
-                self.fetch_for(key, subscription, granted, Begins::Restored);
+                self.fetch_for(now, key, subscription, granted, Begins::Restored);
             }
         }
     }

@@ -86,8 +86,7 @@ impl<H: Hooks> Shard<H> {
         if is_covered {
             // While the client is away, the store is its queue; and what came from
             // there does not come again.
-            let has_it = session.fetched.has(transit.id)
-                || session.positions.has(&line_of(transit), transit.id);
+            let has_it = session.has_come(&line_of(transit), transit.id);
             if session.connection.is_none() || has_it {
                 return;
             }

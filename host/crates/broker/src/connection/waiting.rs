@@ -44,11 +44,12 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session_mut(key) else {
             return;
         };
+        session.barriers.parked += u64::from(session.fetching.is_some());
         let is_full = session
             .queue
             .is_full_for(delivery.message.held_bytes(), bounds);
         let has_covered = delivery.is_covered || session.queue.has_covered();
-        if is_full && has_covered && self.fall_behind(key) && delivery.is_covered {
+        if is_full && has_covered && self.fall_behind(now, key) && delivery.is_covered {
             return;
         }
         let Some(session) = self.session_mut(key) else {

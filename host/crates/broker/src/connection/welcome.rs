@@ -81,7 +81,7 @@ impl<H: Hooks> Shard<H> {
             self.resend_releases(session, key);
         }
         if is_known {
-            self.fetch_all(session);
+            self.fetch_all(now, session);
         }
         self.send_waiting(now, session);
         self.resume_if_free(key);
@@ -90,7 +90,7 @@ impl<H: Hooks> Shard<H> {
     /// Gives a session back what it had before the broker began.
     fn restore(&mut self, now: Now, session: SessionKey, stored: RestoredSession) {
         for subscription in stored.subscriptions {
-            self.subscribe_again(session, &subscription);
+            self.subscribe_again(now, session, &subscription);
         }
         if let Some(session) = self.session_mut(session) {
             kept::restore(now, session, stored.exchanges);

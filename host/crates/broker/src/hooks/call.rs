@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hookwire_mqtt::QoS;
 
-use super::{ClientInfo, Refusal, SubscriptionInfo};
+use super::{ClientInfo, ReadSide, Refusal, SubscriptionInfo};
 
 /// Something that a rule, or an administrator, wants done. Nobody waits for it,
 /// but for [`BrokerCall::Lookup`], which answers through its reply.
@@ -131,6 +131,13 @@ pub enum Command {
         limit: usize,
         /// Told once, in order.
         reply: Reply<Vec<ClientState>>,
+    },
+    /// A client that lives here, with what it reads from stores.
+    Client {
+        /// Its id.
+        clientid: Arc<str>,
+        /// Told once; none: no session of this client.
+        reply: Reply<Option<(ClientState, ReadSide)>>,
     },
     /// As a rule would.
     Call(BrokerCall),

@@ -65,4 +65,7 @@ pub struct Page {
     pub messages: Vec<Arc<Message>>,
     /// Where the next page begins; none if this is the last.
     pub next: Option<Arc<str>>,
+    /// Where the subscription began, in the rule's own words, for a person; none
+    /// where the rule does not say.
+    pub floor: Option<Arc<str>>,
 }

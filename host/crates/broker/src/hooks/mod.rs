@@ -8,6 +8,7 @@ mod exchange;
 mod fetch;
 mod hook;
 mod question;
+mod reading;
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -27,6 +28,7 @@ pub use question::{
     Authorization, DeliveryOutcome, DeliveryRequest, Denial, Operation, Question, Restored,
     RestoredSession, SubscriptionOutcome, SubscriptionRequest,
 };
+pub use reading::{PositionState, ReadSide, SourceState};
 
 use crate::message::Message;
 
@@ -142,6 +144,9 @@ pub trait Hooks {
 
     /// The rules that hand over what is stored for a subscription, each by itself.
     fn fetch_rules(&mut self, filter: &TopicFilter) -> Vec<FetchRule>;
+
+    /// The names of the rules of a set, for a person.
+    fn rule_names(&self, set: RuleSet) -> Vec<Arc<str>>;
 
     /// Something happened; nobody waits for what rules make of it. Events that
     /// name a topic or filter are matched here.

@@ -10,19 +10,18 @@ use foldhash::HashSet;
 use hookwire_mqtt::{ReasonCode, SubAck, TopicFilter, TopicName};
 
 use super::{Delivery, Granted};
-use crate::hooks::{FetchRule, RuleSet};
+use crate::hooks::{FetchRule, RuleSet, Stores};
 use crate::message::MessageId;
 
 /// The pages of one session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Fetching {
+    /// When it began, milliseconds since the Unix epoch.
+    since_ms: u64,
     /// Those of which there is more.
     sources: VecDeque<Source>,
     /// The one that is asked, and the number of the question.
     asked: Option<(u64, Source)>,
-    /// Positions have moved over these since it was asked: the page may have been
-    /// read before that was written.
-    passed: HashSet<MessageId>,
     /// Fetched and not sent yet.
     page: VecDeque<Delivery>,
     /// Whether something that is stored was not parked, for want of room: it has
@@ -39,9 +38,18 @@ pub(crate) struct Source {
     pub(crate) filter: TopicFilter,
     pub(crate) rule: FetchRule,
     pub(crate) granted: Granted,
+    /// Grows with each subscription that is made.
+    pub(crate) age: u64,
     /// Where the next page begins; none for the first.
     pub(crate) cursor: Option<Arc<str>>,
     pub(crate) begins: Begins,
+}
+
+impl Source {
+    /// Whether it and another read messages of the same topics from the same store.
+    pub(crate) fn overlaps(&self, filter: &TopicFilter, stores: Stores) -> bool {
+        self.rule.stores.meets(stores) && self.filter.overlaps(filter)
+    }
 }
 
 /// Whether a subscription's place in the store has to be kept before a page comes.
@@ -65,21 +73,47 @@ struct HeldSubAck {
 }
 
 impl Fetching {
-    /// Adds a source, which begins anew if it is there, in the order of `age`.
-    pub(crate) fn add(&mut self, source: Source, age: impl Fn(&TopicFilter) -> usize) {
-        let is_it =
-            |known: &&mut Source| known.filter == source.filter && known.rule == source.rule;
-        match self.sources.iter_mut().find(is_it) {
-            Some(known) => *known = source,
-            None => self.sources.push_back(source),
+    /// Begins now, with nothing to ask for.
+    pub(crate) fn new(wall_ms: u64) -> Self {
+        Self {
+            since_ms: wall_ms,
+            sources: VecDeque::new(),
+            asked: None,
+            page: VecDeque::new(),
+            missed: false,
+            retry_at_ms: None,
+            subacks: Vec::new(),
         }
-        self.sort(age);
     }
 
-    /// The older a subscription, the further back it reaches: it comes first.
-    fn sort(&mut self, age: impl Fn(&TopicFilter) -> usize) {
-        let all = self.sources.make_contiguous();
-        all.sort_by_key(|source| age(&source.filter));
+    /// When it began, milliseconds since the Unix epoch.
+    pub(crate) fn since_ms(&self) -> u64 {
+        self.since_ms
+    }
+
+    /// Those of which there is more, and whether they are asked now, in the order
+    /// in which they are asked.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (&Source, bool)> {
+        let asked = self.asked.iter().map(|(_, source)| (source, true));
+        asked.chain(self.sources.iter().map(|source| (source, false)))
+    }
+
+    /// Adds a source, which begins anew if it is there: in the order in which the
+    /// subscriptions were made, because an older one reaches further back.
+    pub(crate) fn add(&mut self, mut source: Source) {
+        let is_it = |known: &Source| known.filter == source.filter && known.rule == source.rule;
+        if let Some(place) = self.sources.iter().position(is_it)
+            && let Some(known) = self.sources.remove(place)
+            && source.begins == Begins::Not
+        {
+            source.begins = known.begins;
+        }
+        self.insert(source);
+    }
+
+    fn insert(&mut self, source: Source) {
+        let place = self.sources.partition_point(|other| other.age < source.age);
+        self.sources.insert(place, source);
     }
 
     /// Forgets what was to be fetched for a subscription that is gone. What has
@@ -139,8 +173,8 @@ impl Fetching {
         if self.asked.is_some() || is_early {
             return None;
         }
-        let is_beginning = |source: &Source| source.begins != Begins::Not;
-        let begins = self.sources.iter().position(is_beginning);
+        let begins = |source: &Source| source.begins != Begins::Not;
+        let begins = self.sources.iter().position(begins);
         match begins {
             Some(place) => self.sources.remove(place),
             None if self.page.is_empty() => self.sources.pop_front(),
@@ -151,20 +185,7 @@ impl Fetching {
     /// A source is asked.
     pub(crate) fn asked(&mut self, number: u64, source: Source) {
         self.asked = Some((number, source));
-        self.passed.clear();
         self.retry_at_ms = None;
-    }
-
-    /// A position has moved over a message.
-    pub(crate) fn pass(&mut self, message: MessageId) {
-        if self.asked.is_some() {
-            self.passed.insert(message);
-        }
-    }
-
-    /// Whether one has since the page that came was asked for.
-    pub(crate) fn has_passed(&self, message: MessageId) -> bool {
-        self.passed.contains(&message)
     }
 
     /// Takes the source that an answer is from, if the answer is awaited.
@@ -179,26 +200,18 @@ impl Fetching {
         mut source: Source,
         next: Option<Arc<str>>,
         page: impl IntoIterator<Item = Delivery>,
-        age: impl Fn(&TopicFilter) -> usize,
     ) {
         self.page.extend(page);
         if next.is_some() {
             source.cursor = next;
             source.begins = Begins::Not;
-            self.sources.push_front(source);
-            self.sort(age);
+            self.insert(source);
         }
     }
 
     /// A page could not be had: it is asked for again.
-    pub(crate) fn put_back(
-        &mut self,
-        source: Source,
-        at_ms: u64,
-        age: impl Fn(&TopicFilter) -> usize,
-    ) {
-        self.sources.push_front(source);
-        self.sort(age);
+    pub(crate) fn put_back(&mut self, source: Source, at_ms: u64) {
+        self.insert(source);
         self.retry_at_ms = Some(at_ms);
     }
 
@@ -224,9 +237,19 @@ impl Fetching {
         self.page.len()
     }
 
+    /// Whether something that is stored could not be parked.
+    pub(crate) fn has_missed(&self) -> bool {
+        self.missed
+    }
+
     /// Something that is stored could not be parked.
     pub(crate) fn miss(&mut self) {
         self.missed = true;
+    }
+
+    /// Whether it has to begin anew before more is asked for.
+    pub(crate) fn may_begin_anew(&self) -> bool {
+        self.missed && self.page.is_empty() && self.asked.is_none()
     }
 
     /// Whether the place of some subscription to this topic is not kept yet.
@@ -244,16 +267,6 @@ impl Fetching {
     /// Whether it is to be looked at again later, whatever happens.
     pub(crate) fn waits_to_retry(&self) -> bool {
         self.retry_at_ms.is_some()
-    }
-
-    /// Whether something that is stored has been missed.
-    pub(crate) fn has_missed(&self) -> bool {
-        self.missed
-    }
-
-    /// Whether it has to begin anew before more is asked for.
-    pub(crate) fn may_begin_anew(&self) -> bool {
-        self.missed && self.page.is_empty() && self.asked.is_none()
     }
 
     /// Whether it has to begin anew when it is over.

@@ -25,12 +25,12 @@ pub(crate) use kept::{Kept, Step};
 pub(crate) use positions::{Line, Positions};
 pub(crate) use queue::{Queue, QueueBounds, Queued};
 pub(crate) use recent::{RecentFetched, RecentRetained};
-pub(crate) use sources::{Reading, Sources};
+pub(crate) use sources::{Known, Sources};
 
 use crate::connection::ConnectionKey;
 use crate::group::{Group, Load};
-use crate::hooks::{ClientInfo, FetchRule, Stores};
-use crate::message::Message;
+use crate::hooks::{ClientInfo, Stores};
+use crate::message::{Message, MessageId};
 
 /// Names a session of a shard; never reused while the shard lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,6 +69,8 @@ pub(crate) struct Session {
     pub(crate) sources: Sources,
     /// What comes from them before anything live does.
     pub(crate) fetching: Option<Box<Fetching>>,
+    /// How often something came from them first, and what waited for it.
+    pub(crate) barriers: Barriers,
     /// What has come from them, and may still arrive live as well.
     pub(crate) fetched: RecentFetched,
     /// How far what is stored was acknowledged.
@@ -82,6 +84,15 @@ pub(crate) struct Session {
     pub(crate) is_discarded: bool,
     /// When its client connected last, milliseconds since the Unix epoch.
     pub(crate) connected_at_ms: u64,
+}
+
+/// What a session has waited for its stores, since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Barriers {
+    /// Times that what is live had to wait for pages.
+    pub(crate) raised: u64,
+    /// Messages that did.
+    pub(crate) parked: u64,
 }
 
 /// A will that waits.
@@ -171,6 +182,7 @@ impl Session {
             recent: RecentRetained::default(),
             sources: Sources::default(),
             fetching: None,
+            barriers: Barriers::default(),
             fetched: RecentFetched::default(),
             positions: Positions::default(),
             load: None,
@@ -180,24 +192,31 @@ impl Session {
         }
     }
 
-    /// Has what a rule hands over for a subscription come from its first page on.
-    pub(crate) fn fetch(
-        &mut self,
-        filter: &TopicFilter,
-        rule: FetchRule,
-        granted: Granted,
-        begins: Begins,
-    ) {
-        let source = Source {
-            filter: filter.clone(),
-            rule,
-            granted,
-            cursor: None,
-            begins,
-        };
-        let sources = &self.sources;
-        let fetching = self.fetching.get_or_insert_default();
-        fetching.add(source, |filter| sources.age(filter));
+    /// Has a source come from its first page on. Whether what is live had not to
+    /// wait before.
+    pub(crate) fn fetch(&mut self, wall_ms: u64, source: Source) -> bool {
+        let is_raised = self.fetching.is_none();
+        self.barriers.raised += u64::from(is_raised);
+        let fetching = self
+            .fetching
+            .get_or_insert_with(|| Box::new(Fetching::new(wall_ms)));
+        fetching.add(source);
+        is_raised
+    }
+
+    /// Whether a stored message has come to the client.
+    pub(crate) fn has_come(&self, line: &Line, id: MessageId) -> bool {
+        self.fetched.has(id) || self.positions.has(line, id)
+    }
+
+    /// What was parked, and has come in a page, does not follow.
+    pub(crate) fn drop_parked_that_came(&mut self) {
+        let mut queue = std::mem::take(&mut self.queue);
+        queue.extract(|delivery| {
+            let message = &delivery.message;
+            delivery.is_covered && self.has_come(&Line::of(message), message.id)
+        });
+        self.queue = queue;
     }
 
     /// Whether something waits to be sent.

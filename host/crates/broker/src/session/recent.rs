@@ -73,6 +73,9 @@ pub(crate) struct RecentFetched {
     until_ms: VecDeque<(MessageId, u64)>,
 }
 
+/// How long a message may be on its way into the store, in milliseconds, while its
+/// rule tries again; beyond it, it may come twice.
+const STORING_MS: u64 = 600_000;
 /// Messages remembered at most; beyond it the oldest may come twice.
 const MAX_FETCHED: usize = 262_144;
 
@@ -85,10 +88,11 @@ impl RecentFetched {
             self.until_ms.pop_front();
             self.ids.remove(&id);
         }
-        let until_ms = message.at_ms.saturating_add(MAIL_MS);
-        if until_ms > wall_ms && self.ids.insert(message.id) {
-            self.until_ms.push_back((message.id, until_ms));
+        let is_old = message.at_ms.saturating_add(STORING_MS) <= wall_ms;
+        if is_old || message.id.is_foreign() || !self.ids.insert(message.id) {
+            return;
         }
+        self.until_ms.push_back((message.id, wall_ms + MAIL_MS));
     }
 
     /// Whether it was fetched.

@@ -1,62 +1,57 @@
-//! What a session's subscriptions are read from when something is to be fetched.
+//! Rules that hand over what is stored, by subscription.
+
+use std::sync::Arc;
 
 use hookwire_mqtt::{TopicFilter, TopicName};
 
+use super::{Begins, Granted, Source};
 use crate::hooks::{FetchRule, Stores};
 
-/// Rules that hand over what is stored, by subscription, the oldest first; true
-/// for one generation of the rules.
-///
-/// The order matters where subscriptions overlap: the older one reaches further
-/// back, so that what it hands over has to be sent before what the other does.
+/// What a session reads; true for one generation of the rules.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     pub(crate) generation: u64,
-    list: Vec<Reading>,
+    /// In the order in which the subscriptions were made.
+    pub(crate) list: Vec<Known>,
+    /// Subscriptions so far.
+    made: u64,
 }
 
-/// One rule that reads for one subscription.
+/// One rule that hands over what is stored for one subscription.
 #[derive(Debug, Clone)]
-pub(crate) struct Reading {
+pub(crate) struct Known {
     pub(crate) filter: TopicFilter,
     pub(crate) rule: FetchRule,
-    /// Whether the subscription's place in the store is known to be kept.
-    pub(crate) is_kept: bool,
+    /// Grows with each subscription that is made.
+    age: u64,
+    /// Whether the subscription's place in the store is kept.
+    has_begun: bool,
+    /// What the rule said of where the subscription began.
+    pub(crate) floor: Option<Arc<str>>,
 }
 
 impl Sources {
-    /// A subscription is read by these rules; one that is known keeps its place.
+    /// The rules of a subscription, in the place of those that it had.
     pub(crate) fn set(&mut self, filter: &TopicFilter, rules: &[FetchRule]) {
-        let place = self.age(filter);
-        let read = rules.iter().map(|rule| self.reading(filter, *rule));
-        let read: Vec<_> = read.collect();
-        self.remove(filter);
-        self.list.splice(place..place, read);
-    }
-
-    fn reading(&self, filter: &TopicFilter, rule: FetchRule) -> Reading {
-        let is_same = |known: &Reading| known.filter == *filter && known.rule.stores == rule.stores;
-        let known = self.list.iter().find(|known| is_same(known));
-        Reading {
-            filter: filter.clone(),
-            rule,
-            is_kept: known.is_some_and(|known| known.is_kept),
-        }
-    }
-
-    /// Rules have changed: a session with these subscriptions is read by others.
-    pub(crate) fn replace(
-        &mut self,
-        generation: u64,
-        mut subscriptions: Vec<(TopicFilter, Vec<FetchRule>)>,
-    ) {
-        subscriptions.sort_by_key(|(filter, _)| self.age(filter));
-        let read = subscriptions.iter().flat_map(|(filter, rules)| {
-            let all = rules.iter();
-            all.map(|rule| self.reading(filter, *rule))
+        let is_its = |known: &Known| known.filter == *filter;
+        let place = self.list.iter().position(is_its);
+        let place = place.unwrap_or(self.list.len());
+        let (before, others): (Vec<_>, Vec<_>) = self.list.drain(..).partition(is_its);
+        self.list = others;
+        self.made += u64::from(before.is_empty());
+        let age = before.first().map_or(self.made, |known| known.age);
+        let made = rules.iter().map(|rule| {
+            // Numbers of rules change; the place is one in a store.
+            let same = before.iter().find(|known| known.rule.stores == rule.stores);
+            Known {
+                filter: filter.clone(),
+                rule: *rule,
+                age,
+                has_begun: same.is_some_and(|known| known.has_begun),
+                floor: same.and_then(|known| known.floor.clone()),
+            }
         });
-        self.list = read.collect();
-        self.generation = generation;
+        self.list.splice(place..place, made);
     }
 
     /// A subscription is gone.
@@ -64,41 +59,41 @@ impl Sources {
         self.list.retain(|known| known.filter != *filter);
     }
 
-    /// The subscription's place in the store is kept.
-    pub(crate) fn kept(&mut self, filter: &TopicFilter, rule: FetchRule) {
-        let is_it = |known: &&mut Reading| known.filter == *filter && known.rule == rule;
+    /// Those of one subscription.
+    pub(crate) fn of(&self, filter: &TopicFilter) -> impl Iterator<Item = &Known> {
+        self.list
+            .iter()
+            .filter(move |known| known.filter == *filter)
+    }
+
+    /// Whether some of them reads for this filter.
+    pub(crate) fn has(&self, filter: &TopicFilter) -> bool {
+        self.of(filter).next().is_some()
+    }
+
+    /// A source has answered; what it said of its floor, if it did.
+    pub(crate) fn note_begun(&mut self, source: &Source, floor: Option<Arc<str>>) {
+        let is_it = |known: &&mut Known| known.filter == source.filter && known.rule == source.rule;
         if let Some(known) = self.list.iter_mut().find(is_it) {
-            known.is_kept = true;
+            known.floor = floor.or_else(|| known.floor.take());
+            known.has_begun = true;
         }
     }
 
-    /// Whether the subscription's place in the store is known to be kept.
-    pub(crate) fn is_kept(&self, filter: &TopicFilter, rule: FetchRule) -> bool {
-        let is_it = |known: &&Reading| known.filter == *filter && known.rule == rule;
-        self.list
-            .iter()
-            .find(is_it)
-            .is_some_and(|known| known.is_kept)
+    /// Whether the place of a source's subscription is known to be kept.
+    pub(crate) fn has_begun(&self, source: &Source) -> bool {
+        let is_it = |known: &&Known| known.filter == source.filter && known.rule == source.rule;
+        let known = self.list.iter().find(is_it);
+        known.is_some_and(|known| known.has_begun)
     }
 
-    /// What reaches further back than a subscription that begins, where the two
-    /// overlap: what a client has of one topic comes from the older one first.
-    pub(crate) fn older(&self, filter: &TopicFilter, rule: FetchRule) -> Vec<Reading> {
-        let before = self.list.iter().take(self.age(filter));
-        let overlapping = before
-            .filter(|known| known.rule.stores.meets(rule.stores) && known.filter.overlaps(filter));
-        overlapping.cloned().collect()
-    }
-
-    /// The place of a subscription, behind those that were there before it.
-    pub(crate) fn age(&self, filter: &TopicFilter) -> usize {
-        let place = self.list.iter().position(|known| known.filter == *filter);
-        place.unwrap_or(self.list.len())
-    }
-
-    /// All, the oldest subscription first.
-    pub(crate) fn list(&self) -> &[Reading] {
-        &self.list
+    /// What reaches further back than a source, where the two overlap: what a client
+    /// has of one topic comes from the older one first.
+    pub(crate) fn older(&self, source: &Source) -> Vec<Known> {
+        let is_older = |known: &&Known| {
+            known.age < source.age && source.overlaps(&known.filter, known.rule.stores)
+        };
+        self.list.iter().filter(is_older).cloned().collect()
     }
 
     /// Where messages of a topic are read from.
@@ -107,6 +102,23 @@ impl Sources {
         matching.fold(Stores::NONE, |stores, known| {
             stores.union(known.rule.stores)
         })
+    }
+}
+
+impl Known {
+    /// Has it hand over what it has, from the first page on.
+    pub(crate) fn source(&self, granted: Granted, begins: Begins) -> Source {
+        Source {
+            filter: self.filter.clone(),
+            rule: self.rule,
+            granted,
+            age: self.age,
+            cursor: None,
+            begins: match begins {
+                Begins::Not if !self.has_begun => Begins::Restored,
+                begins => begins,
+            },
+        }
     }
 }
 
@@ -126,45 +138,73 @@ mod tests {
         }
     }
 
-    fn shown(sources: &Sources) -> Vec<(&str, u32, bool)> {
-        let all = sources.list().iter();
-        all.map(|of| (of.filter.as_str(), of.rule.rules.0, of.is_kept))
+    fn ages(sources: &Sources) -> Vec<(&str, u32, u64)> {
+        let known = sources.list.iter();
+        known
+            .map(|known| (known.filter.as_str(), known.rule.rules.0, known.age))
             .collect()
     }
 
     #[test]
-    fn subscriptions_keep_their_places_and_what_is_known_of_them() {
+    fn a_subscription_that_is_made_again_keeps_its_place_and_its_age() {
         let mut sources = Sources::default();
         sources.set(&filter("a"), &[rule(1, 1), rule(2, 2)]);
         sources.set(&filter("b"), &[rule(1, 1)]);
-        sources.kept(&filter("a"), rule(2, 2));
-        sources.kept(&filter("b"), rule(1, 1));
-        assert!(sources.is_kept(&filter("b"), rule(1, 1)));
-        assert!(!sources.is_kept(&filter("a"), rule(1, 1)));
-        sources.set(&filter("a"), &[rule(1, 1), rule(2, 2)]);
-        let expected = [("a", 1, false), ("a", 2, true), ("b", 1, true)];
-        assert_eq!(shown(&sources), expected);
-        // Numbers of rules are those of a generation; stores stay.
-        let rules = vec![rule(7, 2), rule(8, 4)];
-        let of = |text: &str| (filter(text), rules.clone());
-        sources.replace(3, vec![of("c"), of("b"), of("a")]);
-        let expected = [
-            ("a", 7, true),
-            ("a", 8, false),
-            ("b", 7, false),
-            ("b", 8, false),
-            ("c", 7, false),
-            ("c", 8, false),
-        ];
-        assert_eq!(shown(&sources), expected);
-        let older: Vec<_> = sources.older(&filter("#"), rule(7, 2));
-        let older: Vec<_> = older.iter().map(|of| of.filter.as_str()).collect();
-        assert_eq!(older, ["a", "b", "c"]);
-        assert!(sources.older(&filter("c"), rule(7, 2)).is_empty());
-        assert!(sources.older(&filter("#"), rule(9, 8)).is_empty());
-        sources.remove(&filter("b"));
-        assert_eq!(sources.list().len(), 4);
-        let topic = TopicName::new("c").expect("it is a topic");
-        assert_eq!(sources.stores(topic), Stores(6));
+        assert_eq!(ages(&sources), [("a", 1, 1), ("a", 2, 1), ("b", 1, 2)]);
+        sources.set(&filter("a"), &[rule(3, 1)]);
+        assert_eq!(ages(&sources), [("a", 3, 1), ("b", 1, 2)]);
+        sources.remove(&filter("a"));
+        sources.set(&filter("a"), &[rule(3, 1)]);
+        assert_eq!(ages(&sources), [("b", 1, 2), ("a", 3, 3)]);
+        assert!(sources.has(&filter("b")) && !sources.has(&filter("c")));
+    }
+
+    #[test]
+    fn what_is_older_is_what_overlaps_in_the_same_store() {
+        let granted = Granted {
+            qos: hookwire_mqtt::QoS::AtLeastOnce,
+            no_local: false,
+            retain_as_published: false,
+            identifier: None,
+        };
+        let mut sources = Sources::default();
+        for (text, store) in [("a/+", 1), ("b", 1), ("a/c", 2), ("a/#", 3)] {
+            sources.set(&filter(text), &[rule(1, store)]);
+        }
+        let older = |place: usize| -> Vec<String> {
+            let source = sources.list[place].source(granted, Begins::Not);
+            let older = sources.older(&source);
+            older.iter().map(|known| known.filter.to_string()).collect()
+        };
+        assert!(older(0).is_empty() && older(1).is_empty() && older(2).is_empty());
+        assert_eq!(older(3), ["a/+", "a/c"]);
+    }
+
+    #[test]
+    fn a_place_that_is_kept_is_known_when_numbers_of_rules_change() {
+        let granted = Granted {
+            qos: hookwire_mqtt::QoS::AtLeastOnce,
+            no_local: false,
+            retain_as_published: false,
+            identifier: None,
+        };
+        let mut sources = Sources::default();
+        sources.set(&filter("a"), &[rule(1, 1)]);
+        let begins = |sources: &Sources| sources.list[0].source(granted, Begins::Not).begins;
+        assert_eq!(
+            begins(&sources),
+            Begins::Restored,
+            "nobody knows of a place"
+        );
+        let source = sources.list[0].source(granted, Begins::Subscribed);
+        assert!(!sources.has_begun(&source));
+        sources.note_begun(&source, Some("7".into()));
+        sources.note_begun(&source, None);
+        assert!(sources.has_begun(&source));
+        sources.set(&filter("a"), &[rule(9, 1)]);
+        assert_eq!(begins(&sources), Begins::Not);
+        assert_eq!(sources.list[0].floor.as_deref(), Some("7"));
+        sources.set(&filter("a"), &[rule(9, 2)]);
+        assert_eq!(begins(&sources), Begins::Restored, "of another store");
     }
 }

@@ -5,7 +5,7 @@ use hookwire_broker::{Answer, Question, SubscriptionInfo, SubscriptionOutcome};
 use super::*;
 
 /// A world whose publishes are stored, and fetched from there.
-fn storing(workers: u16) -> World {
+pub(crate) fn storing(workers: u16) -> World {
     let world = World::new(workers);
     world.script.borrow_mut().publish_filter = Some(TopicFilter::new("t/#").unwrap());
     world.listen(Hook::SessionFetch, "#");
@@ -13,21 +13,21 @@ fn storing(workers: u16) -> World {
     world
 }
 
-fn lasting(id: &str) -> Connect {
+pub(crate) fn lasting(id: &str) -> Connect {
     let mut connect = Connect::new(V5, id);
     connect.clean_start = false;
     connect.session_expiry_interval_s = 100;
     connect
 }
 
-fn stored(world: &mut World, publisher: usize, topic: &str, payload: &str) {
+pub(crate) fn stored(world: &mut World, publisher: usize, topic: &str, payload: &str) {
     world.publish(publisher, topic, payload, Some(1));
     world.store();
     assert_eq!(world.got(publisher).len(), 1, "PUBACK of {payload}");
 }
 
 /// Takes all that comes, acknowledging each.
-fn drain(world: &mut World, client: usize, page: usize) -> Vec<String> {
+pub(crate) fn drain(world: &mut World, client: usize, page: usize) -> Vec<String> {
     let mut all = Vec::new();
     loop {
         world.pages(page);
@@ -54,7 +54,7 @@ fn drain(world: &mut World, client: usize, page: usize) -> Vec<String> {
 }
 
 /// A publisher, and a reader that subscribes and has nothing to fetch.
-fn reading(workers: u16, filter: &str) -> (World, usize, usize) {
+pub(crate) fn reading(workers: u16, filter: &str) -> (World, usize, usize) {
     let mut world = storing(workers);
     let publisher = world.connect(V5, "p");
     let client = world.connect_with(lasting("c"));
@@ -63,7 +63,7 @@ fn reading(workers: u16, filter: &str) -> (World, usize, usize) {
     (world, publisher, client)
 }
 
-fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
+pub(crate) fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|number| number.to_string()).collect()
 }
 

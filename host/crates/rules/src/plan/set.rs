@@ -67,6 +67,13 @@ impl Set {
         }
     }
 
+    /// The names of its rules, in the order in which they run.
+    pub(crate) fn rule_names(&self) -> Vec<Arc<str>> {
+        let ids = self.steps.iter().flat_map(|step| step.rules.iter());
+        let rules = ids.filter_map(|id| self.plan.rules.get(*id));
+        rules.map(|rule| Arc::clone(&rule.name)).collect()
+    }
+
     /// The first step from number `from` on that has to see the subject.
     pub(crate) fn next_step(&self, from: usize, subject: &Subject) -> Option<usize> {
         let Some(message) = subject.message() else {

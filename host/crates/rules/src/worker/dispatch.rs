@@ -199,6 +199,11 @@ impl Hooks for WorkerRules {
         self.shared.with_sets(|sets| sets.fetch_rules(filter))
     }
 
+    fn rule_names(&self, set: RuleSet) -> Vec<Arc<str>> {
+        self.shared
+            .with_sets(|sets| sets.get(set).map_or_else(Vec::new, |set| set.rule_names()))
+    }
+
     fn submit_event(&mut self, event: Event) {
         let (set, subject) = match event {
             Event::Node(event) => {

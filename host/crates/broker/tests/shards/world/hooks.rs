@@ -157,6 +157,10 @@ impl Hooks for ScriptedHooks {
         }
     }
 
+    fn rule_names(&self, _: RuleSet) -> Vec<Arc<str>> {
+        vec!["the rule".into()]
+    }
+
     fn submit_event(&mut self, event: Event) {
         let mut script = self.script.borrow_mut();
         script.log.push(words::event(&event));

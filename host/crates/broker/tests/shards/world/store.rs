@@ -19,6 +19,15 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    /// Keeps where a subscription begins, if it is not kept.
+    pub(crate) fn begin(&mut self, request: &FetchRequest) {
+        let subscription = (
+            request.client.clientid.to_string(),
+            request.filter.to_string(),
+        );
+        self.floors.entry(subscription).or_insert(self.rows.len());
+    }
+
     pub(crate) fn page(&self, request: &FetchRequest, max: usize) -> Page {
         let clientid = request.client.clientid.to_string();
         let filter = TopicFilter::new(&request.filter).unwrap();
@@ -33,7 +42,10 @@ impl Store {
             let position = self.positions.get(&place).copied().unwrap_or_default();
             row >= position.max(floor) && filter.matches(TopicName::new(&message.topic).unwrap())
         };
-        let mut page = Page::default();
+        let mut page = Page {
+            floor: Some(floor.to_string().into()),
+            ..Page::default()
+        };
         for (row, message) in self.rows.iter().enumerate().skip(from) {
             if page.messages.len() == max {
                 page.next = Some(row.to_string().into());
