@@ -51,6 +51,12 @@ impl MessageId {
         self.high >= FOREIGN
     }
 
+    /// Whether it was made later than another one of the same publisher. Of other
+    /// writers' ids nothing is known: what comes later is.
+    pub(crate) fn is_newer_than(self, other: Self) -> bool {
+        self > other || self.is_foreign() || other.is_foreign()
+    }
+
     /// The worker that the message entered on.
     pub(crate) fn worker(self) -> u64 {
         self.low >> crate::id::SEQUENCE_BITS

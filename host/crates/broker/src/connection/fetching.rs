@@ -173,7 +173,11 @@ impl<H: Hooks> Shard<H> {
             }
         }
         if let Some(session) = self.session_mut(session_key) {
-            session.positions.page_settled();
+            // The next one may be asked for by now.
+            let fetching = session.fetching.as_ref();
+            if !fetching.is_some_and(|fetching| fetching.is_asked()) {
+                session.positions.page_settled();
+            }
         }
         self.write_subacks(session_key);
         self.send_waiting(now, session_key);
@@ -194,7 +198,6 @@ impl<H: Hooks> Shard<H> {
         }
         let clientid = Arc::clone(&session.client.clientid);
         let waiting = fetching.ids();
-        let mut had = Vec::new();
         let mut deliveries = Vec::with_capacity(page.messages.len());
         for mut message in page.messages {
             let is_own = source.granted.no_local && message.sender == clientid;
@@ -204,12 +207,6 @@ impl<H: Hooks> Shard<H> {
                 continue;
             }
             Arc::make_mut(&mut message).stored = source.rule.stores;
-            if session.kept.take(message.id) {
-                // The client has it, and its position is still to move there.
-                session.positions.sent(Line::of(&message), message.id);
-                had.push(message);
-                continue;
-            }
             session.fetched.note(&message, now.wall_ms);
             deliveries.push(Delivery {
                 qos: message.qos.min(source.granted.qos),
@@ -222,9 +219,6 @@ impl<H: Hooks> Shard<H> {
         }
         fetching.take(source, page.next, deliveries);
         session.drop_parked_that_came();
-        for message in had {
-            self.position_done(key, &message);
-        }
     }
 
     /// What waits for a session has no room: what is stored of it is fetched when

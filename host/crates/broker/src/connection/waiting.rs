@@ -142,6 +142,10 @@ impl<H: Hooks> Shard<H> {
             session
                 .positions
                 .sent(Line::of(&delivery.message), delivery.message.id);
+            if session.kept.take(delivery.message.id) {
+                // The client has it since before the broker ended.
+                return self.position_done(session_key, &delivery.message);
+            }
         }
         if again.is_none() {
             let rules = self.deliver_rules(&delivery.message.topic);

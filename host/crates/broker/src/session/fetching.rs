@@ -188,6 +188,11 @@ impl Fetching {
         self.retry_at_ms = None;
     }
 
+    /// Whether some source is asked.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
     /// Takes the source that an answer is from, if the answer is awaited.
     pub(crate) fn answered(&mut self, number: u64) -> Option<Source> {
         let answered = self.asked.take_if(|(awaited, _)| *awaited == number);

@@ -84,14 +84,18 @@ impl Positions {
         let is_it = |sent: &&mut Sent| sent.id == message.id && sent.acknowledged.is_none();
         let sent = line.sent.iter_mut().find(is_it)?;
         sent.acknowledged = Some(Arc::clone(message));
-        let mut reached = None;
+        let mut reached: Option<Arc<Message>> = None;
         let acknowledged = |line: &mut Progress| line.sent.front_mut()?.acknowledged.take();
         while let Some(acknowledged) = acknowledged(line) {
-            line.reached = Some(acknowledged.id);
             if let Some(passed) = &mut self.passed_meanwhile {
                 passed.insert(acknowledged.id);
             }
-            reached = Some(acknowledged);
+            // One that was on its way for long comes behind newer ones.
+            let is_newer = |of: &Arc<Message>| acknowledged.id.is_newer_than(of.id);
+            if reached.as_ref().is_none_or(is_newer) {
+                line.reached = Some(acknowledged.id);
+                reached = Some(acknowledged);
+            }
             line.sent.pop_front();
             self.sent -= 1;
         }
@@ -235,6 +239,17 @@ mod tests {
         });
         let expected = [(("t", "p"), id(5), 0), (("t", "q"), id(8), 0)];
         assert_eq!((shown.collect::<Vec<_>>(), more), (expected.to_vec(), 1));
+    }
+
+    #[test]
+    fn a_position_moves_to_the_newest_whatever_was_sent_last() {
+        let mut positions = Positions::default();
+        for number in [3, 1] {
+            positions.sent(Line::of(&message(number, "t", "p")), id_of(number));
+        }
+        assert!(positions.done(&message(1, "t", "p")).is_none());
+        let reached = positions.done(&message(3, "t", "p"));
+        assert_eq!(reached.map(|message| message.id), Some(id_of(3)));
     }
 
     #[test]
