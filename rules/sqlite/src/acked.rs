@@ -3,6 +3,7 @@
 
 use hookwire_sdk::prelude::*;
 use hookwire_sdk::sql::BatchResult;
+use hookwire_sdk::topic;
 
 use crate::session::forget_completed;
 
@@ -14,6 +15,11 @@ const ACKED: &str = "INSERT INTO hookwire_acked (clientid, topic, sender, mid) \
     WHERE hookwire_acked.mid < excluded.mid";
 
 const FORGET_FLOOR: &str = "DELETE FROM hookwire_floor WHERE clientid = ? AND filter = ?";
+
+/// Filters of a client but for one.
+const OTHERS: &str = "SELECT filter FROM hookwire_floor WHERE clientid = ? AND filter <> ?";
+/// More than a client may be restored with.
+const MAX_FILTERS: u32 = 10_000;
 
 const FORGET: &str = "DELETE FROM mqtt_acked WHERE clientid = ? AND topic = ?";
 
@@ -41,28 +47,52 @@ pub(crate) fn on_message_acked(
     Ok(moved)
 }
 
-/// Deletes the client's positions on the topic that it no longer subscribes to, and
-/// where the subscription began.
+/// Deletes the client's positions on the topic that it no longer subscribes to, unless
+/// another subscription of it reads there, and where the subscription began.
 #[action(hook = "session.unsubscribed", pool = "sql", stores)]
 pub(crate) fn on_acked_delete(
     ctx: &Context,
     subscriptions: &[&Subscription],
 ) -> Result<BatchResult, Fault> {
-    let rows = || {
-        subscriptions.iter().map(|subscription| {
-            [
-                (&subscription.client.clientid).into(),
-                (&subscription.filter).into(),
-            ]
-        })
-    };
     let pool = ctx.sql()?;
     // In this order: a floor without a position loses nothing.
-    let forgotten = pool.exec_many(FORGET, rows())?;
-    if forgotten.failed.is_empty() {
-        return pool.exec_many(FORGET_FLOOR, rows());
+    let mut unread = Vec::new();
+    for subscription in subscriptions {
+        if !is_read_otherwise(&pool, subscription)? {
+            unread.push(row(subscription));
+        }
     }
-    Ok(forgotten)
+    if !unread.is_empty() {
+        let failed = pool.exec_many(FORGET, unread)?.failed;
+        if let Some(failed) = failed.into_iter().next() {
+            // A row of a batch that is not all of it says nothing of the others.
+            return Err(failed.fault);
+        }
+    }
+    pool.exec_many(FORGET_FLOOR, subscriptions.iter().map(|of| row(of)))
+}
+
+fn row(subscription: &Subscription) -> [Value<'_>; 2] {
+    [
+        (&subscription.client.clientid).into(),
+        (&subscription.filter).into(),
+    ]
+}
+
+/// Whether another subscription of the client reads on the topic that is the filter of
+/// this one. Filters with wildcards are nobody's topic.
+fn is_read_otherwise(pool: &Pool, subscription: &Subscription) -> Result<bool, Fault> {
+    let name = &subscription.filter;
+    if name.contains(['+', '#']) {
+        return Ok(false);
+    }
+    let others = pool.query(OTHERS, &row(subscription), MAX_FILTERS)?;
+    for other in others.iter() {
+        if topic::matches(other.get("filter")?, name) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 #[cfg(test)]
@@ -89,11 +119,31 @@ mod tests {
     #[test]
     fn a_position_is_forgotten_with_its_subscription() {
         let pool = SqlPool::named("main");
+        pool.answer(testing::rows(["filter"], []));
         let rule = Rule::new(&on_acked_delete::ACTION).pool("main");
         rule.run(testing::subscription("c1", "a/b"));
         let stored = pool.stored();
         assert_eq!(stored[0].statement, FORGET);
         let row: [Value; 2] = ["c1".into(), "a/b".into()];
         assert_eq!(stored[0].rows, [row]);
+        assert_eq!(stored[1].statement, FORGET_FLOOR);
+    }
+
+    #[test]
+    fn a_position_that_another_subscription_reads_stays() {
+        for (other, stays) in [("a/+", true), ("#", true), ("a/c", false), ("b/#", false)] {
+            let pool = SqlPool::named("main");
+            pool.answer(testing::rows(["filter"], [[other.into()]]));
+            let rule = Rule::new(&on_acked_delete::ACTION).pool("main");
+            rule.run(testing::subscription("c1", "a/b"));
+            let stored = pool.stored();
+            let statements: Vec<_> = stored.iter().map(|call| call.statement.as_str()).collect();
+            let expected = if stays {
+                vec![FORGET_FLOOR]
+            } else {
+                vec![FORGET, FORGET_FLOOR]
+            };
+            assert_eq!(statements, expected, "beside {other}");
+        }
     }
 }

@@ -3,9 +3,10 @@
 
 use std::rc::Rc;
 
-use foldhash::{HashMap, HashSet};
-use hookwire_mqtt::{AckKind, QoS, TopicFilter, TopicName};
+use foldhash::HashMap;
+use hookwire_mqtt::{AckKind, QoS};
 
+use super::known::{Known, Message};
 use crate::packet::{Ack, ConnAck, Packet, Publish};
 use crate::stamp::Stamp;
 use crate::world::Arrived;
@@ -64,80 +65,6 @@ pub(super) struct Check {
     pub(super) delivered: u64,
     pub(super) again: u64,
     pub(super) resumed: u64,
-}
-
-/// A message that is to be stored.
-#[derive(Debug)]
-struct Message {
-    stamp: Stamp,
-    topic: Rc<str>,
-    /// How often it was committed.
-    rows: u32,
-    /// When first.
-    stored_at: Option<u64>,
-    is_acknowledged: bool,
-    /// Whether its publisher was told, once, that it is not stored: who does not
-    /// hear that sends it again, behind what came after it.
-    was_refused: bool,
-}
-
-impl Message {
-    /// Whether it was stored for who has subscribed by this filter since then.
-    fn is_owed(&self, filter: &str, since: u64) -> bool {
-        let filter = TopicFilter::new(filter);
-        let topic = TopicName::new(&self.topic);
-        self.stored_at.is_some_and(|at| at > since)
-            && filter.is_ok_and(|filter| topic.is_ok_and(|topic| filter.matches(topic)))
-    }
-}
-
-/// What is known of a client.
-#[derive(Debug, Default)]
-struct Known {
-    /// Whether the CONNECT under way starts clean.
-    starts_clean: bool,
-    /// Whether it was told that it has a session, which lasts.
-    has_session: bool,
-    /// Packet ids of publishes that were refused, and whether the broker ended since:
-    /// one that was stored all the same, in a call that was given up, may still have
-    /// it then, where the store heard nothing of the refusal before the end.
-    unsure_ids: HashMap<u16, bool>,
-    /// Publishes that wait for PUBACK or PUBREC, by packet id.
-    publishing: HashMap<u16, u32>,
-    /// Filters of SUBSCRIBEs that wait.
-    subscribing: HashMap<u16, Rc<str>>,
-    /// Filters, and since when.
-    subscriptions: HashMap<Rc<str>, u64>,
-    /// How often each message was delivered, since the session is there.
-    deliveries: HashMap<u32, u32>,
-    /// The same, of those with QoS 2.
-    exactly_once: HashMap<u32, u32>,
-    /// Those that were stored first when the client had subscribed, in the order
-    /// in which they came first.
-    firsts: Vec<u32>,
-    /// QoS 2 messages that are held until PUBREL, by packet id.
-    held: HashMap<u16, u32>,
-    /// How often each came on this connection.
-    here: HashMap<u32, u32>,
-    /// QoS 1 messages by packet id, until they are acknowledged.
-    unacknowledged: HashMap<u16, u32>,
-    /// PUBACK was sent.
-    acknowledging: HashSet<u32>,
-    /// Those that it has acknowledged: what it has not is to come again.
-    acknowledged: HashSet<u32>,
-    /// PUBACK was sent and taken.
-    settled: HashSet<u32>,
-}
-
-impl Known {
-    /// Its session is another one from now on.
-    fn begin_anew(&mut self) {
-        let starts_clean = self.starts_clean;
-        *self = Self {
-            starts_clean,
-            ..Self::default()
-        };
-    }
 }
 
 impl Check {

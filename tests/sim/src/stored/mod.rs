@@ -11,6 +11,7 @@
 mod act;
 mod check;
 mod hunt;
+mod known;
 mod setup;
 
 pub use check::{Breach, Promise};

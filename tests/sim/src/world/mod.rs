@@ -5,6 +5,7 @@
 //! All knowledge of the core's interface is in this folder. Nothing here knows
 //! what the bytes mean.
 
+mod calls;
 mod hooks;
 mod rules;
 mod setup;

@@ -3,20 +3,19 @@
 //! order, those of different clients in any.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 
 use hookwire_broker::{
-    Answer, Answered, ClientInfo, Decided, Event, Exchange, Fault, FetchRequest, Message,
-    MessageId, Page, Question, Refusal, Stores, Ticket, Verdict, WorkerId,
+    Answer, Answered, ClientInfo, Decided, Event, Fault, Message, MessageId, Question, Refusal,
+    Stores, Ticket, Verdict, WorkerId,
 };
 use hookwire_mqtt::ReasonCode;
 
 use super::World;
+use super::calls::{Call, What, shown};
 use super::store::{Order, STORE, Store};
 use crate::plan::Setup;
 use crate::random::Random;
-use crate::stamp::Stamp;
 
 /// A store, and the calls that are under way to it.
 #[derive(Debug)]
@@ -25,28 +24,6 @@ pub(super) struct Storing {
     calls: Vec<Call>,
     /// No id is below this many milliseconds.
     ids_from_ms: u64,
-}
-
-/// A call of a rule.
-#[derive(Debug)]
-struct Call {
-    worker: WorkerId,
-    clientid: Arc<str>,
-    what: What,
-}
-
-#[derive(Debug)]
-enum What {
-    Publish {
-        ticket: Ticket,
-        message: Arc<Message>,
-        is_abandoned: bool,
-    },
-    Event(Event),
-    Position(Arc<ClientInfo>, Arc<Message>),
-    Exchange(Ticket, Exchange),
-    Fetch(Ticket, FetchRequest),
-    Session(Ticket, Arc<ClientInfo>),
 }
 
 /// What becomes of a call.
@@ -71,21 +48,6 @@ pub struct Arrived {
     pub is_stored: bool,
     /// Whether its publisher is told that it was not.
     pub is_refused: bool,
-}
-
-impl What {
-    /// Whether it reads: then it waits for what its client wrote before.
-    fn reads(&self) -> bool {
-        matches!(self, Self::Fetch(..) | Self::Session(..))
-    }
-
-    /// The number of the message that is to be stored.
-    fn stamp(&self) -> Option<u32> {
-        match self {
-            Self::Publish { message, .. } => Stamp::read(&message.payload).map(|of| of.message),
-            _ => None,
-        }
-    }
 }
 
 impl Storing {
@@ -381,49 +343,6 @@ impl World {
         self.sockets = sockets;
         self.desk.borrow_mut().storing = storing;
         committed
-    }
-}
-
-/// The messages of a page, in words.
-fn shown(page: &Page) -> String {
-    let stamps = page.messages.iter();
-    let stamps = stamps.filter_map(|message| Stamp::read(&message.payload));
-    let numbers: Vec<u32> = stamps.map(|stamp| stamp.message).collect();
-    let more = if page.next.is_some() {
-        ", and more"
-    } else {
-        ""
-    };
-    format!(": {numbers:?}{more}")
-}
-
-impl fmt::Display for What {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Publish { message, .. } => {
-                let stamp = Stamp::read(&message.payload);
-                write!(f, "stores message {:?}", stamp.map(|stamp| stamp.message))
-            }
-            Self::Event(event) => match event {
-                Event::Client(event) => write!(f, "{:?}", event.hook),
-                Event::Subscription(event) => {
-                    write!(f, "{:?} {}", event.hook, event.subscription.filter)
-                }
-                Event::Node(_) | Event::Dropped(_) => Ok(()),
-            },
-            Self::Position(_, message) => {
-                let stamp = Stamp::read(&message.payload);
-                write!(f, "moves to message {:?}", stamp.map(|stamp| stamp.message))
-            }
-            Self::Exchange(_, exchange) => {
-                write!(f, "keeps {} {:?}", exchange.packet_id, exchange.step)
-            }
-            Self::Fetch(_, request) => {
-                let begins = if request.begins { " from now on" } else { "" };
-                write!(f, "fetches {}{begins}", request.filter)
-            }
-            Self::Session(..) => f.write_str("begins a session"),
-        }
     }
 }
 
