@@ -67,7 +67,9 @@ pub(crate) async fn start(
     say_modules(&modules);
     let opened = pools::open_missing(&settings, &[], &data).await?;
     for pool in &opened {
-        say(&pools::line(pool, &data));
+        for line in pools::lines(pool, &data).await {
+            say(&line);
+        }
     }
     let handles: HashMap<String, PoolHandle> = opened.iter().map(OpenedPool::handle).collect();
     let plan = tokio::task::block_in_place(|| {
@@ -167,6 +169,7 @@ async fn open_house(data: &DataDir, settings: &Settings) -> Result<(Arc<SqlitePo
         // What was written down is read, however large an event is.
         max_result_bytes: usize::MAX,
         max_statement: None,
+        max_check: Some(pools::MAX_CHECK),
         ..SqliteOptions::new(&file)
     };
     let pool = SqlitePool::open(options).await.with_context(|| {

@@ -7,6 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
 
 use crate::deadline::Deadline;
+use crate::fault::{Failure, Scope};
 use crate::options::{OpenError, SqliteOptions};
 
 /// How long a connection waits for a lock that another process holds.
@@ -58,6 +59,43 @@ impl Writing {
             },
             file: FileIdentity::of(&options.path),
         })
+    }
+
+    /// Looks for damage, for so long.
+    ///
+    /// # Errors
+    /// The first that is found.
+    pub(crate) async fn check(
+        &mut self,
+        options: &SqliteOptions,
+        most: Duration,
+    ) -> Result<(), OpenError> {
+        let path = options.path.clone();
+        let watched = &mut self.watched;
+        watched.deadline.begin_statement(most);
+        let checked = sqlx::query_scalar::<_, String>("PRAGMA quick_check(1)")
+            .fetch_one(&mut watched.connection)
+            .await;
+        watched.deadline.end_statement();
+        match checked {
+            Ok(found) if found == "ok" => Ok(()),
+            Ok(what) => Err(OpenError::Damaged { path, what }),
+            Err(error) => match Failure::of(&error).scope {
+                Scope::Late => {
+                    let path = path.display();
+                    tracing::info!(
+                        %path,
+                        "the SQLite file is too large to be looked through at the start; \
+                         `hookwire store check` does"
+                    );
+                    Ok(())
+                }
+                _ => Err(OpenError::Database {
+                    path,
+                    source: error,
+                }),
+            },
+        }
     }
 
     /// Whether the file at the path is still the one that is open. SQLite
