@@ -23,7 +23,7 @@ use crate::control::{self, Control, Source, Wanted};
 use crate::data_dir::DataDir;
 use crate::modules;
 use crate::pools::{self, OpenedPool};
-use crate::shutdown::Signals;
+use crate::shutdown::{self, Signals};
 use workers::{node_number, start_workers, worker_count};
 
 /// A running broker.
@@ -54,6 +54,7 @@ pub(crate) async fn start(
         let modules = tokio::task::block_in_place(|| modules::load(&settings, None))?;
         modules.check(&settings, problems)?;
     }
+    shutdown::outlive_file_limits()?;
     let data = Arc::new(DataDir::hold(data)?);
     let cache = open_cache(&data);
     let modules = tokio::task::block_in_place(|| modules::load(&settings, cache))?;

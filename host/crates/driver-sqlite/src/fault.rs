@@ -97,6 +97,12 @@ fn fault(kind: FaultKind, code: &str, retryable: bool, error: &sqlx::Error) -> F
 /// SQLite's code for a file that is damaged.
 pub(crate) const CORRUPT: i32 = 11;
 
+/// What SQLite says of damage, on one line.
+pub(crate) fn damage_in_words(found: &str) -> String {
+    let found = found.trim_start_matches("*** in database main ***").trim();
+    found.replace('\n', "; ")
+}
+
 /// What a person can do about an error of opening or writing a database; empty where
 /// SQLite's own words have to do.
 pub(crate) fn advice(error: &sqlx::Error) -> &'static str {
@@ -112,8 +118,8 @@ pub(crate) fn advice(error: &sqlx::Error) -> &'static str {
 pub(crate) fn advice_on(code: i32) -> &'static str {
     match code {
         3 | 8 | 14 | 23 => {
-            "; the user that runs the broker has to be able to write the file and its folder, on \
-             a file system that is not read-only"
+            "; the user that runs the broker has to be able to write the file, those beside it \
+             (-wal, -shm) and its folder, on a file system that is not read-only"
         }
         5 | 6 => "; another process has the file locked: end its transaction, or that process",
         10 => "; see what the system's log says of the disk, and the limits of file sizes",

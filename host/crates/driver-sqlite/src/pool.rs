@@ -122,6 +122,7 @@ impl SqlitePool {
     /// Takes no more calls, lets the writer store what waits, and returns when
     /// the file is closed. A second call returns at once.
     pub async fn close(&self) {
+        self.readers.close().await;
         self.shut();
         let writer = {
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -145,7 +146,7 @@ impl SqlitePool {
 
     fn shut(&self) {
         self.shared.queue.close();
-        self.readers.close();
+        self.readers.shut();
     }
 }
 
@@ -215,9 +216,10 @@ fn first(answer: RowSet) -> Option<Value> {
     answer.rows.into_iter().next()?.into_iter().next()
 }
 
-/// Opens the file, and looks whether it is sound.
+/// Opens the file, and looks whether it can be written, and is sound.
 async fn open(options: &SqliteOptions) -> Result<Writing, OpenError> {
     let mut writing = Writing::open(options).await?;
+    writing.check_writable(options).await?;
     if let Some(most) = options.max_check {
         writing.check(options, most).await?;
     }

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, SqliteConnection};
 
 use super::SqliteStore;
 use super::layout::{Column, Index, Layout, Table, Text};
-use crate::fault::{CORRUPT, advice, advice_on};
+use crate::fault::{CORRUPT, advice, advice_on, damage_in_words};
 
 /// Faults of the file that are told.
 const MAX_FAULTS: usize = 20;
@@ -216,7 +216,7 @@ async fn damage(
     loop {
         match read.try_next().await {
             Ok(Some(fault)) if fault == "ok" => {}
-            Ok(Some(fault)) => faults.push(fault.replace('\n', " ")),
+            Ok(Some(fault)) => faults.push(damage_in_words(&fault)),
             Ok(None) => break,
             // Some damage keeps it from being looked at further.
             Err(error) if advice(&error) == advice_on(CORRUPT) => {
