@@ -140,6 +140,24 @@ pub(crate) async fn lines(pool: &OpenedPool, data: &DataDir) -> [String; 2] {
     }
 }
 
+/// Warns of pools that keep messages for less long than sessions may wait for them.
+pub(crate) fn warn_of_short_retention(settings: &Settings) {
+    let sessions = Duration::from_secs(settings.mqtt.max_session_expiry_s.into());
+    for pool in &settings.pools {
+        let PoolKind::Sqlite(sqlite) = &pool.kind;
+        let is_short = |max_age: &Duration| sessions.is_zero() || *max_age < sessions;
+        if sqlite.retention.max_age.as_ref().is_some_and(is_short) {
+            tracing::warn!(
+                "{}: pool \"{}\" keeps {}, and sessions may last longer (max_session_expiry_s): a \
+                 client that is back by then misses what is older",
+                pool.name.at,
+                pool.name.value,
+                sqlite.retention,
+            );
+        }
+    }
+}
+
 /// What a pool keeps, in the words of its configuration.
 pub(crate) fn retention_of(pool: &OpenedPool) -> String {
     match &pool.block.kind {

@@ -94,8 +94,8 @@ def test_under_load_what_is_too_old_goes_and_nothing_younger(start_broker, uniqu
         wait_until(lambda: not store.query("SELECT 1 FROM mqtt_msg LIMIT 1"), "all of it is old")
         assert removed(broker, "mqtt_msg", "age") == sum(len(x.acknowledged) for x in loads)
     assert removed(broker, "mqtt_msg", "size") == 0
-    assert broker.metric("hookwire_pool_slices_total", pool="embedded") > 10
-    assert broker.metric("hookwire_pool_longest_slice_seconds", pool="embedded") > 0
+    assert broker.metric("hookwire_pool_retention_slices_total", pool="embedded") > 10
+    assert broker.metric("hookwire_pool_longest_retention_slice_seconds", pool="embedded") > 0
     assert "the store was cleaned" in broker.stderr()
     assert "the oldest messages were removed" not in broker.stderr()
 
@@ -135,6 +135,16 @@ def test_the_start_says_what_is_kept_and_what_is_there(start_broker, unique):
     [line] = [line for line in broker.stdout() if line.startswith(begins)]
     assert line.endswith(f"the oldest message of {arrived}"), line
     assert seconds_ago(arrived) < 60
+
+
+def test_sessions_that_may_wait_longer_than_messages_are_warned_of(start_broker):
+    def warned(broker):
+        return [line for line in broker.stderr().splitlines() if "sessions may last longer" in line]
+
+    assert not warned(start_broker(config('max_age = "7d"')))
+    short = start_broker(config('max_age = "6d"'))
+    [line] = warned(short)
+    assert "WARN" in line and 'hookwire.hcl:4: pool "embedded" keeps messages for 6d' in line
 
 
 def test_what_expires_by_itself_and_ended_sessions_go(start_broker, unique):

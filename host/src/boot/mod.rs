@@ -72,6 +72,7 @@ pub(crate) async fn start(
             say(&line);
         }
     }
+    pools::warn_of_short_retention(&settings);
     let handles: HashMap<String, PoolHandle> = opened.iter().map(OpenedPool::handle).collect();
     let plan = tokio::task::block_in_place(|| {
         Plan::bind(&modules.runtime, &settings, &modules.loaded, &handles, None)

@@ -118,6 +118,7 @@ impl Control {
         }
         // Nothing is in the way any more.
         crate::boot::warn_of(&plan);
+        pools::warn_of_short_retention(&wanted.settings);
         for (worker, readied) in self.rules.iter().zip(readied) {
             worker.adopt(readied).await;
         }

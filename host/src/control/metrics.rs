@@ -161,9 +161,17 @@ fn write_retention(text: &mut Text, pool: &str, stats: &RetentionStats) {
         ];
         text.counter("hookwire_pool_removed_rows_total", &labels, removed.rows);
     }
-    text.counter("hookwire_pool_slices_total", &labels, stats.slices);
+    text.counter(
+        "hookwire_pool_retention_slices_total",
+        &labels,
+        stats.slices,
+    );
     let longest = stats.longest_slice.as_secs_f64();
-    text.gauge("hookwire_pool_longest_slice_seconds", &labels, longest);
+    text.gauge(
+        "hookwire_pool_longest_retention_slice_seconds",
+        &labels,
+        longest,
+    );
     let used = stats.used_bytes as f64;
     text.gauge("hookwire_pool_used_bytes", &labels, used);
 }

@@ -19,7 +19,8 @@ const MAX_SLICE: Duration = Duration::from_secs(1);
 const LONG_SLICE: Duration = Duration::from_millis(20);
 /// Rows of a slice, however long that takes.
 const LEAST_ROWS: usize = 16;
-/// Between two slices, at least, and as long as the one before took.
+/// Between two slices, at least, and as long as the one before took, as long as there
+/// is room.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Before the next attempt where somebody else has the lock.
 const LOCKED_PAUSE: Duration = Duration::from_secs(1);
@@ -131,7 +132,15 @@ impl Keeper {
         self.pass.is_stuck |= slice.is_stuck;
         self.adapt(worked, rows);
         self.stored = 0;
-        self.next_slice = Instant::now() + took.max(PAUSE);
+        // Whoever waits goes first in any case. What is too old can wait for others, too;
+        // what is too large grows meanwhile.
+        let is_large = matches!(slice.next, Some(Step::Large(_)));
+        let pause = if is_large {
+            Duration::ZERO
+        } else {
+            took.max(PAUSE)
+        };
+        self.next_slice = Instant::now() + pause;
         match slice.next {
             Some(next) => self.due.push_front(next),
             None if self.due.is_empty() => self.end_pass(path),
