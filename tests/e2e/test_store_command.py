@@ -136,6 +136,18 @@ def test_they_look_at_the_store_of_a_broker_that_stores(start_broker, unique):
     assert "sessions: 0 online, 0 away" in lines
 
 
+def test_what_a_killed_broker_left_is_all_there(start_broker, unique):
+    broker = start_broker()
+    with RawClient.connected(broker.port, unique("raw")) as client:
+        for number in range(20):
+            client.publish("t", b"%d" % number)
+    broker.kill()
+    arguments = ("embedded", "--data", broker.data)
+    assert told(run_hookwire("store", "check", *arguments, "--full")) == ["no difference"]
+    stats = json.loads(run_hookwire("store", "stats", "--json", *arguments).stdout)
+    assert stats["newest_message"]["id"] == 20
+
+
 def test_sessions_and_positions_are_counted(start_broker, unique):
     broker = start_broker()
     away = unique("away")

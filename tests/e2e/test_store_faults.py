@@ -124,6 +124,21 @@ def test_a_file_that_another_process_keeps_for_itself_is_refused(stopped):
     stopped.assert_whole_again()
 
 
+def test_a_broker_starts_while_another_process_writes(stopped, unique):
+    server = sqlite3.connect(stopped.file, isolation_level=None)
+    server.execute("BEGIN IMMEDIATE")
+    stopped.broker.start()
+    with RawClient.connected(stopped.broker.port, unique("raw")) as client:
+        client.send(wire.publish("t", b"waits", qos=1, packet_id=1))
+        client.expect_quiet(0.2)
+        server.execute("ROLLBACK")
+        ack = client.expect(wire.PUBACK)
+        assert ack.packet_id == 1 and ack.reason in (0, 0x10)
+    server.close()
+    with stopped.broker.store() as store:
+        assert store.payloads("t") == [b"waits"]
+
+
 def test_a_file_that_may_not_be_written_is_refused(stopped):
     stopped.file.chmod(0o444)
     said = stopped.refused(before=heed_permissions)
