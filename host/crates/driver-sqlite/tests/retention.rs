@@ -2,86 +2,8 @@
 
 mod store;
 
-use std::time::{Duration, Instant};
-
-use hookwire_driver::{SqlPool as _, Value};
-use hookwire_driver_sqlite::{Retention, SqliteOptions, SqlitePool};
-use sqlx::{AssertSqlSafe, SqliteConnection};
-use store::{Store, connect, soon, unlock, until};
-
-const SCHEMA: &str = include_str!("../../../../etc/sql/sqlite-emqx3.sql");
-const HOUR: Duration = Duration::from_secs(3600);
-
-/// Looks, and goes through tables, all the time.
-fn retention(max_age: Option<Duration>, max_bytes: Option<u64>) -> Retention {
-    Retention {
-        size_every: Duration::from_millis(10),
-        look_every: Duration::from_millis(10),
-        sweep_every: Duration::from_millis(10),
-        ..Retention::new(max_age, max_bytes, 7)
-    }
-}
-
-/// A store that had these statements run before a pool with a retention opened it.
-async fn kept(retention: Retention, before: &str) -> Store {
-    let store = Store::open_with(SCHEMA, |_| {}).await;
-    store.pool.close().await;
-    run(&mut connect(&store.path()).await, before).await;
-    let pool = SqlitePool::open(SqliteOptions {
-        schema: Some(SCHEMA.to_owned()),
-        retention: Some(retention),
-        ..SqliteOptions::new(store.path())
-    });
-    let pool = pool.await.expect("the pool opens");
-    Store { pool, ..store }
-}
-
-async fn run(connection: &mut SqliteConnection, sql: &str) {
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(connection)
-        .await
-        .expect("it runs");
-}
-
-/// Waits until so many more passes over everything have ended, whatever they did.
-async fn passes(store: &Store) {
-    let slices = || store.pool.retention_stats().slices;
-    // A pass has seven steps.
-    let seen = slices() + 3 * 7;
-    until("passes", || slices() >= seen).await;
-}
-
-async fn texts(store: &Store, query: &str) -> Vec<String> {
-    let rows = store.query(query).await.expect("it can be read").rows;
-    let text = |row: Vec<Value>| match row.into_iter().next() {
-        Some(Value::Text(text)) => text,
-        Some(Value::Integer(number)) => number.to_string(),
-        other => panic!("{other:?}"),
-    };
-    rows.into_iter().map(text).collect()
-}
-
-fn removed(store: &Store, table: &str, reason: &str) -> u64 {
-    let stats = store.pool.retention_stats();
-    let mut removed = stats.removed.iter();
-    let removed = removed.find(|removed| (removed.table, removed.reason) == (table, reason));
-    removed.expect("it is counted").rows
-}
-
-/// Messages of these times, `datetime` modifiers, in the order of their ids.
-fn messages(times: &[&str]) -> String {
-    let row = |(number, time): (usize, &&str)| {
-        format!(
-            "INSERT INTO mqtt_msg (msgid, topic, payload, arrived) \
-             VALUES ('m{number}', 't', zeroblob(100), {time});"
-        )
-    };
-    times.iter().enumerate().map(row).collect()
-}
-
-fn ago(time: &str) -> String {
-    format!("datetime('now', '-{time}')")
-}
+use store::kept::{HOUR, ago, kept, messages, passes, removed, retention, run, texts};
+use store::{unlock, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_go_by_age_and_nothing_younger_goes() {
@@ -286,61 +208,6 @@ async fn without_bounds_messages_stay() {
         texts(&store, "SELECT msgid FROM mqtt_msg ORDER BY id").await,
         ["m0", "m1"]
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_batch_is_behind_one_slice_at_most() {
-    let old = ago("2 hours");
-    let many = format!(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) \
-         INSERT INTO mqtt_msg (msgid, topic, payload, arrived) \
-         SELECT 'm' || i, 't', zeroblob(500), {old} FROM n"
-    );
-    let store = kept(retention(Some(HOUR), None), &many).await;
-    let insert = "INSERT INTO mqtt_msg (msgid, topic, arrived) VALUES (?, 't', datetime('now'))";
-    let mut behind = Vec::new();
-    let mut number = 0;
-    while removed(&store, "mqtt_msg", "age") < 3000 {
-        let before = store.pool.retention_stats().slices;
-        let row = vec![Value::Text(format!("n{number}"))];
-        let stored = store.pool.exec_many(insert.into(), vec![row], soon()).await;
-        assert_eq!(stored.expect("it is stored").failed, []);
-        behind.push(store.pool.retention_stats().slices - before);
-        number += 1;
-    }
-    // The one that had the writer already, and the one that may come right behind.
-    assert!(behind.iter().all(|slices| *slices <= 2), "{behind:?}");
-    assert!(
-        behind.len() > 20,
-        "the store was busy meanwhile: {behind:?}"
-    );
-    let left = texts(&store, "SELECT count(*) FROM mqtt_msg").await;
-    assert_eq!(left, [number.to_string()]);
-    assert!(store.pool.retention_stats().longest_slice > Duration::ZERO);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn callers_who_always_wait_do_not_keep_slices_from_their_turn() {
-    let old = ago("2 hours");
-    let store = kept(retention(Some(HOUR), None), &messages(&[old.as_str(); 200])).await;
-    let insert = "INSERT INTO mqtt_msg (msgid, topic, arrived) VALUES (?, 't', datetime('now'))";
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while removed(&store, "mqtt_msg", "age") < 200 {
-        assert!(
-            Instant::now() < deadline,
-            "{:?}",
-            store.pool.retention_stats()
-        );
-        let calls: Vec<_> = (0..20)
-            .map(|number| {
-                let row = vec![Value::Text(format!("n{number}"))];
-                store.pool.exec_many(insert.into(), vec![row], soon())
-            })
-            .collect();
-        for call in calls {
-            call.await.expect("it is stored");
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
