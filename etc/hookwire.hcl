@@ -97,6 +97,17 @@ pool "sqlite" "embedded" {
   max_result_bytes = "4MiB"
   # How long one statement may keep the one writer from other rules; beyond it its row is refused.
   max_statement = "1s"
+
+  # What is removed, so that the file does not grow for ever.
+  retention {
+    # Messages older than this, whether they were read or not: as old as a session may become.
+    # 0 keeps them for ever.
+    max_age = "7d"
+    # Beyond so much in use the oldest messages go, however young they are; 0 is any size.
+    max_bytes = "8GiB"
+    # Rows removed in one go, before whoever waits for the writer has it.
+    slice_rows = 256
+  }
 }
 
 module "sqlite" {

@@ -99,6 +99,11 @@ CREATE TABLE IF NOT EXISTS hookwire_msg (
   others        TEXT DEFAULT NULL
 );
 
+-- Indexes that removing what is past its time needs.
+CREATE INDEX IF NOT EXISTS hookwire_msg_expiry ON hookwire_msg (expires_at_ms)
+  WHERE expires_at_ms IS NOT NULL;
+CREATE INDEX IF NOT EXISTS hookwire_retain_msgid ON mqtt_retain (msgid);
+
 -- Where each subscription that fetches began: the newest row of mqtt_msg there was
 -- then. What is read lies behind it, and behind the position of its topic.
 CREATE TABLE IF NOT EXISTS hookwire_floor (
@@ -216,6 +221,8 @@ CREATE TABLE IF NOT EXISTS hookwire_session (
   ends_at_ms INTEGER DEFAULT NULL,
   created    TEXT DEFAULT CURRENT_TIMESTAMP
 );
+CREATE INDEX IF NOT EXISTS hookwire_session_end ON hookwire_session (ends_at_ms)
+  WHERE ends_at_ms IS NOT NULL;
 
 -- QoS 2 exchanges of those sessions. `in`: the client's publish with this packet
 -- id was taken (`received`), if its message is stored. `out`: the message is

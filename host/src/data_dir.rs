@@ -21,17 +21,22 @@ pub(crate) struct DataDir {
 const MARK_AHEAD: Duration = Duration::from_secs(30);
 pub(crate) const MARK_EVERY: Duration = Duration::from_secs(15);
 
+/// Creates a data directory if there is none.
+pub(crate) fn create(path: &Path) -> Result<()> {
+    let mut directory = std::fs::DirBuilder::new();
+    // Messages lie in it: it is for its owner.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
+    directory
+        .recursive(true)
+        .create(path)
+        .with_context(|| format!("cannot create the data directory {}", path.display()))
+}
+
 impl DataDir {
     /// Creates the directory if there is none, and takes it for this process.
     pub(crate) fn hold(path: &Path) -> Result<Self> {
-        let mut directory = std::fs::DirBuilder::new();
-        // Messages lie in it: it is for its owner.
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
-        directory
-            .recursive(true)
-            .create(path)
-            .with_context(|| format!("cannot create the data directory {}", path.display()))?;
+        create(path)?;
         let file = path.join("lock");
         let mut lock = OpenOptions::new()
             .read(true)

@@ -1,9 +1,12 @@
 //! The pools of a configuration.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use hookwire_driver_sqlite::{SqliteOptions, SqlitePool};
+use hookwire_driver::StoreAdmin;
+use hookwire_driver_sqlite::{Retention, SqliteOptions, SqlitePool, SqliteStore};
 use hookwire_rules::PoolHandle;
 use hookwire_settings::{Pool, PoolKind, Settings};
 
@@ -11,6 +14,8 @@ use crate::data_dir::DataDir;
 
 /// The tables of the stock sqlite module, made where they are missing.
 const SQLITE_SCHEMA: &str = include_str!("../../etc/sql/sqlite-emqx3.sql");
+/// How long a file may be looked at for damage before the broker starts on it.
+pub(crate) const MAX_CHECK: Duration = Duration::from_secs(1);
 
 /// A pool that is open.
 #[derive(Clone)]
@@ -69,11 +74,12 @@ pub(crate) async fn open_missing(
     Ok(pools)
 }
 
-/// Closes those of `opened` that are not among `known`.
+/// Closes those of `opened` that are not among `known`, and removes the files that were
+/// made for them.
 pub(crate) async fn close_unused(opened: &[OpenedPool], known: &[OpenedPool]) {
     let unused = |pool: &&OpenedPool| known.iter().all(|known| !known.is(pool));
     for pool in opened.iter().filter(unused) {
-        pool.pool.close().await;
+        pool.pool.discard().await;
     }
 }
 
@@ -83,12 +89,14 @@ async fn open(block: &Pool, data: &DataDir) -> Result<Arc<SqlitePool>> {
         PoolKind::Sqlite(sqlite) => {
             let file = data.file(&sqlite.file);
             let options = SqliteOptions {
-                schema: Some(SQLITE_SCHEMA.to_owned()),
+                schema: Some(SqliteOptions::at_once(SQLITE_SCHEMA)),
                 max_waiting_rows: sqlite.max_waiting_rows,
                 max_transaction_rows: sqlite.max_transaction_rows,
                 readers: sqlite.readers,
                 max_result_bytes: sqlite.max_result_bytes,
                 max_statement: Some(sqlite.max_statement),
+                retention: Some(retention(&sqlite.retention)),
+                max_check: Some(MAX_CHECK),
                 ..SqliteOptions::new(&file)
             };
             SqlitePool::open(options)
@@ -98,12 +106,77 @@ async fn open(block: &Pool, data: &DataDir) -> Result<Arc<SqlitePool>> {
     }
 }
 
-/// What the broker says of a pool at its start.
-pub(crate) fn line(pool: &OpenedPool, data: &DataDir) -> String {
+fn retention(settings: &hookwire_settings::Retention) -> Retention {
+    Retention::new(settings.max_age, settings.max_bytes, settings.slice_rows)
+}
+
+/// The store of a pool as its administrator sees it; `file` finds files of the data
+/// directory.
+pub(crate) fn admin(
+    block: &Pool,
+    file: impl FnOnce(&std::path::Path) -> PathBuf,
+) -> Box<dyn StoreAdmin> {
+    match &block.kind {
+        PoolKind::Sqlite(sqlite) => Box::new(SqliteStore::new(
+            &block.name.value,
+            file(&sqlite.file),
+            SQLITE_SCHEMA,
+        )),
+    }
+}
+
+/// What the broker says of a pool at its start: where it is; and what it keeps, and
+/// what is there.
+pub(crate) async fn lines(pool: &OpenedPool, data: &DataDir) -> [String; 2] {
+    let name = pool.name();
     match &pool.block.kind {
         PoolKind::Sqlite(sqlite) => {
             let file = data.file(&sqlite.file);
-            format!("store {}: sqlite, {}", pool.name(), file.display())
+            [
+                format!("store {name}: sqlite, {}", file.display()),
+                format!("retention {name}: {}", kept(pool, &sqlite.retention).await),
+            ]
         }
     }
+}
+
+/// Warns of pools that keep messages for less long than sessions may wait for them.
+pub(crate) fn warn_of_short_retention(settings: &Settings) {
+    let sessions = Duration::from_secs(settings.mqtt.max_session_expiry_s.into());
+    for pool in &settings.pools {
+        let PoolKind::Sqlite(sqlite) = &pool.kind;
+        let is_short = |max_age: &Duration| sessions.is_zero() || *max_age < sessions;
+        if sqlite.retention.max_age.as_ref().is_some_and(is_short) {
+            tracing::warn!(
+                "{}: pool \"{}\" keeps {}, and sessions may last longer (max_session_expiry_s): a \
+                 client that is back by then misses what is older",
+                pool.name.at,
+                pool.name.value,
+                sqlite.retention,
+            );
+        }
+    }
+}
+
+/// What a pool keeps, in the words of its configuration.
+pub(crate) fn retention_of(pool: &OpenedPool) -> String {
+    match &pool.block.kind {
+        PoolKind::Sqlite(sqlite) => sqlite.retention.to_string(),
+    }
+}
+
+async fn kept(pool: &OpenedPool, retention: &hookwire_settings::Retention) -> String {
+    let found = pool.pool.contents(Instant::now() + MAX_CHECK).await;
+    let found = found.map(|contents| {
+        let oldest = contents.oldest_message.map_or_else(
+            || "no message".to_owned(),
+            |arrived| format!("the oldest message of {arrived}"),
+        );
+        format!(
+            "{} KiB in use, {oldest}",
+            contents.used_bytes.div_ceil(1024)
+        )
+    });
+    let found = found.unwrap_or_else(|fault| format!("what is there cannot be read: {fault}"));
+    format!("{retention}; {found}")
 }

@@ -26,6 +26,17 @@ pub(crate) struct Signals {
     interrupt: Signal,
 }
 
+/// Has a file that reaches the limit of file sizes be a fault of whoever writes it: the
+/// signal that comes with it would end the process.
+///
+/// # Errors
+/// What the operating system has against it.
+pub(crate) fn outlive_file_limits() -> Result<()> {
+    // Once listened to, it ends nothing any more, also when nobody listens.
+    let signal = listen(SignalKind::from_raw(libc::SIGXFSZ));
+    signal.map(drop).context("cannot listen for SIGXFSZ")
+}
+
 impl Signals {
     /// Listens for them.
     ///

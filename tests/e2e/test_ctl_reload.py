@@ -278,3 +278,25 @@ def test_a_refused_reload_makes_no_file(start_broker):
     assert "on_message_publish" in broker.ctl_refused("reload")
     assert not (broker.data / "aside.db").exists()
     assert broker.metric("hookwire_failed_reloads_total") == 1
+
+
+def test_a_change_that_a_later_pool_refuses_leaves_no_file_of_an_earlier_one(start_broker):
+    broker = start_broker(LISTENER + POOL + storing())
+
+    def stores():
+        return sorted(path.name for path in broker.data.glob("*.db*"))
+
+    before = stores()
+    nowhere = POOL.replace("embedded", "nowhere").replace("hookwire.db", "nowhere/x.db")
+    broker.config.write_text(LISTENER + POOL + storing() + ASIDE + nowhere)
+    why = broker.ctl_refused("reload")
+    assert 'pool "nowhere" cannot be opened' in why and "nowhere/x.db" in why
+    assert stores() == before
+    # A file that was there before stays.
+    broker.config.write_text(LISTENER + POOL + storing() + ASIDE)
+    broker.ctl("reload")
+    broker.config.write_text(LISTENER + POOL + storing())
+    broker.ctl("reload")
+    broker.config.write_text(LISTENER + POOL + storing() + ASIDE + nowhere)
+    broker.ctl_refused("reload")
+    assert "aside.db" in stores()

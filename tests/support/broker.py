@@ -38,10 +38,14 @@ def require_mosquitto():
             raise RuntimeError(f"{tool} is not on PATH: install mosquitto-clients")
 
 
-def run_hookwire(*arguments, deadline_s=DEADLINE_S):
-    """Runs the binary to its end and returns the completed process, as text."""
+def run_hookwire(*arguments, deadline_s=DEADLINE_S, before=None):
+    """Runs the binary to its end and returns the completed process, as text.
+
+    `before` is called in the new process, before it becomes the binary.
+    """
     return subprocess.run(
         [binary(), *map(str, arguments)],
+        preexec_fn=before,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -66,6 +70,8 @@ class Broker:
         self._reader = None
         self._stderr = self.directory / "stderr.log"
         self.arguments = arguments
+        #: Called in the new process at each start, before it becomes the broker.
+        self.before = None
         #: Variables beside those of the tests; what is set here counts at the next start.
         self.environment = dict(environment or {})
         self.config = None
@@ -89,6 +95,7 @@ class Broker:
                 [str(part) for part in command],
                 cwd=self.directory,
                 env={**os.environ, **self.environment},
+                preexec_fn=self.before,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

@@ -23,7 +23,7 @@ use crate::control::{self, Control, Source, Wanted};
 use crate::data_dir::DataDir;
 use crate::modules;
 use crate::pools::{self, OpenedPool};
-use crate::shutdown::Signals;
+use crate::shutdown::{self, Signals};
 use workers::{node_number, start_workers, worker_count};
 
 /// A running broker.
@@ -54,6 +54,7 @@ pub(crate) async fn start(
         let modules = tokio::task::block_in_place(|| modules::load(&settings, None))?;
         modules.check(&settings, problems)?;
     }
+    shutdown::outlive_file_limits()?;
     let data = Arc::new(DataDir::hold(data)?);
     let cache = open_cache(&data);
     let modules = tokio::task::block_in_place(|| modules::load(&settings, cache))?;
@@ -67,8 +68,11 @@ pub(crate) async fn start(
     say_modules(&modules);
     let opened = pools::open_missing(&settings, &[], &data).await?;
     for pool in &opened {
-        say(&pools::line(pool, &data));
+        for line in pools::lines(pool, &data).await {
+            say(&line);
+        }
     }
+    pools::warn_of_short_retention(&settings);
     let handles: HashMap<String, PoolHandle> = opened.iter().map(OpenedPool::handle).collect();
     let plan = tokio::task::block_in_place(|| {
         Plan::bind(&modules.runtime, &settings, &modules.loaded, &handles, None)
@@ -167,6 +171,7 @@ async fn open_house(data: &DataDir, settings: &Settings) -> Result<(Arc<SqlitePo
         // What was written down is read, however large an event is.
         max_result_bytes: usize::MAX,
         max_statement: None,
+        max_check: Some(pools::MAX_CHECK),
         ..SqliteOptions::new(&file)
     };
     let pool = SqlitePool::open(options).await.with_context(|| {

@@ -4,6 +4,7 @@ mod check;
 mod ctl;
 mod rule;
 mod run;
+mod store;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ enum Verb {
     Check(check::CheckOptions),
     /// Asks a running broker, or changes it.
     Ctl(ctl::CtlOptions),
+    /// Makes, checks and measures the stores of pools.
+    Store(store::StoreOptions),
     /// Writes, builds and tests rule modules.
     Rule(rule::RuleOptions),
 }
@@ -41,6 +44,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Run(options) => run::run(&options),
         Verb::Check(options) => check::check(&options),
         Verb::Ctl(options) => ctl::ctl(&options),
+        Verb::Store(options) => store::store(&options),
         Verb::Rule(options) => rule::rule(&options).map_err(Failure::Other),
     };
     let error = match result {

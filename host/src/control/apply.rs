@@ -118,6 +118,7 @@ impl Control {
         }
         // Nothing is in the way any more.
         crate::boot::warn_of(&plan);
+        pools::warn_of_short_retention(&wanted.settings);
         for (worker, readied) in self.rules.iter().zip(readied) {
             worker.adopt(readied).await;
         }
@@ -268,6 +269,9 @@ impl Control {
             .into_iter()
             .filter(|pool| running.pools.iter().all(|kept| !kept.is(pool)))
             .collect();
+        for pool in &closed {
+            pool.pool.end_retention();
+        }
         if !closed.is_empty() {
             tokio::spawn(async move {
                 // What the lanes still hold may use them.
@@ -316,7 +320,8 @@ fn changed(
     let mut lines = Vec::new();
     for pool in opened {
         if running.pools.iter().all(|known| !known.is(pool)) {
-            lines.push(format!("pool {} is open", pool.name()));
+            let kept = pools::retention_of(pool);
+            lines.push(format!("pool {} is open: {kept}", pool.name()));
         }
     }
     let generation = |name: &str| match plan.generation(name) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering;
 
 use hookwire_broker::{Command, Counters, Holdings, Reply};
+use hookwire_driver_sqlite::RetentionStats;
 use hookwire_rules::{Histogram, Metric, bucket_bound};
 use tokio::sync::oneshot;
 
@@ -114,6 +115,7 @@ impl Control {
             );
             let waiting = pool.pool.waiting_rows() as f64;
             text.gauge("hookwire_pool_waiting_rows", &labels, waiting);
+            write_retention(text, pool.name(), &pool.pool.retention_stats());
         }
     }
 
@@ -147,6 +149,31 @@ impl Control {
             text.counter("hookwire_figures_left_out_total", &labels, module.left_out);
         }
     }
+}
+
+fn write_retention(text: &mut Text, pool: &str, stats: &RetentionStats) {
+    let labels = [("pool", pool)];
+    for removed in &stats.removed {
+        let labels = [
+            ("pool", pool),
+            ("table", removed.table),
+            ("reason", removed.reason),
+        ];
+        text.counter("hookwire_pool_removed_rows_total", &labels, removed.rows);
+    }
+    text.counter(
+        "hookwire_pool_retention_slices_total",
+        &labels,
+        stats.slices,
+    );
+    let longest = stats.longest_slice.as_secs_f64();
+    text.gauge(
+        "hookwire_pool_longest_retention_slice_seconds",
+        &labels,
+        longest,
+    );
+    let used = stats.used_bytes as f64;
+    text.gauge("hookwire_pool_used_bytes", &labels, used);
 }
 
 /// The text format: each figure with its type, and its lines together.

@@ -7,6 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
 
 use crate::deadline::Deadline;
+use crate::fault::{Failure, Scope, damage_in_words};
 use crate::options::{OpenError, SqliteOptions};
 
 /// How long a connection waits for a lock that another process holds.
@@ -58,6 +59,68 @@ impl Writing {
             },
             file: FileIdentity::of(&options.path),
         })
+    }
+
+    /// Makes sure that it can be written: SQLite opens a file that is read-only for
+    /// reading, and says nothing. Another process may have it locked.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub(crate) async fn check_writable(
+        &mut self,
+        options: &SqliteOptions,
+    ) -> Result<(), OpenError> {
+        // Where nothing can be written, a transaction alone begins as one that reads.
+        const WRITE: &str = "BEGIN IMMEDIATE; PRAGMA main.user_version = 1; ROLLBACK";
+        let connection = &mut self.watched.connection;
+        match sqlx::raw_sql(WRITE).execute(connection).await {
+            Ok(_) => Ok(()),
+            Err(error) if Failure::of(&error).scope == Scope::Busy => Ok(()),
+            Err(source) => Err(OpenError::Database {
+                path: options.path.clone(),
+                source,
+            }),
+        }
+    }
+
+    /// Looks for damage, for so long.
+    ///
+    /// # Errors
+    /// The first that is found.
+    pub(crate) async fn check(
+        &mut self,
+        options: &SqliteOptions,
+        most: Duration,
+    ) -> Result<(), OpenError> {
+        let path = options.path.clone();
+        let watched = &mut self.watched;
+        watched.deadline.begin_statement(most);
+        let checked = sqlx::query_scalar::<_, String>("PRAGMA quick_check(1)")
+            .fetch_one(&mut watched.connection)
+            .await;
+        watched.deadline.end_statement();
+        match checked {
+            Ok(found) if found == "ok" => Ok(()),
+            Ok(found) => Err(OpenError::Damaged {
+                path,
+                what: damage_in_words(&found),
+            }),
+            Err(error) => match Failure::of(&error).scope {
+                Scope::Late => {
+                    let path = path.display();
+                    tracing::info!(
+                        %path,
+                        "the SQLite file is too large to be looked through at the start; \
+                         `hookwire store check` does"
+                    );
+                    Ok(())
+                }
+                _ => Err(OpenError::Database {
+                    path,
+                    source: error,
+                }),
+            },
+        }
     }
 
     /// Whether the file at the path is still the one that is open. SQLite

@@ -94,6 +94,48 @@ fn fault(kind: FaultKind, code: &str, retryable: bool, error: &sqlx::Error) -> F
     }
 }
 
+/// SQLite's code for a file that is damaged.
+pub(crate) const CORRUPT: i32 = 11;
+
+/// What SQLite says of damage, on one line.
+pub(crate) fn damage_in_words(found: &str) -> String {
+    let found = found.trim_start_matches("*** in database main ***").trim();
+    found.replace('\n', "; ")
+}
+
+/// What a person can do about an error of opening or writing a database; empty where
+/// SQLite's own words have to do.
+pub(crate) fn advice(error: &sqlx::Error) -> &'static str {
+    let code = match error {
+        sqlx::Error::Database(database) => database.code(),
+        _ => None,
+    };
+    let code = code.and_then(|code| code.parse::<i32>().ok());
+    advice_on(code.map_or(0, |code| code & 0xff))
+}
+
+/// As [`advice`], for a primary code of SQLite.
+pub(crate) fn advice_on(code: i32) -> &'static str {
+    match code {
+        3 | 8 | 14 | 23 => {
+            "; the user that runs the broker has to be able to write the file, those beside it \
+             (-wal, -shm) and its folder, on a file system that is not read-only"
+        }
+        5 | 6 => "; another process has the file locked: end its transaction, or that process",
+        10 => "; see what the system's log says of the disk, and the limits of file sizes",
+        CORRUPT => {
+            "; the file is damaged: take it from a backup, or save what can be read with \
+             `sqlite3 FILE .recover | sqlite3 NEW`; it is not replaced by an empty one"
+        }
+        13 => "; the disk, or the user's quota, is full: make room",
+        26 => {
+            "; the file is none of SQLite's, or its beginning is damaged: take it from a backup, \
+             or move it away to begin with an empty store; it is not replaced by an empty one"
+        }
+        _ => "",
+    }
+}
+
 /// The pool has no room, or had none until the deadline.
 pub(crate) fn saturated(message: &str) -> Fault {
     Fault {

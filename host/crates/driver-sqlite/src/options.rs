@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::fault::{CORRUPT, advice, advice_on};
+use crate::retention::Retention;
+
 /// The settings of a pool. Numbers below 1 count as 1.
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
@@ -27,6 +30,11 @@ pub struct SqliteOptions {
     /// Whether callers may make triggers, and drop them. A trigger acts on what
     /// others store, and outlives whoever made it.
     pub allows_triggers: bool,
+    /// What the stock tables are kept from growing beyond. None: nothing is removed.
+    pub retention: Option<Retention>,
+    /// How long it may take to look for damage when the pool is opened; what is left
+    /// then is not looked at. None: nothing is.
+    pub max_check: Option<Duration>,
 }
 
 impl SqliteOptions {
@@ -42,7 +50,16 @@ impl SqliteOptions {
             max_result_bytes: 4 << 20,
             max_statement: Some(Duration::from_secs(1)),
             allows_triggers: false,
+            retention: None,
+            max_check: None,
         }
+    }
+
+    /// Statements of a schema as one transaction: all of it or nothing, because half a
+    /// schema is none that anybody knows.
+    #[must_use]
+    pub fn at_once(schema: &str) -> String {
+        format!("BEGIN;\n{schema}\n;COMMIT")
     }
 
     /// Bytes of one text, blob or row. SQLite itself has a bound of 1 GB.
@@ -56,7 +73,7 @@ impl SqliteOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file cannot be opened as a database for writing.
-    #[error("cannot open the SQLite database {path}: {source}")]
+    #[error("cannot open the SQLite database {path}: {source}{}", advice(source))]
     Database {
         /// The file.
         path: PathBuf,
@@ -65,7 +82,10 @@ pub enum OpenError {
         source: sqlx::Error,
     },
     /// The schema's statements failed.
-    #[error("cannot create the tables in {path}: {source}")]
+    #[error(
+        "cannot create the tables in {path}: {source}{}",
+        schema_advice(source)
+    )]
     Schema {
         /// The file.
         path: PathBuf,
@@ -73,7 +93,26 @@ pub enum OpenError {
         #[source]
         source: sqlx::Error,
     },
+    /// SQLite finds the file damaged.
+    #[error("the SQLite database {path} is damaged: {what}{}", advice_on(CORRUPT))]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says: the first that it has found.
+        what: String,
+    },
     /// The pool was opened outside of a tokio runtime.
     #[error("a SQLite pool is opened on a tokio runtime")]
     Runtime,
+}
+
+/// A version of the schema that is not known fails a check of its statements.
+fn schema_advice(error: &sqlx::Error) -> &'static str {
+    const CONSTRAINT_CHECK: &str = "275";
+    match error {
+        sqlx::Error::Database(database) if database.code().as_deref() == Some(CONSTRAINT_CHECK) => {
+            "; run the binary that made them, or give the pool another file"
+        }
+        _ => advice(error),
+    }
 }

@@ -6,7 +6,10 @@ use std::time::Instant;
 
 use futures_util::TryStreamExt as _;
 use hookwire_driver::{Fault, Row, RowSet};
-use sqlx::{AssertSqlSafe, Column as _, Executor as _, Row as _, SqlSafeStr as _, Statement as _};
+use sqlx::{
+    AssertSqlSafe, Column as _, Connection as _, Executor as _, Row as _, SqlSafeStr as _,
+    Statement as _,
+};
 use tokio::sync::Semaphore;
 
 use crate::connection::{Watched, open_reader};
@@ -95,7 +98,9 @@ impl Readers {
         reader.watched.deadline.clear();
         match answered {
             Ok(Ok(rows)) => {
-                self.lock().push(reader);
+                if !self.at_work.is_closed() {
+                    self.lock().push(reader);
+                }
                 Ok(rows)
             }
             // The connection may be at fault, or still busy: it is dropped.
@@ -104,10 +109,22 @@ impl Readers {
         }
     }
 
-    /// Lets no query start any more, and closes idle connections.
-    pub(crate) fn close(&self) {
+    /// Lets no query start any more, and lets idle connections close by themselves.
+    pub(crate) fn shut(&self) {
         self.at_work.close();
         self.lock().clear();
+    }
+
+    /// Lets no query start any more, and closes idle connections: the writer, which
+    /// can empty the log, has to be the last that closes.
+    pub(crate) async fn close(&self) {
+        self.at_work.close();
+        let idle = std::mem::take(&mut *self.lock());
+        for reader in idle {
+            if let Err(error) = reader.watched.connection.close().await {
+                tracing::debug!(%error, "closing a reader of the SQLite database");
+            }
+        }
     }
 
     async fn connect(&self) -> Result<Idle, Fault> {

@@ -46,6 +46,14 @@ pub(crate) async fn roll_back(watched: &mut Watched) -> Result<(), Failure> {
     }
 }
 
+/// Commits what was done in a transaction that was begun.
+///
+/// # Errors
+/// Nothing is stored, and the transaction may still be open.
+pub(crate) async fn commit(watched: &mut Watched) -> Result<(), Failure> {
+    control(watched, "COMMIT").await
+}
+
 /// Stores all works in the transaction that was begun, and commits.
 ///
 /// # Errors

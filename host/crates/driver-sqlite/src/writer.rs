@@ -3,16 +3,17 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hookwire_driver::Fault;
 
 use crate::attempt::Work;
 use crate::connection::Writing;
-use crate::fault::{Failure, Scope, closed, invalid, unknown};
+use crate::fault::{Failure, Scope, advice_on, closed, invalid, unknown};
 use crate::options::{OpenError, SqliteOptions};
 use crate::queue::{Answer, Call, Queue};
+use crate::retention::{self, Keeper};
 use crate::statement::Plans;
 use crate::stats::Counters;
 use crate::transaction;
@@ -29,6 +30,9 @@ pub(crate) struct Shared {
     pub(crate) options: SqliteOptions,
     pub(crate) queue: Queue,
     pub(crate) counters: Counters,
+    pub(crate) retention: retention::Counters,
+    /// Whether nothing is to be removed any more.
+    pub(crate) keeps_no_more: AtomicBool,
     /// Grows by one when the writer opens the file anew: readers of an older
     /// number may have another file open.
     pub(crate) generation: AtomicU64,
@@ -36,17 +40,24 @@ pub(crate) struct Shared {
 
 /// Serves calls until the queue is closed and empty.
 pub(crate) async fn run(shared: Arc<Shared>, writing: Writing) {
+    let retention = shared.options.retention.clone();
     let mut writer = Writer {
+        keeper: retention.map(|retention| Keeper::new(retention, Instant::now())),
         plans: Plans::new(shared.options.allows_triggers),
         shared,
         writing: Some(writing),
         is_failing: false,
     };
-    while writer.shared.queue.wait().await {
-        match writer.transact().await {
-            Ok(()) => {}
-            Err(failure) if failure.scope == Scope::Busy => writer.pause().await,
-            Err(failure) => writer.fail_waiting(&failure.fault),
+    loop {
+        match writer.wait().await {
+            Next::Calls => match writer.transact().await {
+                // At most one between two batches, also where batches always wait.
+                Ok(()) => writer.keep().await,
+                Err(failure) if failure.scope == Scope::Busy => writer.pause().await,
+                Err(failure) => writer.fail_waiting(&failure.fault),
+            },
+            Next::Slice => writer.keep().await,
+            Next::End => break,
         }
     }
     if let Some(writing) = writer.writing.take() {
@@ -54,8 +65,17 @@ pub(crate) async fn run(shared: Arc<Shared>, writing: Writing) {
     }
 }
 
+/// What the writer does next.
+enum Next {
+    Calls,
+    Slice,
+    End,
+}
+
 struct Writer {
     shared: Arc<Shared>,
+    /// What is past its time; none where nothing is to be removed.
+    keeper: Option<Keeper>,
     /// None after a fault of the store: the file is opened anew.
     writing: Option<Writing>,
     plans: Plans,
@@ -64,6 +84,50 @@ struct Writer {
 }
 
 impl Writer {
+    /// Waits for calls, or until a slice of the retention is due.
+    async fn wait(&self) -> Next {
+        let calls = self.shared.queue.wait();
+        let waited = match &self.keeper {
+            Some(keeper) => tokio::time::timeout_at(keeper.due_at().into(), calls).await,
+            None => Ok(calls.await),
+        };
+        match waited {
+            Ok(true) => Next::Calls,
+            Ok(false) => Next::End,
+            Err(_) => Next::Slice,
+        }
+    }
+
+    /// Runs a slice of the retention, if one is due.
+    async fn keep(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        if shared.keeps_no_more.load(Ordering::Relaxed) {
+            self.keeper = None;
+        }
+        let now = Instant::now();
+        let Some(keeper) = self.keeper.as_mut().filter(|keeper| keeper.due_at() <= now) else {
+            return;
+        };
+        // Only who has something to store opens the file anew.
+        let path = &shared.options.path;
+        let Some(mut writing) = self.writing.take_if(|writing| writing.is_in_place(path)) else {
+            return keeper.postpone(now);
+        };
+        let bounds = (path.as_path(), shared.options.max_transaction_rows);
+        let slice = keeper.slice(&mut writing.watched, &shared.retention, bounds);
+        let kept = with_ticks(slice, || shared.queue.expire()).await;
+        let is_sound = match kept {
+            Ok(()) => true,
+            Err(failure) => {
+                let rolled_back = transaction::roll_back(&mut writing.watched).await;
+                rolled_back.is_ok() && failure.scope != Scope::Store
+            }
+        };
+        if is_sound {
+            self.writing = Some(writing);
+        }
+    }
+
     /// Runs one transaction over what waits.
     ///
     /// # Errors
@@ -106,6 +170,9 @@ impl Writer {
             Ok(results) => {
                 let refused = results.iter().map(|result| result.failed.len()).sum();
                 let rows: usize = works.iter().map(|work| work.rows.len()).sum();
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.stored(rows);
+                }
                 shared
                     .counters
                     .committed(works.len(), rows.saturating_sub(refused), refused);
@@ -235,10 +302,13 @@ impl Writer {
 
     fn log_failure(&mut self, fault: &Fault) {
         if !self.is_failing {
+            let code = fault.code.strip_prefix("sqlite:");
+            let code = code.and_then(|code| code.parse().ok());
+            let advice = code.map_or("", advice_on);
             tracing::error!(
                 path = %self.shared.options.path.display(),
                 fault = %fault,
-                "SQLite does not write"
+                "SQLite does not write{advice}"
             );
         }
         self.is_failing = true;
@@ -258,7 +328,7 @@ fn open_failure(error: &OpenError) -> Failure {
             failure.fault.message = error.to_string();
             failure
         }
-        OpenError::Runtime => Failure {
+        OpenError::Damaged { .. } | OpenError::Runtime => Failure {
             fault: closed(),
             scope: Scope::Store,
         },

@@ -123,6 +123,11 @@ impl<'b, 's, 't> Keys<'b, 's, 't> {
             .collect()
     }
 
+    /// The block as it is spoken of.
+    pub(crate) fn owner(&self) -> &str {
+        &self.owner
+    }
+
     /// The file, to read the blocks within this one.
     pub fn source(&mut self) -> &mut Source<'t> {
         self.source

@@ -22,7 +22,7 @@ mod value;
 
 pub use model::{
     At, DenyAction, Listener, Located, Module, Mqtt, OnError, OptionValue, Pool, PoolKind, Problem,
-    QueueOverflow, Rule, Settings, SharedStrategy, SqlitePool,
+    QueueOverflow, Retention, Rule, Settings, SharedStrategy, SqlitePool,
 };
 pub use nearest::{hint, nearest};
 pub use rule::hook_has_topic;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::value::{written_size, written_time};
+
 /// Where in a file something stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct At {
@@ -218,6 +220,42 @@ pub struct SqlitePool {
     pub max_result_bytes: usize,
     /// How long one statement may keep the writer.
     pub max_statement: Duration,
+    /// What is removed from it, and when.
+    pub retention: Retention,
+}
+
+/// The `retention` block of a pool: what its store is kept from growing beyond.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// How old a message may become; `None`: as old as it likes.
+    pub max_age: Option<Duration>,
+    /// Bytes that may be in use until the oldest messages go; `None`: any number.
+    pub max_bytes: Option<u64>,
+    /// Rows that are removed in one go, before whoever waits for the writer has it.
+    pub slice_rows: usize,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            max_age: Some(Duration::from_secs(7 * 24 * 60 * 60)),
+            max_bytes: Some(8 << 30),
+            slice_rows: 256,
+        }
+    }
+}
+
+impl fmt::Display for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.max_age {
+            Some(max_age) => write!(f, "messages for {}", written_time(max_age))?,
+            None => f.write_str("messages for ever")?,
+        }
+        match self.max_bytes {
+            Some(max_bytes) => write!(f, ", up to {}", written_size(max_bytes)),
+            None => f.write_str(", of any size"),
+        }
+    }
 }
 
 /// One `module NAME` block.

@@ -166,7 +166,7 @@ pub fn duration(
     range: RangeInclusive<Duration>,
 ) -> impl FnOnce(&Source<'_>, &Expression) -> Result<Duration, Wrong> {
     move |source, value| {
-        const WHAT: &str = "a time such as \"500ms\", \"5s\", \"2m\" or \"1h\"";
+        const WHAT: &str = "a time such as \"500ms\", \"5s\", \"2m\", \"1h\" or \"7d\"";
         let Ok(text) = text(source, value) else {
             return Err(expected(WHAT, value));
         };
@@ -176,6 +176,7 @@ pub fn duration(
                 "s" => 1000,
                 "m" => 60 * 1000,
                 "h" => 60 * 60 * 1000,
+                "d" => 24 * 60 * 60 * 1000,
                 _ => return None,
             })
         });
@@ -192,12 +193,25 @@ pub fn duration(
     }
 }
 
-fn written_time(duration: Duration) -> String {
+/// A time as it is written in a configuration.
+pub(crate) fn written_time(duration: Duration) -> String {
+    const DAY_MS: u128 = 24 * 60 * 60 * 1000;
     match duration.as_millis() {
+        ms if ms > DAY_MS && ms % DAY_MS == 0 => format!("{}d", ms / DAY_MS),
         ms if ms % (60 * 60 * 1000) == 0 => format!("{}h", ms / (60 * 60 * 1000)),
         ms if ms % (60 * 1000) == 0 => format!("{}m", ms / (60 * 1000)),
         ms if ms % 1000 == 0 => format!("{}s", ms / 1000),
         ms => format!("{ms}ms"),
+    }
+}
+
+/// What `convert` makes of a value; `None` for the number 0, which stands for no bound.
+pub(crate) fn or_none<T>(
+    convert: impl FnOnce(&Source<'_>, &Expression) -> Result<T, Wrong>,
+) -> impl FnOnce(&Source<'_>, &Expression) -> Result<Option<T>, Wrong> {
+    move |source, value| match whole_number(value) {
+        Ok(0) => Ok(None),
+        _ => convert(source, value).map(Some),
     }
 }
 
@@ -239,7 +253,8 @@ pub fn bytes(
     }
 }
 
-fn written_size(bytes: u64) -> String {
+/// A size as it is written in a configuration.
+pub(crate) fn written_size(bytes: u64) -> String {
     match bytes {
         0 => "0".to_owned(),
         bytes if bytes % GIB == 0 => format!("{}GiB", bytes / GIB),

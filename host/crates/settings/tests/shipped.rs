@@ -27,6 +27,9 @@ mqtt {
 }
 pool sqlite p {
   zzzzzzzzzzzz = 1
+  retention {
+    zzzzzzzzzzzz = 1
+  }
 }
 module m {
   zzzzzzzzzzzz = 1

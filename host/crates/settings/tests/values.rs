@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hookwire_settings::{OnError, OptionValue, PoolKind, Settings};
+use hookwire_settings::{OnError, OptionValue, PoolKind, Retention, Settings};
 
 const EVERYTHING: &str = r#"
 node    = "a@10.0.0.1"
@@ -36,6 +36,11 @@ pool "sqlite" "main" {
   readers              = 12
   max_result_bytes     = "1GiB"
   max_statement        = "250ms"
+  retention {
+    max_age    = "2d"
+    max_bytes  = "2GiB"
+    slice_rows = 13
+  }
 }
 module "audit" {
   path              = "audit.wasm"
@@ -112,6 +117,12 @@ fn every_key_is_read() {
     assert_eq!((sqlite.max_transaction_rows, sqlite.readers), (11, 12));
     assert_eq!(sqlite.max_result_bytes, 1024 * 1024 * 1024);
     assert_eq!(sqlite.max_statement, Duration::from_millis(250));
+    let retention = Retention {
+        max_age: Some(Duration::from_secs(2 * 24 * 60 * 60)),
+        max_bytes: Some(2 << 30),
+        slice_rows: 13,
+    };
+    assert_eq!(sqlite.retention, retention);
 
     let module = &settings.modules[0];
     assert_eq!(module.path, Some(PathBuf::from("audit.wasm")));
@@ -192,6 +203,33 @@ fn options_keep_their_types_and_their_templates() {
     for ((name, value), (expected_name, expected_value)) in found.iter().zip(&expected) {
         assert_eq!((name, *value), (expected_name, expected_value));
     }
+}
+
+#[test]
+fn a_store_keeps_a_week_and_8_gib_unless_its_block_says_otherwise() {
+    let check = |block: &str, shown: &str| {
+        let text = format!(
+            "listener tcp l {{\n  address = \"127.0.0.1:0\"\n}}\n\
+             pool sqlite p {{\n  file = \"a.db\"\n{block}\n}}\n"
+        );
+        let settings = Settings::parse("x.hcl", &text).expect("no problem");
+        let PoolKind::Sqlite(sqlite) = &settings.pools[0].kind;
+        assert_eq!(sqlite.retention.to_string(), shown);
+    };
+    check("", "messages for 7d, up to 8GiB");
+    check("retention {\n}", "messages for 7d, up to 8GiB");
+    check(
+        "retention {\n  max_age = \"90s\"\n  max_bytes = 5000000\n}",
+        "messages for 90s, up to 5000000",
+    );
+    check(
+        "retention {\n  max_age = 0\n}",
+        "messages for ever, up to 8GiB",
+    );
+    check(
+        "retention {\n  max_age = 0\n  max_bytes = 0\n}",
+        "messages for ever, of any size",
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A pool on a file of its own, and what tests do with it.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod kept;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -34,7 +34,7 @@ module "m" {
             "x.hcl:14: pool \"p\": file: expected text in quotes, found a word without quotes",
             "x.hcl:15: pool \"p\": readers: expected a whole number, found true or false",
             "x.hcl:18: module \"m\": grants: expected a list, such as [\"clock\"]",
-            "x.hcl:19: module \"m\": deadline: expected a time such as \"500ms\", \"5s\", \"2m\" or \"1h\", found a number",
+            "x.hcl:19: module \"m\": deadline: expected a time such as \"500ms\", \"5s\", \"2m\", \"1h\" or \"7d\", found a number",
             "x.hcl:20: module \"m\": path: expected text in quotes, found an object",
             "x.hcl:21: module \"m\": lanes: expected a whole number, found an expression",
         ],
@@ -86,7 +86,7 @@ module "m" {
             "x.hcl:22: pool \"p\": max_result_bytes: \"1 MB\" is not a size such as 65536, \"64KiB\", \"1MiB\" or \"1GiB\"",
             "x.hcl:25: module \"m\": lanes: 65 is out of range: 1 to 64",
             "x.hcl:26: module \"m\": max_batch: 4097 is out of range: 1 to 4096",
-            "x.hcl:27: module \"m\": deadline: \"5 s\" is not a time such as \"500ms\", \"5s\", \"2m\" or \"1h\"",
+            "x.hcl:27: module \"m\": deadline: \"5 s\" is not a time such as \"500ms\", \"5s\", \"2m\", \"1h\" or \"7d\"",
             "x.hcl:28: module \"m\": max_memory_bytes: -1 is out of range: 64KiB to 4GiB",
         ],
     );
@@ -111,5 +111,43 @@ fn bounds_of_what_is_written_down_are_sizes_and_counts() {
     check_lines(
         "max_component_bytes = \"2GiB\"",
         &["x.hcl:5: max_component_bytes: \"2GiB\" is out of range: 1KiB to 1GiB"],
+    );
+}
+
+#[test]
+fn what_a_retention_cannot_be_is_refused() {
+    check_lines(
+        r#"pool "sqlite" "p" {
+  file = "a.db"
+  retention {
+    max_age    = 7
+    max_bytes  = "100KiB"
+    slice_rows = 0
+    max_rows   = 5
+  }
+  retention {
+  }
+}
+pool "sqlite" "q" {
+  file      = "b.db"
+  retention = "7d"
+}
+pool "sqlite" "r" {
+  file = "c.db"
+  retention "x" {
+    max_age = "100ms"
+  }
+}
+"#,
+        &[
+            "x.hcl:8: pool \"p\": retention: max_age: expected a time such as \"500ms\", \"5s\", \"2m\", \"1h\" or \"7d\", found a number",
+            "x.hcl:9: pool \"p\": retention: max_bytes: \"100KiB\" is out of range: 1MiB to 1048576GiB",
+            "x.hcl:10: pool \"p\": retention: slice_rows: 0 is out of range: 1 to 65536",
+            "x.hcl:11: pool \"p\": retention: no key is called \"max_rows\"; there is max_age, max_bytes, slice_rows",
+            "x.hcl:13: pool \"p\": retention is there twice",
+            "x.hcl:18: pool \"q\": retention is a block: write retention { ... }",
+            "x.hcl:22: pool \"r\": retention has no name: write retention { ... }",
+            "x.hcl:23: pool \"r\": retention: max_age: \"100ms\" is out of range: 1s to 36500d",
+        ],
     );
 }
