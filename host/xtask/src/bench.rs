@@ -13,7 +13,14 @@ use hookwire_guest_toolchain::{cargo, output, run as run_command, say};
 
 use crate::{rules, test};
 
-const BENCHES: [&str; 5] = ["hooks", "hostile", "reload", "start", "slow-consumer"];
+const BENCHES: [&str; 6] = [
+    "hooks",
+    "hostile",
+    "reload",
+    "start",
+    "slow-consumer",
+    "store",
+];
 
 /// The verb.
 ///

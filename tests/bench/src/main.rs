@@ -9,6 +9,7 @@
 )]
 
 mod broker;
+mod durable;
 mod hooks;
 mod hostile;
 mod hostile_guests;
@@ -49,6 +50,8 @@ enum Verb {
     Reload(reload::ReloadOptions),
     /// From the start of the process to the first CONNACK
     Start(start::StartOptions),
+    /// What storing, removing and reading what was missed cost
+    Store(durable::StoreOptions),
     /// What one subscriber that stops reading costs the others
     SlowConsumer(slow_consumer::SlowConsumerOptions),
 }
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Hostile(options) => hostile::run(&options),
         Verb::Reload(options) => reload::run(&options),
         Verb::Start(options) => start::run(&options),
+        Verb::Store(options) => durable::run(&options),
         Verb::SlowConsumer(options) => slow_consumer::run(&options),
     };
     match result {

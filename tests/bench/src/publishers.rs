@@ -34,6 +34,13 @@ pub(crate) struct Publishers {
     buffer: Vec<u8>,
 }
 
+/// What came of a saturated time.
+pub(crate) struct Saturated {
+    /// From the moment that each message was written to its PUBACK, in milliseconds.
+    pub(crate) latencies: Vec<f64>,
+    pub(crate) wall: Duration,
+}
+
 struct Client {
     who: Who,
     connection: Connection,
@@ -125,6 +132,52 @@ impl Publishers {
     ) -> Result<()> {
         let end = Instant::now() + duration;
         self.publish(latencies, || Instant::now() < end)
+    }
+
+    /// Keeps so many messages of each publisher under way for so long.
+    pub(crate) fn saturate_for(&mut self, window: usize, duration: Duration) -> Result<Saturated> {
+        let start = Instant::now();
+        let mut latencies = [Vec::new()];
+        while start.elapsed() < duration {
+            self.fill(window, usize::MAX)?;
+            self.serve(Duration::from_millis(20), &mut latencies)?;
+        }
+        let wall = start.elapsed();
+        let [latencies] = latencies;
+        Ok(Saturated { latencies, wall })
+    }
+
+    /// Publishes so many messages in all, that many of each publisher under way, and
+    /// waits until each is acknowledged.
+    pub(crate) fn saturate_until(&mut self, window: usize, messages: usize) -> Result<()> {
+        while self.sent() < messages {
+            self.fill(window, messages)?;
+            self.serve(Duration::from_millis(20), &mut [])?;
+        }
+        self.drain(&mut [])
+    }
+
+    fn sent(&self) -> usize {
+        let sent: u64 = self.clients.iter().map(|client| client.sent).sum();
+        usize::try_from(sent).unwrap_or(usize::MAX)
+    }
+
+    /// Refills windows by halves, so that one write carries several messages.
+    fn fill(&mut self, window: usize, messages: usize) -> Result<()> {
+        let mut left = messages.saturating_sub(self.sent());
+        for client in &mut self.clients {
+            let under_way = client.under_way.len();
+            if under_way <= window / 2 {
+                let more = (window - under_way).min(left);
+                left -= more;
+                for _ in 0..more {
+                    client.due = Instant::now();
+                    client.put_down();
+                }
+                client.connection.write()?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits until everything is acknowledged.

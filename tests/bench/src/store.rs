@@ -12,6 +12,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 /// The tables of the stock sqlite module.
 pub(crate) const SCHEMA: &str = include_str!("../../../etc/sql/sqlite-emqx3.sql");
 
+/// When messages arrive whose time does not matter.
+const NOW: &str = "2026-01-01 00:00:00";
+
 /// A row of `mqtt_msg`.
 #[derive(Debug)]
 pub(crate) struct StoredMessage {
@@ -94,10 +97,45 @@ pub(crate) fn sqlite_rows_per_second(
             let payload = vec![b'x'; payload_bytes];
             let (start, mut rows) = (Instant::now(), 0_usize);
             while start.elapsed() < duration {
-                insert(&mut connection, &statement, batch, rows, &payload).await?;
+                insert(&mut connection, &statement, (batch, NOW), rows, &payload).await?;
                 rows += batch;
             }
             Ok(rows as f64 / start.elapsed().as_secs_f64())
+        })
+}
+
+/// Makes a database with so many messages that arrived then.
+pub(crate) fn fill(
+    file: &Path,
+    messages: usize,
+    payload_bytes: usize,
+    arrived: &str,
+) -> Result<()> {
+    const BATCH: usize = 500;
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(async {
+            let options = SqliteConnectOptions::from_str(&format!("sqlite://{}", file.display()))?
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Normal);
+            let mut connection = options.connect().await?;
+            connection.execute(AssertSqlSafe(SCHEMA)).await?;
+            let statement = insert_of(BATCH);
+            let payload = vec![b'x'; payload_bytes];
+            for first in (0..messages).step_by(BATCH) {
+                insert(
+                    &mut connection,
+                    &statement,
+                    (BATCH, arrived),
+                    first,
+                    &payload,
+                )
+                .await?;
+            }
+            connection.close().await?;
+            Ok(())
         })
 }
 
@@ -116,7 +154,7 @@ fn insert_of(batch: usize) -> String {
 async fn insert(
     connection: &mut SqliteConnection,
     statement: &str,
-    batch: usize,
+    (batch, arrived): (usize, &str),
     first: usize,
     payload: &[u8],
 ) -> Result<()> {
@@ -131,7 +169,7 @@ async fn insert(
             .bind(1_i64)
             .bind(0_i64)
             .bind(payload.to_vec())
-            .bind("2026-01-01 00:00:00");
+            .bind(arrived.to_owned());
     }
     query.execute(connection).await?;
     Ok(())

@@ -13,6 +13,15 @@ pub(crate) fn connect(id: &str) -> Vec<u8> {
     bytes
 }
 
+/// Of a client whose session lasts.
+pub(crate) fn connect_again(id: &str) -> Vec<u8> {
+    let mut connect = Connect::new(VERSION, id);
+    connect.clean_start = false;
+    let mut bytes = Vec::new();
+    Packet::Connect(Box::new(connect)).encode(VERSION, &mut bytes);
+    bytes
+}
+
 pub(crate) fn subscribe(topic: &str, qos: QoS) -> Vec<u8> {
     let mut bytes = Vec::new();
     let packet = Packet::Subscribe(Subscribe {

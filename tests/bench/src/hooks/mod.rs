@@ -175,7 +175,7 @@ fn measure(options: &HooksOptions, scenario: Scenario) -> Result<Figures> {
 }
 
 /// The last figure that the broker logged under this name.
-fn logged(log: &str, name: &str) -> Option<f64> {
+pub(crate) fn logged(log: &str, name: &str) -> Option<f64> {
     let from = log.rfind(&format!("{name}="))? + name.len() + 1;
     let figure: String = log
         .get(from..)?
