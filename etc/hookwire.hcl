@@ -246,6 +246,32 @@ rule "store-messages" {
   # on_error = "deny"
 }
 
+# mqtt_retain: the retained message of each topic, on disk before its publisher is told so.
+rule "store-retained" {
+  hook   = "message.publish"
+  module = "sqlite"
+  action = "on_message_retain"
+  topic  = "#"
+  pool   = "embedded"
+}
+
+rule "delete-retained" {
+  hook   = "message.publish"
+  module = "sqlite"
+  action = "on_retain_delete"
+  topic  = "#"
+  pool   = "embedded"
+}
+
+# mqtt_retain again: what a new subscription finds, beside what this broker has in memory.
+rule "look-up-retained" {
+  hook   = "session.retained"
+  module = "sqlite"
+  action = "on_retain_lookup"
+  topic  = "#"
+  pool   = "embedded"
+}
+
 # mqtt_msg again: what a client missed comes before what is live.
 rule "fetch" {
   hook   = "session.fetch"

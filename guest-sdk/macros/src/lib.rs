@@ -22,7 +22,7 @@ use proc_macro::TokenStream;
 /// | argument | meaning |
 /// |---|---|
 /// | `hook = "..."` | a hook it accepts; may be given several times. Where their events are of several types, the action takes `Event` |
-/// | `interest("...", ...)` | what it needs to see: `payload`, `connection`, `qos>0`, `retain`, `payload-empty`, `payload-not-empty` |
+/// | `interest("...", ...)` | what it needs to see: `payload`, `connection`, `qos>0`, `retain`, `payload-empty`, `payload-not-empty`; `fetched`: what it stores is handed over by `session.fetch` |
 /// | `pool = "..."` | kind of the pool that its rules must name: `sql` |
 /// | `stores` | it stores what it is given, so it runs after rules that do not |
 /// | `options = TYPE` | its rules' options, a type that derives `Options`: the function's second parameter, `&TYPE` |
@@ -39,7 +39,7 @@ use proc_macro::TokenStream;
 /// | `client.subscribe`, `client.unsubscribe`, `session.subscribed`, `session.unsubscribed` | `Subscription` |
 /// | `message.publish` | `Message` |
 /// | `message.deliver`, `message.acked`, `message.position`, `message.dropped` | `Delivery` |
-/// | `session.fetch` | `Fetch` |
+/// | `session.fetch`, `session.retained` | `Fetch` |
 /// | `session.exchange` | `Exchange` |
 /// | `node.started` | `Node` |
 ///

@@ -20,6 +20,7 @@ const HOOKS: &[(&str, &str)] = &[
     ("session.subscribed", "Subscription"),
     ("session.unsubscribed", "Subscription"),
     ("session.fetch", "Fetch"),
+    ("session.retained", "Fetch"),
     ("session.exchange", "Exchange"),
     ("session.discarded", "Client"),
     ("session.takenover", "Client"),
@@ -56,6 +57,7 @@ const INTERESTS: &[(&str, &[&str])] = &[
     ("retain", OF_MESSAGES),
     ("payload-empty", OF_MESSAGES),
     ("payload-not-empty", OF_MESSAGES),
+    ("fetched", OF_MESSAGES),
 ];
 
 const POOLS: &[&str] = &["sql"];
@@ -108,7 +110,7 @@ const ANSWERS: &[(&str, &[&str])] = &[
     ("Authorization", &["client.authorize"]),
     ("Restoration", &["session.created"]),
     ("RestoredSubscription", &["session.created"]),
-    ("Page", &["session.fetch"]),
+    ("Page", &["session.fetch", "session.retained"]),
     (
         "Replacement",
         &["client.subscribe", "message.publish", "message.deliver"],

@@ -156,7 +156,7 @@ pub use crate::bindings::hookwire::types::events::Subscription;
 /// ```
 pub use crate::bindings::hookwire::types::events::Message;
 
-/// The event of `session.fetch`: messages that are stored for a subscription are
+/// The event of `session.fetch` and `session.retained`: messages that are stored for a subscription are
 /// wanted, page by page.
 ///
 /// ```

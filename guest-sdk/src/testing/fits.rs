@@ -13,7 +13,7 @@ pub(super) fn check(action: &Action, hook: &str, verdict: &Verdict) -> Result<()
         "client.authenticate" => &["allow", "challenge", "deny", "disconnect"],
         "client.authorize" => &["allow", "deny", "disconnect"],
         "client.subscribe" => &["replace", "deny", "disconnect"],
-        "session.fetch" => &["page", "deny"],
+        "session.fetch" | "session.retained" => &["page", "deny"],
         "session.created" => &["restore", "deny", "disconnect"],
         "message.publish" => &["replace", "drop", "deny", "disconnect"],
         "message.deliver" => &["replace", "drop", "disconnect"],

@@ -1,10 +1,11 @@
-//! The answer of `session.fetch`.
+//! The answer of `session.fetch` and `session.retained`.
 
 use super::{IntoVerdict, Verdict};
 use crate::Message;
 
 /// Some of what is stored for a subscription, oldest first, and whether there is
-/// more. What the client has acknowledged is not in it.
+/// more. What the client has acknowledged is not in it. On `session.retained`: one
+/// message of each topic at most; one without payload says that it was deleted.
 ///
 /// ```
 /// use hookwire_sdk::prelude::*;

@@ -120,6 +120,7 @@ fn reading_entry(reading: &ReadSide) -> ReadingEntry {
         barriers: reading.barriers,
         parked: reading.parked,
         page_left: reading.page_left,
+        retained: reading.retained,
         begins_anew: reading.begins_anew,
         sources: reading.sources.iter().map(source_entry).collect(),
         positions: reading.positions.iter().map(position_entry).collect(),

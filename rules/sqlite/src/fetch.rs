@@ -9,10 +9,8 @@
 use std::time::Duration;
 
 use hookwire_sdk::prelude::*;
-use hookwire_sdk::sql::Row;
-use hookwire_sdk::{serde_json, topic};
+use hookwire_sdk::topic;
 
-use crate::arrived::unix_ms;
 use crate::datetime::DateTime;
 use crate::stored::{self, range};
 
@@ -103,7 +101,7 @@ pub(crate) fn on_message_fetch(
         last = Some(row.get::<i64>("id")?);
         let name: &str = row.get("topic")?;
         if topic::matches(filter, name) {
-            let message = message(&row)?;
+            let message = stored::message(&row)?;
             let is_late = |at_ms: u64| at_ms <= fetch.client.at_ms;
             if !message.expires_at_ms.is_some_and(is_late) {
                 page.messages.push(message);
@@ -127,24 +125,4 @@ fn begin(pool: &Pool, fetch: &Fetch, reach: Option<Duration>) -> Result<(), Faul
         }
     };
     Ok(())
-}
-
-fn message(row: &Row<'_>) -> Result<Message, Fault> {
-    let text = |name| row.get::<Option<String>>(name);
-    let pairs = |name| match text(name)? {
-        Some(json) => Ok::<_, Fault>(serde_json::from_str(&json)?),
-        None => Ok(Vec::new()),
-    };
-    Ok(Message {
-        id: text("msgid")?.unwrap_or_default(),
-        topic: row.get("topic")?,
-        payload: stored::payload(row)?,
-        sender: text("sender")?.unwrap_or_default(),
-        qos: stored::qos(row)?,
-        retain: false,
-        at_ms: unix_ms(row.get::<&str>("arrived")?).unwrap_or(0),
-        expires_at_ms: stored::expires_at_ms(row)?,
-        user_properties: pairs("properties")?,
-        extras: pairs("others")?,
-    })
 }

@@ -12,7 +12,7 @@ mod datetime;
 mod fetch;
 mod message;
 mod presence;
-pub mod retained;
+mod retained;
 mod session;
 mod stored;
 mod subscription;
@@ -22,7 +22,7 @@ use acked::{on_acked_delete, on_message_acked};
 use fetch::on_message_fetch;
 use message::{on_message_publish, on_message_store};
 use presence::{on_client_connected, on_client_disconnected, on_node_started};
-use retained::{on_message_retain, on_retain_delete};
+use retained::{on_message_retain, on_retain_delete, on_retain_lookup};
 use session::{on_session_exchange, on_session_restore, on_session_store};
 use subscription::{
     on_subscribe_lookup, on_subscription_delete, on_subscription_lookup, on_subscription_store,
@@ -46,6 +46,7 @@ hookwire_sdk::module! {
         on_message_store,
         on_message_retain,
         on_retain_delete,
+        on_retain_lookup,
         on_message_fetch,
         on_message_acked,
         on_acked_delete,

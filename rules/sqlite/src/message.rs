@@ -19,7 +19,7 @@ const PROPERTIES: &str = "INSERT INTO hookwire_msg (msgid, expires_at_ms, proper
 /// Stores a message published with QoS 1 or 2 as a row of mqtt_msg.
 #[action(
     hook = "message.publish",
-    interest("qos>0", "payload"),
+    interest("qos>0", "payload", "fetched"),
     pool = "sql",
     stores,
     check = stored_once
@@ -31,7 +31,7 @@ pub(crate) fn on_message_publish(ctx: &Context, messages: &[&Message]) -> Result
 /// Stores a message published with any QoS as a row of mqtt_msg.
 #[action(
     hook = "message.publish",
-    interest("payload"),
+    interest("payload", "fetched"),
     pool = "sql",
     stores,
     check = stored_once
@@ -227,7 +227,7 @@ mod tests {
             .iter()
             .find(|action| action.name == "on_message_publish")
             .unwrap();
-        assert_eq!(action.interest, ["qos>0", "payload"]);
+        assert_eq!(action.interest, ["qos>0", "payload", "fetched"]);
         assert!(action.stores && action.batch);
         assert_eq!(action.pool, "sql");
     }

@@ -71,84 +71,71 @@ pub(crate) fn on_retain_delete(ctx: &Context, messages: &[&Message]) -> Result<B
     ctx.sql()?.exec_many(DELETE, rows)
 }
 
-/// What `mqtt_retain` has of one topic, and what stands beside it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Retained {
-    /// Its topic.
-    pub topic: String,
-    /// Its id; whatever a foreign writer put there, or nothing.
-    pub msgid: Option<String>,
-    /// Client id of the publisher.
-    pub sender: Option<String>,
-    /// 0, 1 or 2; what is out of range is 0.
-    pub qos: u8,
-    /// Its bytes.
-    pub payload: Vec<u8>,
-    /// When it is worth nothing any more, milliseconds since the Unix epoch.
-    pub expires_at_ms: Option<u64>,
-    /// User properties, as JSON.
-    pub properties: Option<String>,
-}
+/// Topics from one on, in their order: their retained messages, and what deleted
+/// those that have none. The range is what the filter has before its first wildcard.
+const LOOKUP: &str = "SELECT r.topic, r.msgid, r.sender, r.qos, r.payload, r.arrived, \
+    b.expires_at_ms, b.properties, b.others FROM mqtt_retain AS r \
+    LEFT JOIN hookwire_msg AS b ON b.msgid = r.msgid WHERE r.topic >= ? AND r.topic < ? \
+    UNION ALL SELECT d.topic, d.msgid, NULL, 0, NULL, NULL, NULL, NULL, NULL \
+    FROM hookwire_retain_deleted AS d WHERE d.topic >= ? AND d.topic < ? \
+    AND NOT EXISTS (SELECT 1 FROM mqtt_retain AS r WHERE r.topic = d.topic) ORDER BY 1";
 
-/// Rows that one page looks at.
-const PAGE_ROWS: u32 = 256;
+/// As [`LOOKUP`], of one topic.
+const LOOKUP_ONE: &str = "SELECT r.topic, r.msgid, r.sender, r.qos, r.payload, r.arrived, \
+    b.expires_at_ms, b.properties, b.others FROM mqtt_retain AS r \
+    LEFT JOIN hookwire_msg AS b ON b.msgid = r.msgid WHERE r.topic = ? \
+    UNION ALL SELECT d.topic, d.msgid, NULL, 0, NULL, NULL, NULL, NULL, NULL \
+    FROM hookwire_retain_deleted AS d WHERE d.topic = ? \
+    AND NOT EXISTS (SELECT 1 FROM mqtt_retain AS r WHERE r.topic = d.topic)";
 
-/// Topics from one on, in their order. The range is what the filter has before
-/// its first wildcard.
-const LOOKUP: &str = "SELECT r.topic, r.msgid, r.sender, r.qos, r.payload, \
-    b.expires_at_ms, b.properties FROM mqtt_retain AS r \
-    LEFT JOIN hookwire_msg AS b ON b.msgid = r.msgid \
-    WHERE r.topic >= ? AND r.topic < ? ORDER BY r.topic";
-
-const LOOKUP_ONE: &str = "SELECT r.topic, r.msgid, r.sender, r.qos, r.payload, \
-    b.expires_at_ms, b.properties FROM mqtt_retain AS r \
-    LEFT JOIN hookwire_msg AS b ON b.msgid = r.msgid WHERE r.topic = ?";
-
-/// A page of the retained messages that a filter matches, and the topic behind
-/// which the next page begins; none at the end. A page may be short, or empty,
-/// and not be the last.
-///
-/// # Errors
-/// What the store answers.
-pub fn page(
-    pool: &Pool,
-    filter: &str,
-    behind: Option<&str>,
-) -> Result<(Vec<Retained>, Option<String>), Fault> {
-    let filter = topic::shared(filter).map_or(filter, |(_, filter)| filter);
+/// Hands over the rows of mqtt_retain that a subscription matches, in the order of
+/// their topics.
+#[action(hook = "session.retained", pool = "sql")]
+pub(crate) fn on_retain_lookup(ctx: &Context, fetch: &Fetch) -> Result<Page, Fault> {
+    let pool = ctx.sql()?;
+    let filter = &fetch.filter;
+    let mut page = Page::default();
     let Some((least, most)) = range(filter) else {
-        let answer = pool.query(LOOKUP_ONE, &[filter.into()], 1)?;
-        let found = answer.iter().map(|row| retained(&row));
-        return Ok((found.collect::<Result<_, _>>()?, None));
+        let answer = pool.query(LOOKUP_ONE, &[filter.into(), filter.into()], 1)?;
+        for row in answer.iter() {
+            page.messages.extend(message(&row, fetch.client.at_ms)?);
+        }
+        return Ok(page);
     };
     // Behind all texts comes a blob.
-    let most = most.as_ref().map_or(Value::Blob(&[]), Into::into);
+    let most = || most.as_ref().map_or(Value::Blob(&[]), Into::into);
+    let behind = fetch.cursor.as_deref();
     let least = behind.unwrap_or(least);
-    let answer = pool.query(LOOKUP, &[least.into(), most], PAGE_ROWS)?;
-    let mut found = Vec::new();
+    // The last topic of the page before is read once more.
+    let rows = fetch.max_messages.max(1).saturating_add(1);
+    let answer = pool.query(LOOKUP, &[least.into(), most(), least.into(), most()], rows)?;
     let mut last = None;
     for row in answer.iter() {
-        let topic: &str = row.get("topic")?;
-        if behind != Some(topic) && topic::matches(filter, topic) {
-            found.push(retained(&row)?);
+        let name: &str = row.get("topic")?;
+        if behind != Some(name) && topic::matches(filter, name) {
+            page.messages.extend(message(&row, fetch.client.at_ms)?);
         }
-        last = Some(topic);
+        last = Some(name);
     }
-    let next = last.filter(|last| answer.truncated && behind != Some(*last));
-    Ok((found, next.map(str::to_owned)))
+    match last.filter(|last| answer.truncated && behind != Some(*last)) {
+        Some(last) => Ok(page.and_more(last)),
+        None => Ok(page),
+    }
 }
 
-fn retained(row: &Row<'_>) -> Result<Retained, Fault> {
-    let text = |name| row.get::<Option<String>>(name);
-    Ok(Retained {
-        topic: row.get("topic")?,
-        msgid: text("msgid")?,
-        sender: text("sender")?,
-        qos: stored::qos(row)?,
-        payload: stored::payload(row)?,
-        expires_at_ms: stored::expires_at_ms(row)?,
-        properties: text("properties")?,
-    })
+/// A row as a message; without payload where it tells of a deletion. None: it is past
+/// its time, or no message.
+fn message(row: &Row<'_>, at_ms: u64) -> Result<Option<Message>, Fault> {
+    let message = stored::message(row)?;
+    let is_late = message
+        .expires_at_ms
+        .is_some_and(|expires| expires <= at_ms);
+    let is_topic = !message.topic.is_empty() && !message.topic.contains(['+', '#', '\0']);
+    let retained = Message {
+        retain: true,
+        ..message
+    };
+    Ok((is_topic && !is_late).then_some(retained))
 }
 
 #[cfg(test)]
@@ -213,72 +200,110 @@ mod tests {
             "sender",
             "qos",
             "payload",
+            "arrived",
             "expires_at_ms",
             "properties",
+            "others",
         ];
         let rows = topics.iter().map(|topic| {
-            let (id, none) = ("2PguFrHsrzEvIIBdctmb".into(), Value::Null);
+            let payload = match topic.strip_prefix("gone/") {
+                Some(_) => Value::Null,
+                None => "x".into(),
+            };
             [
                 (*topic).into(),
-                id,
-                none,
-                1.into(),
-                "x".into(),
-                9.into(),
+                "2PguFrHsrzEvIIBdctmb".into(),
                 Value::Null,
+                1.into(),
+                payload,
+                "2016-11-15 09:40:40".into(),
+                if *topic == "late" {
+                    1.into()
+                } else {
+                    Value::Null
+                },
+                Value::Null,
+                r#"[["content-type","text/plain"]]"#.into(),
             ]
         });
         pool.answer(testing::rows(columns, rows));
     }
 
-    fn topics(found: &[Retained]) -> Vec<&str> {
-        found.iter().map(|retained| &*retained.topic).collect()
+    fn look_up(filter: &str, cursor: Option<&str>, max_messages: u32) -> Page {
+        let rule = Rule::new(&on_retain_lookup::ACTION).pool("main");
+        let fetch = Fetch {
+            cursor: cursor.map(str::to_owned),
+            max_messages,
+            ..testing::fetch("c", filter)
+        };
+        match rule.run(fetch) {
+            Verdict::Page(page) => page,
+            other => panic!("no page: {other:?}"),
+        }
+    }
+
+    fn topics(page: &Page) -> Vec<&str> {
+        page.messages
+            .iter()
+            .map(|message| &*message.topic)
+            .collect()
     }
 
     #[test]
     fn an_exact_filter_reads_one_row() {
         let double = SqlPool::named("main");
         answer(&double, &["a/b"]);
-        let pool = Pool::open("main").expect("it is there");
-        let (found, next) = page(&pool, "$share/g/a/b", None).expect("the store answers");
-        assert_eq!(next, None);
-        let expected = Retained {
-            topic: "a/b".to_owned(),
-            msgid: Some("2PguFrHsrzEvIIBdctmb".to_owned()),
-            sender: None,
-            qos: 1,
-            payload: b"x".to_vec(),
-            expires_at_ms: Some(9),
-            properties: None,
+        let page = look_up("a/b", None, 256);
+        assert_eq!(page.next, None);
+        let expected = Message {
+            id: "2PguFrHsrzEvIIBdctmb".to_owned(),
+            sender: String::new(),
+            retain: true,
+            at_ms: 1_479_202_840_000,
+            extras: vec![("content-type".to_owned(), "text/plain".to_owned())],
+            ..testing::message("a/b", "x")
         };
-        assert_eq!(found, [expected]);
+        assert_eq!(page.messages, [expected]);
         assert_eq!(double.queries()[0].statement, LOOKUP_ONE);
+    }
+
+    #[test]
+    fn a_deletion_has_no_payload_and_what_is_late_or_no_topic_is_left_out() {
+        let double = SqlPool::named("main");
+        answer(&double, &["gone/b", "late", "", "a/+"]);
+        let page = look_up("#", None, 256);
+        assert_eq!(topics(&page), ["gone/b"]);
+        assert!(page.messages[0].payload.is_empty() && page.messages[0].retain);
     }
 
     #[test]
     fn a_wildcard_reads_its_range_in_pages() {
         let double = SqlPool::named("main");
         answer(&double, &["a", "a!b", "a/1", "a/1/2"]);
-        let pool = Pool::open("main").expect("it is there");
-        let (found, next) = page(&pool, "a/#", None).expect("the store answers");
-        assert_eq!((topics(&found), next), (vec!["a", "a/1", "a/1/2"], None));
+        let page = look_up("a/#", None, 256);
+        assert_eq!(
+            (topics(&page), page.next.clone()),
+            (vec!["a", "a/1", "a/1/2"], None)
+        );
         let bounds = |number: usize| double.queries()[number].parameters.clone();
-        let range: [Value; 2] = ["a".into(), "a0".into()];
+        let range: [Value; 4] = ["a".into(), "a0".into(), "a".into(), "a0".into()];
         assert_eq!(bounds(0), range);
 
-        let many: Vec<&str> = std::iter::repeat_n("b/1", PAGE_ROWS as usize)
-            .chain(["b/2"])
-            .collect();
-        answer(&double, &many);
-        let (_, next) = page(&pool, "+/1", None).expect("the store answers");
-        assert_eq!(next.as_deref(), Some("b/1"));
-        let range: [Value; 2] = ["".into(), Value::Blob(&[])];
+        answer(&double, &["a/1", "b/1", "b/2"]);
+        let page = look_up("+/1", None, 1);
+        assert_eq!(page.next.as_deref(), Some("b/1"));
+        let range: [Value; 4] = ["".into(), Value::Blob(&[]), "".into(), Value::Blob(&[])];
         assert_eq!(bounds(1), range);
 
         answer(&double, &["b/1", "c/1"]);
-        let (found, next) = page(&pool, "+/1", next.as_deref()).expect("the store answers");
-        assert_eq!((topics(&found), next), (vec!["c/1"], None));
-        let range: [Value; 2] = ["b/1".into(), Value::Blob(&[])];
+        let page = look_up("+/1", page.next.as_deref(), 1);
+        assert_eq!((topics(&page), page.next.as_deref()), (vec!["c/1"], None));
+        let range: [Value; 4] = [
+            "b/1".into(),
+            Value::Blob(&[]),
+            "b/1".into(),
+            Value::Blob(&[]),
+        ];
         assert_eq!(bounds(2), range);
     }
 }

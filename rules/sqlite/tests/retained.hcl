@@ -2,7 +2,7 @@
 # its topic's deletion.
 
 pool "sqlite" "main" {
-  setup = "INSERT INTO mqtt_retain (topic, msgid, payload) VALUES ('foreign', '53F33F7E4741E7007000004B70001', 'theirs'), ('nobody', NULL, 'theirs'), ('signs', 'zzzzzzzzzzzzzzzzzz==', 'theirs')"
+  setup = "INSERT INTO mqtt_retain (topic, msgid, payload) VALUES ('foreign', '53F33F7E4741E7007000004B70001', 'theirs'), ('nobody', NULL, 'theirs'), ('signs', 'zzzzzzzzzzzzzzzzzz==', 'theirs'), ('theirs', NULL, 'written')"
 }
 
 module "sqlite" {}
@@ -70,6 +70,7 @@ expect {
       ["foreign", "ours", 1],
       ["nobody", "ours", 1],
       ["signs", "ours", 0],
+      ["theirs", "written", null],
     ]
   }
   query "main" {
@@ -149,14 +150,86 @@ expect {
     statement = "SELECT topic, cast(payload AS text) FROM mqtt_retain WHERE topic IN ('a/1', 'foreign') ORDER BY topic"
     rows      = [["a/1", "newest"], ["foreign", "ours"]]
   }
-  # The range of topics that a look-up of `a/#` reads, and one that begins with a
-  # wildcard.
-  query "main" {
-    statement = "SELECT r.topic, b.expires_at_ms FROM mqtt_retain AS r LEFT JOIN hookwire_msg AS b ON b.msgid = r.msgid WHERE r.topic >= 'a' AND r.topic < 'a0' ORDER BY r.topic"
-    rows      = [["a/1", null]]
+}
+
+rule "look-up" {
+  hook   = "session.subscribed"
+  module = "sqlite"
+  action = "on_retain_lookup"
+  pool   = "main"
+}
+
+event "message.publish" {
+  id              = "2PguFrHsrzEvIIBdctmA"
+  topic           = "a"
+  payload         = "parent"
+  qos             = 2
+  retain          = true
+  expiry_s        = 3600
+  user_properties = { unit = "C" }
+}
+
+event "message.publish" {
+  id     = "2PguFrHsrzEvIIBdctmB"
+  topic  = "a/0"
+  retain = true
+}
+
+event "session.retained" {
+  filter = "a/1"
+  expect {
+    verdict  = "page"
+    messages = ["a/1 newest"]
+    next     = ""
   }
-  query "main" {
-    statement = "SELECT topic FROM mqtt_retain WHERE topic >= '' AND topic < x'' ORDER BY topic"
-    rows      = [["a/1"], ["foreign"], ["nobody"], ["signs"]]
+}
+
+# What was deleted is told, so that it does not come from elsewhere.
+event "session.retained" {
+  filter = "a/0"
+  expect {
+    verdict  = "page"
+    messages = ["a/0 "]
+    next     = ""
+  }
+}
+
+event "session.retained" {
+  filter = "a/2"
+  expect {
+    verdict  = "page"
+    messages = []
+    next     = ""
+  }
+}
+
+event "session.retained" {
+  filter = "a/#"
+  expect {
+    verdict  = "page"
+    messages = ["a parent", "a/0 ", "a/1 newest"]
+    next     = ""
+  }
+}
+
+event "session.retained" {
+  filter       = "#"
+  max_messages = 2
+  expect {
+    verdict  = "page"
+    messages = ["a parent", "a/0 ", "a/1 newest"]
+    next     = "a/1"
+  }
+}
+
+# Also what a business server wrote.
+event "session.retained" {
+  filter       = "#"
+  cursor       = "a/1"
+  max_messages = 8
+  expect {
+    verdict  = "page"
+    messages = ["foreign ours", "nobody ours", "signs ours", "theirs written"]
+    next     = ""
   }
 }

@@ -211,6 +211,8 @@ pub struct ReadingEntry {
     pub parked: u64,
     /// Messages that were read and are not sent yet.
     pub page_left: usize,
+    /// Subscriptions whose retained messages stores are asked for.
+    pub retained: usize,
     /// Whether what is stored is read once more when this is over.
     pub begins_anew: bool,
     /// What is read, by subscription and rule.

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hookwire_broker::{Message, MessageId, Page, Stores};
+use hookwire_broker::{Message, MessageId, Page, Stores, Wants};
 
 use crate::extras::encoded;
 use crate::text::bounded;
@@ -30,12 +30,18 @@ const FLOOR: &str = "floor";
 /// Longest floor that is kept, in bytes.
 const MAX_FLOOR_BYTES: usize = 64;
 
-/// A page of an action.
+/// A page of an action. An id that is none stands for itself in what is queued, and
+/// is older than all others in what is retained.
 ///
 /// # Errors
 /// When a message of it could not be published.
-pub fn page(given: GuestPage) -> Result<Page, PageError> {
-    let messages = given.messages.into_iter().map(stored);
+pub fn page(wants: Wants, given: GuestPage) -> Result<Page, PageError> {
+    let messages = given.messages.into_iter().map(|message| {
+        stored(message, |id| match wants {
+            Wants::Queued => foreign(id),
+            Wants::Retained => MessageId::MIN,
+        })
+    });
     let floor = given.extras.into_iter().find(|(name, _)| name == FLOOR);
     let floor = floor.map(|(_, text)| bounded(text, MAX_FLOOR_BYTES).into());
     Ok(Page {
@@ -45,7 +51,10 @@ pub fn page(given: GuestPage) -> Result<Page, PageError> {
     })
 }
 
-fn stored(given: GuestMessage) -> Result<Arc<Message>, PageError> {
+fn stored(
+    given: GuestMessage,
+    other_id: impl Fn(&str) -> MessageId,
+) -> Result<Arc<Message>, PageError> {
     let wrong = |why| PageError {
         id: bounded(given.id.clone(), MAX_SHOWN_BYTES),
         why,
@@ -60,7 +69,7 @@ fn stored(given: GuestMessage) -> Result<Arc<Message>, PageError> {
     let properties = encoded(&given.extras, expiry_s, user);
     let properties = properties.map_err(|error| wrong(ReplacementError::Extra(error)))?;
     Ok(Arc::new(Message {
-        id: given.id.parse().unwrap_or_else(|_| foreign(&given.id)),
+        id: given.id.parse().unwrap_or_else(|_| other_id(&given.id)),
         topic: topic_of(given.topic).map_err(wrong)?,
         payload: given.payload.into(),
         sender: given.sender.into(),

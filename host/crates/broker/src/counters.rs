@@ -82,8 +82,8 @@ counters! {
     messages_delayed,
     /// Messages not retained because there were too many.
     retained_refused,
-    /// Subscriptions for which no retained messages were sent, because too many
-    /// wait for the client.
+    /// Subscriptions for which not all retained messages were sent, because too many
+    /// wait for the client, or because a store could not be asked.
     retained_unsent,
     /// QoS 0 deliveries dropped because the client does not read its output.
     dropped_output_full,

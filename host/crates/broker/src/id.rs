@@ -2,7 +2,7 @@
 
 use crate::message::MessageId;
 
-const NODE_BITS: u32 = 16;
+pub(crate) const NODE_BITS: u32 = 16;
 const TIME_MASK: u64 = (1 << 43) - 1;
 pub(crate) const SEQUENCE_BITS: u32 = 48;
 const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
@@ -16,6 +16,8 @@ pub struct IdGenerator {
     worker: u64,
     last_ms: u64,
     sequence: u64,
+    /// The time of the first.
+    first_ms: u64,
 }
 
 impl IdGenerator {
@@ -28,7 +30,15 @@ impl IdGenerator {
             worker: u64::from(worker) & WORKER_MASK,
             last_ms: not_before_ms,
             sequence: 0,
+            first_ms: not_before_ms,
         }
+    }
+
+    /// When the message of an id was taken, if this run of this node made the id,
+    /// milliseconds since the Unix epoch, about: ids may be ahead of the clock.
+    pub(crate) fn taken_ms(&self, id: MessageId) -> Option<u64> {
+        let (node, at_ms) = id.node_and_time();
+        (node == self.node && at_ms >= self.first_ms && !id.is_foreign()).then_some(at_ms)
     }
 
     /// The next id.

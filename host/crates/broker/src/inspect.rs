@@ -110,6 +110,7 @@ impl<H: Hooks> Shard<H> {
             barriers: session.barriers.raised,
             parked: session.barriers.parked,
             page_left: fetching.map_or(0, Fetching::len),
+            retained: session.lookups.count(),
             begins_anew: fetching.is_some_and(Fetching::has_missed),
             sources,
             positions,

@@ -53,7 +53,7 @@ pub use hooks::{
     FetchRequest, FetchRule, Hook, Hooks, ListenerInfo, MAX_HOPS, NodeEvent, Operation, OwnMessage,
     Page, PositionState, PublishFacts, Question, ReadSide, Refusal, Reply, Restored,
     RestoredExchange, RestoredSession, RuleSet, SourceState, Stores, SubscriptionEvent,
-    SubscriptionInfo, SubscriptionOutcome, SubscriptionRequest, Ticket, Verdict,
+    SubscriptionInfo, SubscriptionOutcome, SubscriptionRequest, Ticket, Verdict, Wants,
 };
 pub use id::IdGenerator;
 pub use inspect::Holdings;

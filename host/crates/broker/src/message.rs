@@ -57,6 +57,16 @@ impl MessageId {
         self > other || self.is_foreign() || other.is_foreign()
     }
 
+    /// The node that the message entered on, and when, in milliseconds since the
+    /// Unix epoch.
+    pub(crate) fn node_and_time(self) -> (u16, u64) {
+        let node = self.high & u64::from(u16::MAX);
+        (
+            u16::try_from(node).unwrap_or_default(),
+            self.high >> crate::id::NODE_BITS,
+        )
+    }
+
     /// The worker that the message entered on.
     pub(crate) fn worker(self) -> u64 {
         self.low >> crate::id::SEQUENCE_BITS

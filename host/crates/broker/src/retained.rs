@@ -5,9 +5,10 @@
 //! subscription is in the route table. So a subscriber misses nothing.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use foldhash::HashMap;
 use hookwire_mqtt::TopicFilter;
 
 use crate::message::{Message, MessageId};
@@ -27,6 +28,22 @@ struct State {
     bytes: usize,
     /// When messages expire, soonest first; those since replaced are among them.
     expiring: BinaryHeap<Reverse<(u64, MessageId, Arc<str>)>>,
+    /// What cleared topics, the latest of each; kept where stores are asked for
+    /// retained messages, so that what was cleared here does not come from there.
+    cleared: HashMap<Arc<str>, MessageId>,
+    /// In the order noted; those since replaced are among them.
+    cleared_order: VecDeque<(Arc<str>, MessageId)>,
+    /// Whether some message was not kept, for want of room.
+    has_refused: bool,
+}
+
+/// What the index knows of one topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Latest {
+    /// Nothing.
+    Unknown,
+    /// This message is, or was, retained last, or cleared it.
+    Message(MessageId),
 }
 
 /// What became of a retained message.
@@ -40,6 +57,9 @@ pub(crate) enum Retained {
     Full,
 }
 
+/// Topics of which it is remembered what cleared them; beyond it the oldest are
+/// forgotten, and what their stores say counts.
+const MAX_CLEARED: usize = 65_536;
 /// Places in the heap of expiries that may be void before it is swept.
 const SPARE_EXPIRIES: usize = 1024;
 /// Messages removed in one go, so that nobody waits long for the lock.
@@ -59,12 +79,17 @@ impl RetainedMessages {
     /// Keeps a message in the place of the one its topic has. The last to come
     /// stays, as with live subscribers: ids of one millisecond do not say which
     /// of two workers' messages was published with the other one in view.
-    pub(crate) fn set(&self, message: Arc<Message>) -> Retained {
+    ///
+    /// `is_looked_up`: stores are asked for retained messages, too.
+    pub(crate) fn set(&self, message: Arc<Message>, is_looked_up: bool) -> Retained {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let known = state.index.get(&message.topic);
         let known_bytes = known.map(|known| cost_bytes(known));
         if message.payload.is_empty() {
             state.remove(&message.topic);
+            if is_looked_up {
+                state.note_cleared(&message);
+            }
             return Retained::Cleared;
         }
         let bytes =
@@ -73,9 +98,11 @@ impl RetainedMessages {
         if bytes > self.max_bytes || (is_new && state.index.len() >= self.max_messages) {
             // What is kept of the topic is no longer true.
             state.remove(&message.topic);
+            state.has_refused = true;
             return Retained::Full;
         }
         state.bytes = bytes;
+        state.cleared.remove(&message.topic);
         let topic = Arc::clone(&message.topic);
         let (expires_at_ms, id) = (message.expires_at_ms, message.id);
         state.index.insert(&topic, message);
@@ -99,6 +126,20 @@ impl RetainedMessages {
         drop(state);
         found.sort_unstable_by_key(|message| message.id);
         found
+    }
+
+    /// What a topic has, or was cleared by.
+    pub(crate) fn latest(&self, topic: &str) -> Latest {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = state.index.get(topic).map(|message| message.id);
+        let latest = kept.or_else(|| state.cleared.get(topic).copied());
+        latest.map_or(Latest::Unknown, Latest::Message)
+    }
+
+    /// Whether some message was not kept, for want of room.
+    pub(crate) fn has_refused(&self) -> bool {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.has_refused
     }
 
     /// Forgets what is expired, some at a time.
@@ -164,6 +205,19 @@ impl State {
         }
     }
 
+    fn note_cleared(&mut self, message: &Message) {
+        let topic = Arc::clone(&message.topic);
+        self.cleared.insert(Arc::clone(&topic), message.id);
+        self.cleared_order.push_back((topic, message.id));
+        while self.cleared_order.len() > MAX_CLEARED
+            && let Some((topic, id)) = self.cleared_order.pop_front()
+        {
+            if self.cleared.get(&topic) == Some(&id) {
+                self.cleared.remove(&topic);
+            }
+        }
+    }
+
     /// Throws void expiries away before they outnumber the messages.
     fn sweep_expiries(&mut self) {
         if self.expiring.len() > SPARE_EXPIRIES + 2 * self.index.len() {
@@ -217,7 +271,7 @@ mod tests {
         let mut ids = IdGenerator::new(0, 0, 0);
         let retained = RetainedMessages::new(10, 10_000);
         for (topic, payload) in [("a/b", "1"), ("a/c", "2"), ("a/b", "3"), ("$x/y", "4")] {
-            let stored = retained.set(message(&mut ids, topic, payload, Message::NEVER));
+            let stored = retained.set(message(&mut ids, topic, payload, Message::NEVER), false);
             assert_eq!(stored, Retained::Stored);
         }
         assert_eq!(payloads(&retained, "a/+", 1), ["2", "3"]);
@@ -228,7 +282,7 @@ mod tests {
         );
         assert_eq!(payloads(&retained, "$x/#", 1), ["4"]);
         let empty = message(&mut ids, "a/b", "", Message::NEVER);
-        assert_eq!(retained.set(empty), Retained::Cleared);
+        assert_eq!(retained.set(empty, false), Retained::Cleared);
         assert_eq!(payloads(&retained, "a/b", 1), [""; 0]);
         assert_eq!(retained.len(), 2);
     }
@@ -237,8 +291,9 @@ mod tests {
     fn bounds_keep_new_topics_out_and_let_known_ones_change() {
         let mut ids = IdGenerator::new(0, 0, 0);
         let retained = RetainedMessages::new(2, 1_500);
-        let mut set =
-            |topic, payload: &str| retained.set(message(&mut ids, topic, payload, Message::NEVER));
+        let mut set = |topic, payload: &str| {
+            retained.set(message(&mut ids, topic, payload, Message::NEVER), false)
+        };
         assert_eq!(set("a", "1"), Retained::Stored);
         assert_eq!(set("b", "2"), Retained::Stored);
         assert_eq!(set("c", "3"), Retained::Full);
@@ -258,9 +313,12 @@ mod tests {
         let mut ids = IdGenerator::new(0, 0, 0);
         let retained = RetainedMessages::new(10_000, 10_000_000);
         for number in 0..3_000 {
-            retained.set(message(&mut ids, &format!("t/{number}"), "x", 500 + number));
+            retained.set(
+                message(&mut ids, &format!("t/{number}"), "x", 500 + number),
+                false,
+            );
         }
-        retained.set(message(&mut ids, "t/1", "again", Message::NEVER));
+        retained.set(message(&mut ids, "t/1", "again", Message::NEVER), false);
         assert_eq!(payloads(&retained, "t/0", 499), ["x"]);
         assert_eq!(payloads(&retained, "t/0", 500), [""; 0]);
         assert_eq!(payloads(&retained, "t/1", 9_000), ["again"]);
@@ -268,5 +326,32 @@ mod tests {
             retained.expire(9_000);
         }
         assert_eq!(retained.len(), 1);
+    }
+
+    #[test]
+    fn what_cleared_a_topic_is_remembered_where_stores_are_asked() {
+        let mut ids = IdGenerator::new(0, 0, 0);
+        let retained = RetainedMessages::new(10, 10_000);
+        assert_eq!(retained.latest("t"), Latest::Unknown);
+        let kept = message(&mut ids, "t", "1", Message::NEVER);
+        retained.set(Arc::clone(&kept), true);
+        assert_eq!(retained.latest("t"), Latest::Message(kept.id));
+        retained.set(message(&mut ids, "t", "", Message::NEVER), false);
+        assert_eq!(retained.latest("t"), Latest::Unknown);
+        let cleared = message(&mut ids, "t", "", Message::NEVER);
+        retained.set(Arc::clone(&cleared), true);
+        assert_eq!(retained.latest("t"), Latest::Message(cleared.id));
+        let again = message(&mut ids, "t", "2", Message::NEVER);
+        retained.set(Arc::clone(&again), true);
+        assert_eq!(retained.latest("t"), Latest::Message(again.id));
+        for number in 0..=MAX_CLEARED {
+            retained.set(
+                message(&mut ids, &format!("u/{number}"), "", Message::NEVER),
+                true,
+            );
+        }
+        assert_eq!(retained.latest("u/0"), Latest::Unknown, "there is a bound");
+        assert_ne!(retained.latest("u/1"), Latest::Unknown);
+        assert!(!retained.has_refused());
     }
 }

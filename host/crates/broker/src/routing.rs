@@ -85,7 +85,8 @@ impl<H: Hooks> Shard<H> {
         if transit.payload.is_empty() && self.planted.is(Fault::RetainedNotCleared) {
             return false;
         }
-        match self.retained.set(transit.shared()) {
+        let is_looked_up = self.hooks.wants(Hook::SessionRetained);
+        match self.retained.set(transit.shared(), is_looked_up) {
             Retained::Stored => true,
             Retained::Cleared => false,
             Retained::Full => {

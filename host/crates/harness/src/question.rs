@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hookwire_broker::{
     Access, Authentication, ClientEvent, DeliveryRequest, DroppedEvent, Event as Happened,
     Exchange, FetchRequest, Hook, Hooks, IdGenerator, NodeEvent, Operation, PublishFacts, Question,
-    RuleSet, SubscriptionEvent, SubscriptionRequest, Ticket,
+    RuleSet, SubscriptionEvent, SubscriptionRequest, Ticket, Wants,
 };
 use hookwire_mqtt::{TopicFilter, TopicName};
 use hookwire_rules::WorkerRules;
@@ -138,7 +138,12 @@ pub(crate) fn give(
             begins,
             max_messages,
         } => {
+            let wants = match hook {
+                Hook::SessionRetained => Wants::Retained,
+                _ => Wants::Queued,
+            };
             let request = FetchRequest {
+                wants,
                 client,
                 filter: filter.as_str().into(),
                 qos: *qos,
@@ -149,7 +154,7 @@ pub(crate) fn give(
             let Ok(filter) = TopicFilter::new(filter) else {
                 return Given::ToNobody;
             };
-            let Some(rule) = rules.fetch_rules(&filter).into_iter().next() else {
+            let Some(rule) = rules.fetch_rules(wants, &filter).into_iter().next() else {
                 return Given::ToNobody;
             };
             rules.ask(rule.rules, ticket, Question::Fetch(request));

@@ -46,7 +46,7 @@ impl Hooks for NoRules {
     fn submit_acked(&mut self, _: RuleSet, _: &Arc<ClientInfo>, _: Arc<Message>) {}
     fn submit_position(&mut self, _: RuleSet, _: &Arc<ClientInfo>, _: Arc<Message>) {}
 
-    fn fetch_rules(&mut self, _: &TopicFilter) -> Vec<FetchRule> {
+    fn fetch_rules(&mut self, _: hookwire_broker::Wants, _: &TopicFilter) -> Vec<FetchRule> {
         Vec::new()
     }
 

@@ -67,6 +67,12 @@ fn reading_lines(reading: &ReadingEntry) -> Vec<String> {
             "read            {} messages are not sent yet{anew}",
             reading.page_left
         ));
+        if reading.retained > 0 {
+            lines.push(format!(
+                "retained        looked up for {} subscriptions",
+                reading.retained
+            ));
+        }
     }
     lines.extend(reading.sources.iter().map(source_line));
     lines.extend(reading.positions.iter().map(position_line));

@@ -11,7 +11,7 @@ use hookwire_broker::{
     Answer, Answered, Authentication, AuthenticationOutcome, AuthenticationStep, Authorization,
     BrokerCall, ClientInfo, Decided, DeliveryOutcome, Denial, Event, FetchRule, Hook, Hooks,
     Message, Operation, Page, PublishFacts, Question, Refusal, Restored, RuleSet,
-    SubscriptionOutcome, Ticket, Verdict, WorkerId,
+    SubscriptionOutcome, Ticket, Verdict, Wants, WorkerId,
 };
 use hookwire_mqtt::{ReasonCode, TopicFilter, TopicName};
 
@@ -282,8 +282,8 @@ impl Hooks for ScriptedHooks {
         }
     }
 
-    fn fetch_rules(&mut self, _: &TopicFilter) -> Vec<FetchRule> {
-        let is_fetching = self.desk.borrow().storing.is_some();
+    fn fetch_rules(&mut self, wants: Wants, _: &TopicFilter) -> Vec<FetchRule> {
+        let is_fetching = self.desk.borrow().storing.is_some() && wants == Wants::Queued;
         let rule = FetchRule {
             rules: RULES,
             stores: STORE,

@@ -34,7 +34,7 @@ impl<H: Hooks> Shard<H> {
                 if self.hooks.wants(Hook::MessageAcked) {
                     self.acked(session_key, &delivery.message, ack);
                 }
-                self.position_done(session_key, &delivery.message);
+                self.delivery_done(session_key, &delivery);
                 if has_waiting {
                     self.send_waiting(now, session_key);
                 }
@@ -60,7 +60,7 @@ impl<H: Hooks> Shard<H> {
                     if delivery.is_covered {
                         self.keep_completed(session_key, key, id, delivery.message.id);
                     }
-                    self.position_done(session_key, &delivery.message);
+                    self.delivery_done(session_key, &delivery);
                     self.send_waiting(now, session_key);
                 }
                 Acknowledged::Unknown => self.counters.acknowledgements_unknown += 1,
@@ -74,7 +74,7 @@ impl<H: Hooks> Shard<H> {
                 if self.hooks.wants(Hook::MessageAcked) {
                     self.acked(session_key, &delivery.message, ack);
                 }
-                self.position_done(session_key, &delivery.message);
+                self.delivery_done(session_key, &delivery);
             }
             Acknowledged::Unknown if session.inflight.is_released(id) => {
                 if session.kept.awaits(Step::Release(id)) {

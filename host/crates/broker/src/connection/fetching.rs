@@ -11,18 +11,18 @@ use hookwire_mqtt::{ReasonCode, SubAck, TopicName};
 
 use super::ConnectionKey;
 use crate::faults::Fault;
-use crate::hooks::{FetchRequest, Hooks, Page, Question, Refusal, RuleSet, Stores};
+use crate::hooks::{FetchRequest, Hooks, Page, Question, Refusal, RuleSet, Stores, Wants};
 use crate::message::Message;
 use crate::session::{Begins, Delivery, Line, SessionKey, Source};
 use crate::shard::Shard;
 use crate::time::Now;
 
 /// Messages asked for in one page.
-const PAGE_MESSAGES: usize = 256;
+pub(super) const PAGE_MESSAGES: usize = 256;
 /// Pause before a page is asked for again that had nothing and ended where it began.
 const AGAIN_MS: u64 = 100;
 /// Pause before a page that could not be had is asked for again.
-const RETRY_MS: u64 = 1_000;
+pub(super) const RETRY_MS: u64 = 1_000;
 
 impl<H: Hooks> Shard<H> {
     /// Writes SUBACK, once the client's place is kept in every store that one of
@@ -68,6 +68,27 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session_mut(session_key) else {
             return;
         };
+        let Some((_, fetching)) = session.connection.zip(session.fetching.as_ref()) else {
+            return;
+        };
+        // What begins does not wait for retained messages: SUBACK waits for it.
+        if !fetching.has_beginning() && !session.lookups.is_empty() {
+            let had_none = session.backlog.is_empty();
+            let is_awaited = self.go_on_looking_up(now, session_key);
+            let goes_on = self.session(session_key).is_some_and(|session| {
+                let is_found = had_none && !session.backlog.is_empty();
+                is_found || session.lookups.is_empty()
+            });
+            if goes_on {
+                return self.send_waiting(now, session_key);
+            }
+            if is_awaited {
+                return;
+            }
+        }
+        let Some(session) = self.session_mut(session_key) else {
+            return;
+        };
         let Some((key, fetching)) = session.connection.zip(session.fetching.as_mut()) else {
             return;
         };
@@ -100,6 +121,7 @@ impl<H: Hooks> Shard<H> {
             return;
         };
         let request = FetchRequest {
+            wants: Wants::Queued,
             client: Arc::clone(&session.client),
             filter: Arc::from(source.filter.as_str()),
             qos: source.granted.qos,
@@ -122,8 +144,11 @@ impl<H: Hooks> Shard<H> {
         now: Now,
         key: ConnectionKey,
         number: u64,
-        answer: Result<Page, Refusal>,
+        mut answer: Result<Page, Refusal>,
     ) {
+        if self.retained_answered(now, key, number, &mut answer) {
+            return;
+        }
         let Some(session_key) = self.live(key).and_then(|connection| connection.session) else {
             return;
         };
@@ -141,12 +166,17 @@ impl<H: Hooks> Shard<H> {
                 if source.begins == Begins::Subscribed {
                     fetching.begun(&source, None);
                 }
+                let is_new = source.begins == Begins::Subscribed;
+                let is_new = is_new && !session.sources.has_begun(&source);
                 session.sources.note_begun(&source, page.floor.clone());
                 // What was missed is before it in the older one's pages.
                 let older = match source.begins {
                     Begins::Not if !fetching.has_missed() => Vec::new(),
                     _ => session.sources.older(&source),
                 };
+                if is_new {
+                    self.find_retained_anew(now, session_key, &source);
+                }
                 if older.is_empty() {
                     self.take_page(now, session_key, source, page);
                 } else {
@@ -203,7 +233,8 @@ impl<H: Hooks> Shard<H> {
             let is_own = source.granted.no_local && message.sender == clientid;
             let was_sent = (session.positions.has(&Line::of(&message), message.id) && !is_again)
                 || session.positions.was_passed_meanwhile(message.id);
-            if is_own || was_sent || waiting.contains(&message.id) {
+            let is_there = waiting.contains(&message.id) || fetching.is_retained(message.id);
+            if is_own || was_sent || is_there {
                 continue;
             }
             Arc::make_mut(&mut message).stored = source.rule.stores;
@@ -245,13 +276,23 @@ impl<H: Hooks> Shard<H> {
             let is_waiting = |session: &crate::session::Session| session.fetching.is_some();
             if self.session(key).is_some_and(is_waiting) {
                 self.go_on_fetching(now, key);
-                let fetching = self
-                    .session(key)
-                    .and_then(|session| session.fetching.as_ref());
-                if fetching.is_some_and(|fetching| fetching.waits_to_retry()) {
+                let waits = |session: &crate::session::Session| {
+                    let fetching = session.fetching.as_ref();
+                    let waits = fetching.is_some_and(|fetching| fetching.waits_to_retry());
+                    waits || session.lookups.waits_to_retry()
+                };
+                if self.session(key).is_some_and(waits) {
                     self.fetch_later.push(key);
                 }
             }
+        }
+    }
+
+    /// A delivery was acknowledged. A copy that is sent because it is retained moves
+    /// nothing.
+    pub(super) fn delivery_done(&mut self, key: SessionKey, delivery: &Delivery) {
+        if delivery.is_covered {
+            self.position_done(key, &delivery.message);
         }
     }
 
@@ -289,6 +330,7 @@ impl<H: Hooks> Shard<H> {
             return;
         };
         session.fetching = None;
+        session.lookups.forget_asked();
         session.positions.page_settled();
         session.queue.extract(|delivery| delivery.is_covered);
         session.report_load();

@@ -3,21 +3,14 @@
 
 use std::sync::Arc;
 
-use hookwire_mqtt::{QoS, ReasonCode, SharedFilter, TopicFilter, TopicName};
+use hookwire_mqtt::{QoS, ReasonCode, SharedFilter, TopicFilter};
 
-use crate::faults::Fault;
 use crate::group::{Load, Member};
 use crate::hooks::{Event, Hook, Hooks, SubscriptionEvent, SubscriptionInfo};
-use crate::message::Message;
-use crate::session::{Begins, Granted, SessionKey, Terms};
+use crate::session::{Begins, Granted, SessionKey};
 use crate::shard::{Shard, Subscriber};
 use crate::time::Now;
 
-/// Retained messages that may wait for one client before no more are looked for.
-const MAX_BACKLOG: usize = 250_000;
-/// Subscriptions of a client beyond which it is not looked whether mail may
-/// bring a retained message a second time: then it may.
-const MAX_COMPARED: usize = 64;
 /// What a Subscription Identifier can be.
 const IDENTIFIERS: std::ops::RangeInclusive<u32> = 1..=268_435_455;
 
@@ -188,57 +181,6 @@ impl<H: Hooks> Shard<H> {
         };
         session.report_load();
         self.routes.join(subscription, &shared.filter, member);
-    }
-
-    /// Puts the retained messages that match before everything newer.
-    fn find_retained(
-        &mut self,
-        now: Now,
-        key: SessionKey,
-        filter: &TopicFilter,
-        granted: Granted,
-        is_known: bool,
-    ) {
-        let waits = self.session(key).map_or(0, |session| session.backlog.len());
-        if waits >= MAX_BACKLOG {
-            self.counters.retained_unsent += 1;
-            return;
-        }
-        let mut found = self.retained.matching(filter, now.wall_ms);
-        if found.is_empty() {
-            return;
-        }
-        let ignores_no_local = self.planted.is(Fault::NoLocalIgnored);
-        let worker = u64::from(self.worker);
-        let Some(session) = self.session_mut(key) else {
-            return;
-        };
-        if granted.no_local && !ignores_no_local {
-            let clientid = &session.client.clientid;
-            found.retain(|message| message.sender != *clientid);
-        }
-        // Mail of another worker may still bring what was found here, unless an
-        // older subscription is owed that mail anyway.
-        let may_come_again = |message: &Message| {
-            let Ok(topic) = TopicName::new(&message.topic) else {
-                return false;
-            };
-            let others = session
-                .subscriptions
-                .keys()
-                .filter(|other| *other != filter);
-            message.id.worker() != worker && !others.into_iter().any(|other| other.matches(topic))
-        };
-        let is_too_much = session.subscriptions.len() > MAX_COMPARED;
-        let noted: Vec<Arc<Message>> = if is_known || is_too_much {
-            Vec::new()
-        } else {
-            let recent = found.iter().filter(|message| may_come_again(message));
-            recent.cloned().collect()
-        };
-        let until_ms = session.recent.note(&noted, now.wall_ms);
-        session.backlog.push(found, Terms::of(granted));
-        self.recent_until_ms = self.recent_until_ms.max(until_ms);
     }
 
     /// Ends a subscription, as the client wrote it.

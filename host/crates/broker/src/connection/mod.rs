@@ -19,6 +19,7 @@ mod kept;
 mod outbound;
 mod pipeline;
 mod refuse;
+mod retained;
 mod sources;
 mod subscribe;
 mod waiting;

@@ -6,7 +6,7 @@
 
 use hookwire_mqtt::TopicFilter;
 
-use crate::hooks::{Hook, Hooks};
+use crate::hooks::{Hook, Hooks, Wants};
 use crate::session::{Begins, Granted, Known, SessionKey, Source};
 use crate::shard::Shard;
 use crate::time::Now;
@@ -25,7 +25,7 @@ impl<H: Hooks> Shard<H> {
             return;
         }
         self.refresh_sources(key);
-        let rules = self.hooks.fetch_rules(filter);
+        let rules = self.hooks.fetch_rules(Wants::Queued, filter);
         let Some(session) = self.session_mut(key) else {
             return;
         };
@@ -78,6 +78,7 @@ impl<H: Hooks> Shard<H> {
             return;
         };
         session.sources.remove(filter);
+        session.lookups.remove(filter);
         let Some(fetching) = &mut session.fetching else {
             return;
         };
@@ -99,6 +100,12 @@ impl<H: Hooks> Shard<H> {
         });
         let sources = known.collect();
         self.fetch_sources(now, key, sources);
+        if let Some(session) = self.session_mut(key)
+            && !session.lookups.is_empty()
+        {
+            let is_raised = session.raise(now.wall_ms);
+            self.counters.fetch_barriers += u64::from(is_raised);
+        }
     }
 
     /// Finds a session's sources, if rules have changed.
@@ -122,7 +129,7 @@ impl<H: Hooks> Shard<H> {
         }
         let rules: Vec<_> = filters
             .iter()
-            .map(|filter| self.hooks.fetch_rules(filter))
+            .map(|filter| self.hooks.fetch_rules(Wants::Queued, filter))
             .collect();
         if let Some(session) = self.session_mut(key) {
             session.sources.generation = generation;

@@ -234,6 +234,10 @@ fn next(session: &mut Session, takes_newest: bool) -> Option<Next> {
     } else if let Some(qos) = session.backlog.next_qos() {
         fits(qos).then(|| session.backlog.pop())??
     } else if let Some(fetching) = &mut session.fetching {
+        // Retained messages are still to come, and are older.
+        if !session.lookups.is_empty() {
+            return None;
+        }
         let qos = fetching.first()?.qos;
         fits(qos).then(|| fetching.pop())??
     } else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hookwire_mqtt::QoS;
 
-use super::{ClientInfo, RuleSet};
+use super::{ClientInfo, Hook, RuleSet};
 use crate::message::Message;
 
 /// A set of stores. Which one a bit stands for is known to the rules alone, and
@@ -39,9 +39,31 @@ pub struct FetchRule {
     pub stores: Stores,
 }
 
+/// What is asked of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Wants {
+    /// `session.fetch`: what is stored for a subscription, and not acknowledged.
+    Queued,
+    /// `session.retained`: the retained message of each of its topics.
+    Retained,
+}
+
+impl Wants {
+    /// The hook at which it is asked for.
+    #[must_use]
+    pub fn hook(self) -> Hook {
+        match self {
+            Self::Queued => Hook::SessionFetch,
+            Self::Retained => Hook::SessionRetained,
+        }
+    }
+}
+
 /// Asks for the next messages that are stored for a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchRequest {
+    /// Which of them.
+    pub wants: Wants,
     /// Whose.
     pub client: Arc<ClientInfo>,
     /// Its filter, without `$share/GROUP/`.
@@ -61,7 +83,8 @@ pub struct FetchRequest {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Page {
     /// None of them was acknowledged by the client. There may be none, though
-    /// more follow.
+    /// more follow. Of retained messages one for each topic at most; one without
+    /// payload stands for a deletion.
     pub messages: Vec<Arc<Message>>,
     /// Where the next page begins; none if this is the last.
     pub next: Option<Arc<str>>,

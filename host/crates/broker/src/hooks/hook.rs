@@ -28,6 +28,9 @@ pub enum Hook {
     SessionSubscribed,
     /// `session.fetch`: what is stored for a subscription is wanted.
     SessionFetch,
+    /// `session.retained`: the retained messages that a store has for a subscription
+    /// are wanted.
+    SessionRetained,
     /// `session.exchange`: a QoS 2 exchange comes to a step that the other side may
     /// rely on.
     SessionExchange,
@@ -58,7 +61,7 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in order.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::NodeStarted,
         Self::ClientConnect,
         Self::ClientAuthenticate,
@@ -70,6 +73,7 @@ impl Hook {
         Self::ClientSubscribe,
         Self::SessionSubscribed,
         Self::SessionFetch,
+        Self::SessionRetained,
         Self::SessionExchange,
         Self::ClientUnsubscribe,
         Self::SessionUnsubscribed,
@@ -99,6 +103,7 @@ impl Hook {
             Self::ClientSubscribe => "client.subscribe",
             Self::SessionSubscribed => "session.subscribed",
             Self::SessionFetch => "session.fetch",
+            Self::SessionRetained => "session.retained",
             Self::SessionExchange => "session.exchange",
             Self::ClientUnsubscribe => "client.unsubscribe",
             Self::SessionUnsubscribed => "session.unsubscribed",
@@ -134,6 +139,7 @@ impl Hook {
             | Self::SessionCreated
             | Self::ClientSubscribe
             | Self::SessionFetch
+            | Self::SessionRetained
             | Self::SessionExchange
             | Self::ClientUnsubscribe
             | Self::MessagePublish

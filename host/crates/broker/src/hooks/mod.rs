@@ -21,7 +21,7 @@ pub use client::{
     SubscriptionEvent, SubscriptionInfo,
 };
 pub use exchange::{Exchange, ExchangeStep, RestoredExchange};
-pub use fetch::{FetchRequest, FetchRule, Page, Stores};
+pub use fetch::{FetchRequest, FetchRule, Page, Stores, Wants};
 pub use hook::Hook;
 pub use question::{
     Access, Answer, Answered, Authentication, AuthenticationOutcome, AuthenticationStep,
@@ -143,7 +143,7 @@ pub trait Hooks {
     fn submit_position(&mut self, set: RuleSet, client: &Arc<ClientInfo>, message: Arc<Message>);
 
     /// The rules that hand over what is stored for a subscription, each by itself.
-    fn fetch_rules(&mut self, filter: &TopicFilter) -> Vec<FetchRule>;
+    fn fetch_rules(&mut self, wants: Wants, filter: &TopicFilter) -> Vec<FetchRule>;
 
     /// The names of the rules of a set, for a person.
     fn rule_names(&self, set: RuleSet) -> Vec<Arc<str>>;

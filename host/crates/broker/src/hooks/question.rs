@@ -24,7 +24,7 @@ pub enum Question {
     Subscribe(SubscriptionRequest),
     /// `client.unsubscribe`: one filter of UNSUBSCRIBE.
     Unsubscribe(SubscriptionRequest),
-    /// `session.fetch`
+    /// `session.fetch` and `session.retained`
     Fetch(FetchRequest),
     /// `session.exchange`
     Exchange(Exchange),

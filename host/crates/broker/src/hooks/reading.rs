@@ -16,6 +16,8 @@ pub struct ReadSide {
     pub parked: u64,
     /// Messages that were read and are not sent yet.
     pub page_left: usize,
+    /// Subscriptions whose retained messages stores are asked for.
+    pub retained: usize,
     /// Whether what is stored is read once more when this is over, because not all
     /// of what came meanwhile had room to wait.
     pub begins_anew: bool,

@@ -11,7 +11,7 @@ use hookwire_mqtt::{ReasonCode, SubAck, TopicFilter, TopicName};
 
 use super::{Delivery, Granted};
 use crate::hooks::{FetchRule, RuleSet, Stores};
-use crate::message::MessageId;
+use crate::message::{Message, MessageId};
 
 /// The pages of one session.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(crate) struct Fetching {
     /// When a page that could not be had is asked for again, on the steady clock.
     retry_at_ms: Option<u64>,
     subacks: Vec<HeldSubAck>,
+    /// Stored messages that a new subscription is sent because they are retained.
+    retained: HashSet<MessageId>,
 }
 
 /// One rule that hands over what is stored for one subscription.
@@ -83,6 +85,7 @@ impl Fetching {
             missed: false,
             retry_at_ms: None,
             subacks: Vec::new(),
+            retained: HashSet::default(),
         }
     }
 
@@ -247,6 +250,17 @@ impl Fetching {
         self.missed
     }
 
+    /// Pages leave these out.
+    pub(crate) fn note_retained(&mut self, messages: &[Arc<Message>]) {
+        self.retained
+            .extend(messages.iter().map(|message| message.id));
+    }
+
+    /// Whether a new subscription is sent it because it is retained.
+    pub(crate) fn is_retained(&self, id: MessageId) -> bool {
+        self.retained.contains(&id)
+    }
+
     /// Something that is stored could not be parked.
     pub(crate) fn miss(&mut self) {
         self.missed = true;
@@ -262,6 +276,12 @@ impl Fetching {
         let asked = self.asked.iter().map(|(_, source)| source);
         let mut all = self.sources.iter().chain(asked);
         all.any(|source| source.begins != Begins::Not && source.filter.matches(topic))
+    }
+
+    /// Whether the place of a subscription is still to be kept.
+    pub(crate) fn has_beginning(&self) -> bool {
+        let mut sources = self.sources();
+        sources.any(|(source, _)| source.begins != Begins::Not)
     }
 
     /// Whether all that was asked for has come and is sent.

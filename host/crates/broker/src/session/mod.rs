@@ -5,6 +5,8 @@ mod deciding;
 mod fetching;
 mod inflight;
 mod kept;
+mod lookup;
+mod lookups;
 mod positions;
 mod queue;
 mod recent;
@@ -22,6 +24,8 @@ pub(crate) use deciding::{Deciding, Keeping};
 pub(crate) use fetching::{Begins, Fetching, Source};
 pub(crate) use inflight::{Acknowledged, Inflight};
 pub(crate) use kept::{Kept, Step};
+pub(crate) use lookup::{Found, Lookup};
+pub(crate) use lookups::Lookups;
 pub(crate) use positions::{Line, Positions};
 pub(crate) use queue::{Queue, QueueBounds, Queued};
 pub(crate) use recent::{RecentFetched, RecentRetained};
@@ -58,6 +62,8 @@ pub(crate) struct Session {
     /// What rules of `message.deliver` decide about, and what is behind it.
     pub(crate) deciding: Deciding,
     pub(crate) backlog: Backlog,
+    /// Retained messages that stores are asked for.
+    pub(crate) lookups: Lookups,
     pub(crate) queue: Queue,
     /// Packet ids of the client's QoS 2 publishes, from PUBLISH to PUBREL.
     pub(crate) received: HashSet<PacketId>,
@@ -176,6 +182,7 @@ impl Session {
             kept: Kept::default(),
             deciding: Deciding::default(),
             backlog: Backlog::default(),
+            lookups: Lookups::default(),
             queue: Queue::default(),
             received: HashSet::default(),
             will: None,
@@ -195,12 +202,20 @@ impl Session {
     /// Has a source come from its first page on. Whether what is live had not to
     /// wait before.
     pub(crate) fn fetch(&mut self, wall_ms: u64, source: Source) -> bool {
+        let is_raised = self.raise(wall_ms);
+        if let Some(fetching) = &mut self.fetching {
+            fetching.add(source);
+        }
+        is_raised
+    }
+
+    /// Has what is live wait. Whether it had not to before.
+    pub(crate) fn raise(&mut self, wall_ms: u64) -> bool {
         let is_raised = self.fetching.is_none();
-        self.barriers.raised += u64::from(is_raised);
-        let fetching = self
-            .fetching
-            .get_or_insert_with(|| Box::new(Fetching::new(wall_ms)));
-        fetching.add(source);
+        if is_raised {
+            self.barriers.raised += 1;
+            self.fetching = Some(Box::new(Fetching::new(wall_ms)));
+        }
         is_raised
     }
 
@@ -243,7 +258,8 @@ impl Session {
     pub(crate) fn waiting(&self) -> usize {
         let returned = self.deciding.returned().map_or(0, VecDeque::len);
         let fetched = self.fetching.as_ref().map_or(0, |fetching| fetching.len());
-        self.queue.len() + self.backlog.len() + returned + self.deciding.len() + fetched
+        let retained = self.backlog.len() + self.lookups.len();
+        self.queue.len() + retained + returned + self.deciding.len() + fetched
     }
 
     /// Whether a new message may be sent now, without overtaking any.
@@ -254,6 +270,7 @@ impl Session {
     /// As [`Session::may_send`], for QoS 0, which overtakes what is above it.
     pub(crate) fn may_send_at_most_once(&self) -> bool {
         self.backlog.is_empty()
+            && self.lookups.is_empty()
             && self.deciding.returned().is_none()
             && !self.queue.has_at_most_once()
             && self.has_window(QoS::AtMostOnce)

@@ -15,6 +15,7 @@ mod filters;
 mod hostile;
 mod kept;
 mod late_answers;
+mod looking_up;
 mod order;
 mod pressure;
 mod properties;

@@ -115,6 +115,7 @@ fn a_client_and_its_message_pass_every_hook_in_order() {
             client.subscribe one t 2 new
             session.subscribed one t 2 new
             session.fetch one t begins
+            session.retained one t
             client.authorize one publish t 2
             message.publish one t m
             message.deliver one t m 2

@@ -99,7 +99,7 @@ pub(crate) fn of_verdict(asked: &mut Asked, verdict: GuestVerdict) -> Outcome {
         (Question::Subscribe(_) | Question::Unsubscribe(_), GuestVerdict::Disconnect(denial)) => {
             subscribed(SubscriptionOutcome::Disconnect(refusal(denial)))
         }
-        (Question::Fetch(_), GuestVerdict::Page(given)) => match page(given) {
+        (Question::Fetch(request), GuestVerdict::Page(given)) => match page(request.wants, given) {
             Ok(page) => Outcome::Answered(Answer::Fetch(Ok(page))),
             Err(error) => Outcome::Odd(error.to_string()),
         },

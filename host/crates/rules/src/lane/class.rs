@@ -22,6 +22,7 @@ impl Class {
             Hook::SessionCreated
             | Hook::ClientSubscribe
             | Hook::SessionFetch
+            | Hook::SessionRetained
             | Hook::ClientUnsubscribe
             | Hook::MessageDeliver => Self::Read,
             Hook::NodeStarted

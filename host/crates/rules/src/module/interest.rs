@@ -6,13 +6,14 @@ use hookwire_mqtt::QoS;
 use hookwire_settings::hint;
 
 /// The words of a manifest.
-const WORDS: [&str; 6] = [
+const WORDS: [&str; 7] = [
     "payload",
     "connection",
     "qos>0",
     "retain",
     "payload-empty",
     "payload-not-empty",
+    "fetched",
 ];
 
 /// Which messages an action has to see, and whether it reads their payload.
@@ -22,6 +23,8 @@ pub struct Interest {
     pub payload: bool,
     /// Whether `client.connection` is filled in.
     pub connection: bool,
+    /// Whether what it stores is handed over by `session.fetch`.
+    pub fetched: bool,
     /// Which kinds of message it has to see.
     pub kinds: MessageKinds,
 }
@@ -32,6 +35,7 @@ impl Default for Interest {
         Self {
             payload: false,
             connection: false,
+            fetched: false,
             kinds: MessageKinds::ALL,
         }
     }
@@ -49,6 +53,10 @@ impl Interest {
                 }
                 "connection" => {
                     interest.connection = true;
+                    continue;
+                }
+                "fetched" => {
+                    interest.fetched = true;
                     continue;
                 }
                 "qos>0" => MessageKinds::where_bit(QOS_ABOVE_0, true),

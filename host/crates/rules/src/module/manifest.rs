@@ -258,7 +258,7 @@ mod tests {
                  \"message.acked\"?",
                 "action \"odd\" names the unknown pool kind \"graph\"",
                 "action \"odd\" has the unknown interest \"colour\"; there is payload, connection, \
-                 qos>0, retain, payload-empty, payload-not-empty",
+                 qos>0, retain, payload-empty, payload-not-empty, fetched",
                 "action \"odd\" has option \"depth\" of the unknown kind \"fathoms\"",
                 "action \"twin\" is there twice",
             ]

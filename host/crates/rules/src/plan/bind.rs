@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hookwire_bindings::text::printable;
 use hookwire_bindings::wit::exports::hookwire::rule::actions as wit;
-use hookwire_broker::Stores;
+use hookwire_broker::{Hook, Stores};
 use hookwire_driver::SqlPool;
 use hookwire_settings::{Located, Module, Problem, Settings, hint};
 
@@ -126,6 +126,10 @@ fn bind(
         .into_iter()
         .map(|draft| {
             let pool = draft.given.pool.as_deref();
+            // A message is in a store where somebody is handed it from there.
+            let counts =
+                draft.planned.hook != Hook::MessagePublish || draft.planned.interest.fetched;
+            let pool = pool.filter(|_| counts);
             let store = pool.map_or(Stores::NONE, |pool| runtime.store(pool));
             PlannedRule {
                 store,

@@ -247,7 +247,8 @@ impl Rules {
     /// where only some of its topics are theirs.
     pub(crate) fn matching_filter(&self, hook: Hook, filter: &TopicFilter) -> Vec<RuleId> {
         self.select(hook, |rule| {
-            if hook.is_decision() && hook != Hook::SessionFetch {
+            let is_read = matches!(hook, Hook::SessionFetch | Hook::SessionRetained);
+            if hook.is_decision() && !is_read {
                 rule.filter.overlaps(filter)
             } else {
                 rule.filter.covers(filter)

@@ -55,6 +55,7 @@ fn default_on_error(hook: Hook) -> OnError {
         | Hook::SessionCreated
         | Hook::ClientSubscribe
         | Hook::SessionFetch
+        | Hook::SessionRetained
         | Hook::SessionExchange
         | Hook::MessagePublish => OnError::Deny,
         _ => OnError::Continue,
@@ -63,9 +64,14 @@ fn default_on_error(hook: Hook) -> OnError {
 
 /// Whether an action that is bound to this hook hands over what is stored.
 fn fetches(action: &Action, hook: Hook) -> bool {
+    is_bound_to(action, hook, Hook::SessionFetch)
+}
+
+/// Whether an action that is bound to a hook runs at `other`, which is about what
+/// stores have for a subscription.
+fn is_bound_to(action: &Action, hook: Hook, other: Hook) -> bool {
     let is_for = |hook| action.hooks.contains(&hook);
-    hook == Hook::SessionFetch
-        || (hook == Hook::SessionSubscribed && !is_for(hook) && is_for(Hook::SessionFetch))
+    hook == other || (hook == Hook::SessionSubscribed && !is_for(hook) && is_for(other))
 }
 
 struct RuleCheck<'a> {
@@ -125,8 +131,8 @@ impl RuleCheck<'_> {
         })
     }
 
-    /// The hook that an action runs at. An action that fetches, and one that moves
-    /// positions, is bound to the hook that the storage backends of old name for it;
+    /// The hook that an action runs at. An action that fetches, or looks up retained
+    /// messages, and one that moves positions, is bound to the hook that the storage backends of old name for it;
     /// positions count where some rule fetches from the pool.
     fn accepted_as(
         &self,
@@ -137,6 +143,9 @@ impl RuleCheck<'_> {
         let is_for = |hook| action.hooks.contains(&hook);
         if fetches(action, hook) {
             return Hook::SessionFetch;
+        }
+        if is_bound_to(action, hook, Hook::SessionRetained) {
+            return Hook::SessionRetained;
         }
         let moves_positions = hook == Hook::MessageAcked && is_for(Hook::MessagePosition);
         if moves_positions && (!is_for(hook) || self.is_fetched_from(modules)) {

@@ -8,7 +8,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hookwire_broker::{FetchRule, Hook, RuleSet};
+use hookwire_broker::{FetchRule, Hook, RuleSet, Wants};
 use hookwire_mqtt::{TopicFilter, TopicName};
 use rustc_hash::FxHashMap;
 
@@ -84,8 +84,8 @@ impl Sets {
 
     /// The rules that hand over what is stored for a subscription, each in a set of
     /// its own.
-    pub(crate) fn fetch_rules(&mut self, filter: &TopicFilter) -> Vec<FetchRule> {
-        let hook = Hook::SessionFetch;
+    pub(crate) fn fetch_rules(&mut self, wants: Wants, filter: &TopicFilter) -> Vec<FetchRule> {
+        let hook = wants.hook();
         let ids = self.plan.rules.matching_filter(hook, filter);
         let mut rules = Vec::with_capacity(ids.len());
         for id in ids {

@@ -7,7 +7,7 @@ use std::task::Waker;
 
 use hookwire_broker::{
     Answered, BrokerCall, ClientInfo, Decided, Event, FetchRule, Hook, Hooks, Message,
-    PublishFacts, Question, Restored, RuleSet, Stores, Ticket,
+    PublishFacts, Question, Restored, RuleSet, Stores, Ticket, Wants,
 };
 use hookwire_driver::FaultKind;
 use hookwire_mqtt::{TopicFilter, TopicName};
@@ -195,8 +195,9 @@ impl Hooks for WorkerRules {
         self.submit_acknowledged(Hook::MessagePosition, set, client, message);
     }
 
-    fn fetch_rules(&mut self, filter: &TopicFilter) -> Vec<FetchRule> {
-        self.shared.with_sets(|sets| sets.fetch_rules(filter))
+    fn fetch_rules(&mut self, wants: Wants, filter: &TopicFilter) -> Vec<FetchRule> {
+        self.shared
+            .with_sets(|sets| sets.fetch_rules(wants, filter))
     }
 
     fn rule_names(&self, set: RuleSet) -> Vec<Arc<str>> {

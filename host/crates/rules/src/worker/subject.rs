@@ -172,7 +172,7 @@ pub(crate) fn hook_of(question: &Question) -> Hook {
         Question::CreateSession(_) => Hook::SessionCreated,
         Question::Subscribe(_) => Hook::ClientSubscribe,
         Question::Unsubscribe(_) => Hook::ClientUnsubscribe,
-        Question::Fetch(_) => Hook::SessionFetch,
+        Question::Fetch(request) => request.wants.hook(),
         Question::Exchange(_) => Hook::SessionExchange,
         Question::Deliver(_) => Hook::MessageDeliver,
     }

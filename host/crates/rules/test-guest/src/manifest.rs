@@ -25,6 +25,7 @@ const ALL: &[&str] = &[
     "message.acked",
     "message.position",
     "session.fetch",
+    "session.retained",
     "session.exchange",
     "node.started",
 ];
@@ -134,7 +135,13 @@ const ACTIONS: &[(&str, Kind)] = &[
             ..STORING
         },
     ),
-    ("store_plain", STORING),
+    (
+        "store_plain",
+        Kind {
+            interest: &["payload", "fetched"],
+            ..STORING
+        },
+    ),
     ("tell", STORING),
     (
         "pages",

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use hookwire_broker::{
-    Answer, ClientInfo, FetchRequest, Hook, Hooks, Page, Question, RuleSet, Stores, Ticket,
+    Answer, ClientInfo, FetchRequest, Hook, Hooks, Page, Question, RuleSet, Stores, Ticket, Wants,
 };
 use hookwire_mqtt::{QoS, TopicFilter, TopicName};
 
@@ -30,6 +30,7 @@ fn client() -> Arc<ClientInfo> {
 
 fn fetch(filter: &str, cursor: Option<&str>) -> Question {
     Question::Fetch(FetchRequest {
+        wants: Wants::Queued,
         client: client(),
         filter: filter.into(),
         qos: QoS::AtLeastOnce,
@@ -87,14 +88,23 @@ fn the_core_is_told_where_a_message_was_stored() {
             "store_plain",
             "pool = \"memory\"",
         )
+        + &topical(
+            "u",
+            "message.publish",
+            "unread",
+            "store",
+            "pool = \"memory\"",
+        )
         + &topical("n", "message.publish", "other", "noop", "")
         + &topical("f", "session.fetch", "t/#", "pages", "");
     with_rules(&rules, async |mut rig| {
         rig.publish("p", "t/a", "kept");
         rig.publish("p", "other", "passed over");
+        rig.publish("p", "unread", "kept elsewhere");
         let stored = rig.stored().await;
         assert_ne!(stored[0], Stores::NONE);
         assert_eq!(stored[1], Stores::NONE, "no rule that stores matches");
+        assert_eq!(stored[2], Stores::NONE, "nobody is handed it from there");
     });
 }
 
@@ -111,7 +121,7 @@ fn a_read_waits_for_the_writes_of_its_client_before_it() {
         rig.store.close();
         rig.rules.submit_position(set, &client(), message);
         let filter = TopicFilter::new("t/#").unwrap();
-        let read = rig.rules.fetch_rules(&filter)[0].rules;
+        let read = rig.rules.fetch_rules(Wants::Queued, &filter)[0].rules;
         let ticket = Ticket {
             key: 1,
             sequence: 1,

@@ -126,7 +126,7 @@ impl Rig {
             }
             Question::Fetch(request) => {
                 let filter = TopicFilter::new(&request.filter).unwrap();
-                self.rules.fetch_rules(&filter)[0].rules
+                self.rules.fetch_rules(request.wants, &filter)[0].rules
             }
             _ => self.rules.match_client(hook),
         };

@@ -8,7 +8,7 @@ use std::task::Waker;
 
 use hookwire_broker::{
     Answered, Authentication, BrokerCall, ClientInfo, Decided, Event, FetchRule, Hook, Hooks,
-    Message, PublishFacts, Question, RuleSet, Ticket, WorkerId,
+    Message, PublishFacts, Question, RuleSet, Ticket, Wants, WorkerId,
 };
 use hookwire_mqtt::{TopicFilter, TopicName};
 
@@ -147,8 +147,8 @@ impl Hooks for ScriptedHooks {
         script.store.acknowledged(&client.clientid, &message);
     }
 
-    fn fetch_rules(&mut self, filter: &TopicFilter) -> Vec<FetchRule> {
-        match self.match_filter(Hook::SessionFetch, filter) {
+    fn fetch_rules(&mut self, wants: Wants, filter: &TopicFilter) -> Vec<FetchRule> {
+        match self.match_filter(wants.hook(), filter) {
             RuleSet::NONE => Vec::new(),
             rules => vec![FetchRule {
                 rules,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hookwire_broker::{FetchRequest, Message, Page, Stores};
+use hookwire_broker::{FetchRequest, Message, Page, Stores, Wants};
 use hookwire_mqtt::{TopicFilter, TopicName};
 
 pub(crate) const STORE: Stores = Stores(1);
@@ -14,6 +14,8 @@ pub(crate) struct Store {
     pub(crate) rows: Vec<Arc<Message>>,
     /// By client, topic and publisher: the first row that was not acknowledged.
     pub(crate) positions: BTreeMap<(String, String, String), usize>,
+    /// The retained message of each topic; one without payload deleted it.
+    pub(crate) retained: BTreeMap<String, Arc<Message>>,
     /// By client and filter: the first row that is the subscription's.
     pub(crate) floors: BTreeMap<(String, String), usize>,
 }
@@ -28,7 +30,26 @@ impl Store {
         self.floors.entry(subscription).or_insert(self.rows.len());
     }
 
+    /// Retained messages, in the order of their topics.
+    fn retained_page(&self, request: &FetchRequest, max: usize) -> Page {
+        let filter = TopicFilter::new(&request.filter).unwrap();
+        let behind = request.cursor.as_deref().unwrap_or_default();
+        let matching = self.retained.iter().filter(|(topic, _)| {
+            topic.as_str() > behind && filter.matches(TopicName::new(topic).unwrap())
+        });
+        let matching: Vec<_> = matching.map(|(_, message)| Arc::clone(message)).collect();
+        let next = matching.get(max - 1).filter(|_| matching.len() > max);
+        Page {
+            next: next.map(|last| Arc::clone(&last.topic)),
+            messages: matching.into_iter().take(max).collect(),
+            floor: None,
+        }
+    }
+
     pub(crate) fn page(&self, request: &FetchRequest, max: usize) -> Page {
+        if request.wants == Wants::Retained {
+            return self.retained_page(request, max);
+        }
         let clientid = request.client.clientid.to_string();
         let filter = TopicFilter::new(&request.filter).unwrap();
         let floor = (clientid.clone(), request.filter.to_string());

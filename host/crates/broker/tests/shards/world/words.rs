@@ -74,7 +74,8 @@ pub(crate) fn question(question: &Question) -> String {
             if access.retain { " retain" } else { "" }
         ),
         Question::Fetch(request) => format!(
-            "session.fetch {} {}{}",
+            "{} {} {}{}",
+            request.wants.hook().name(),
             request.client.clientid,
             request.filter,
             if request.begins { " begins" } else { "" }
