@@ -25,6 +25,8 @@ pub enum Promise {
     Once,
     /// A session that lasts is there when its client is back.
     SessionPresent,
+    /// Who subscribes is told what came of it.
+    SubscribeIsAnswered,
     /// What the broker sends are packets.
     Packets,
 }
@@ -39,6 +41,7 @@ impl Promise {
             Self::InOrder => "in order",
             Self::Once => "once",
             Self::SessionPresent => "session present",
+            Self::SubscribeIsAnswered => "SUBSCRIBE is answered",
             Self::Packets => "packets",
         }
     }
@@ -333,6 +336,10 @@ impl Check {
     pub(super) fn finish(&mut self) {
         let mut breaches = Vec::new();
         for (number, known) in self.clients.iter().enumerate() {
+            breaches.extend(known.subscribing.values().map(|filter| Breach {
+                promise: Promise::SubscribeIsAnswered,
+                text: format!("client {number} got no SUBACK for {filter}"),
+            }));
             for (filter, since) in &known.subscriptions {
                 let all = self.messages.values();
                 let owed = all.filter(|m| m.is_acknowledged && m.is_owed(filter, *since));

@@ -107,8 +107,9 @@ impl Fetching {
         let is_it = |known: &Source| known.filter == source.filter && known.rule == source.rule;
         if let Some(place) = self.sources.iter().position(is_it)
             && let Some(known) = self.sources.remove(place)
-            && source.begins == Begins::Not
+            && (known.begins == Begins::Subscribed || source.begins == Begins::Not)
         {
+            // A SUBACK may wait for it.
             source.begins = known.begins;
         }
         self.insert(source);
