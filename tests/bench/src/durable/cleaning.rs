@@ -26,7 +26,7 @@ pub(super) fn measure(options: &StoreOptions) -> Result<(Vec<Value>, Vec<Target>
     );
     let (mut added, mut rows) = (Vec::new(), Vec::new());
     for _ in 0..options.rounds {
-        let (kept, _) = timed(options, "max_age = \"0\"")?;
+        let (kept, _) = timed(options, "max_age = 0")?;
         let (removed, count) = timed(options, "max_age = \"7d\"")?;
         ensure!(count > 0, "nothing was removed while publishers were timed");
         println!(
