@@ -45,6 +45,10 @@ const PAGE: &str = "SELECT m.id, m.msgid, m.topic, m.sender, m.qos, m.payload, m
     (SELECT 1 FROM hookwire_acked AS a WHERE a.clientid = mqtt_acked.clientid \
     AND a.topic = mqtt_acked.topic)), 0)";
 
+const NEWEST: &str = "SELECT max(id) AS id FROM mqtt_msg";
+/// Rows that one page looks at, where others than those of the filter are among them.
+const SPAN: i64 = 100_000;
+
 /// Hands over the rows of mqtt_msg that the client has not acknowledged.
 #[action(hook = "session.fetch", pool = "sql", options = Offline)]
 pub(crate) fn on_message_fetch(
@@ -82,6 +86,8 @@ pub(crate) fn on_message_fetch(
         clientid.into(),
     ];
     let range = range(filter);
+    let span_end = behind.saturating_add(SPAN);
+    let is_span = fetch.cursor.is_some() && matches!(range, Some((_, Some(_))));
     let within = match &range {
         None => {
             parameters.push(filter.into());
@@ -91,7 +97,14 @@ pub(crate) fn on_message_fetch(
         Some((least, Some(most))) => {
             parameters.push((*least).into());
             parameters.push(most.into());
-            "AND m.topic >= ? AND m.topic < ?"
+            if fetch.cursor.is_none() {
+                "AND m.topic >= ? AND m.topic < ?"
+            } else {
+                // There are many: in the order of rows, and not all of the topics for
+                // each page, but so many rows at most.
+                parameters.push(span_end.into());
+                "AND +m.topic >= ? AND +m.topic < ? AND m.id <= ?"
+            }
         }
     };
     let statement = format!("{PAGE} {within} ORDER BY m.id");
@@ -110,8 +123,16 @@ pub(crate) fn on_message_fetch(
     }
     match last {
         Some(last) if answer.truncated => Ok(page.and_more(last.to_string())),
+        _ if is_span && has_more(&pool, span_end)? => Ok(page.and_more(span_end.to_string())),
         _ => Ok(page),
     }
+}
+
+/// Whether there are rows behind this one.
+fn has_more(pool: &Pool, row: i64) -> Result<bool, Fault> {
+    let answer = pool.query(NEWEST, &[], 1)?;
+    let newest = answer.iter().next().map(|row| row.get::<Option<i64>>("id"));
+    Ok(newest.transpose()?.flatten().is_some_and(|id| id > row))
 }
 
 fn begin(pool: &Pool, fetch: &Fetch, reach: Option<Duration>) -> Result<(), Fault> {
@@ -125,4 +146,49 @@ fn begin(pool: &Pool, fetch: &Fetch, reach: Option<Duration>) -> Result<(), Faul
         }
     };
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use hookwire_sdk::testing::{self, Rule, SqlPool};
+
+    use super::*;
+
+    /// Asks for the page behind row 7, which has no row of the filter; the last
+    /// statement for it, and where the next page begins.
+    fn page_behind(filter: &str, newest: i64) -> (String, Option<String>) {
+        let pool = SqlPool::named("main");
+        let columns = [
+            "id", "msgid", "topic", "sender", "qos", "payload", "arrived",
+        ];
+        pool.answer(testing::rows(columns, []));
+        pool.answer(testing::rows(["id"], [[newest.into()]]));
+        let fetch = Fetch {
+            cursor: Some("7".to_owned()),
+            ..testing::fetch("c1", filter)
+        };
+        let rule = Rule::new(&on_message_fetch::ACTION).pool("main");
+        let Verdict::Page(page) = rule.run(fetch) else {
+            panic!("{filter} has no page");
+        };
+        let queries = pool.queries();
+        (queries[0].statement.clone(), page.next)
+    }
+
+    #[test]
+    fn a_page_among_other_topics_looks_at_so_many_rows_and_says_where_it_ended() {
+        let (statement, next) = page_behind("a/+/c", 7 + SPAN + 1);
+        assert!(
+            statement.ends_with("AND m.id <= ? ORDER BY m.id"),
+            "{statement}"
+        );
+        assert_eq!(next, Some((7 + SPAN).to_string()));
+        let (_, next) = page_behind("a/+/c", 7 + SPAN);
+        assert_eq!(next, None, "nothing is behind it");
+        for filter in ["a/b", "#"] {
+            let (statement, next) = page_behind(filter, i64::MAX);
+            assert!(!statement.contains("m.id <= ?"), "{statement}");
+            assert_eq!(next, None, "{filter}");
+        }
+    }
 }
