@@ -174,7 +174,8 @@ impl<H: Hooks> Shard<H> {
                     Begins::Not if !fetching.has_missed() => Vec::new(),
                     _ => session.sources.older(&source),
                 };
-                if is_new {
+                // An older one is sent everything.
+                if is_new && older.is_empty() {
                     self.find_retained_anew(now, session_key, &source);
                 }
                 if older.is_empty() {
@@ -233,7 +234,7 @@ impl<H: Hooks> Shard<H> {
             let is_own = source.granted.no_local && message.sender == clientid;
             let was_sent = (session.positions.has(&Line::of(&message), message.id) && !is_again)
                 || session.positions.was_passed_meanwhile(message.id);
-            let is_there = waiting.contains(&message.id) || fetching.is_retained(message.id);
+            let is_there = waiting.contains(&message.id) || fetching.is_retained(&message);
             if is_own || was_sent || is_there {
                 continue;
             }

@@ -6,10 +6,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use foldhash::HashSet;
+use foldhash::{HashMap, HashSet};
 use hookwire_mqtt::{ReasonCode, SubAck, TopicFilter, TopicName};
 
-use super::{Delivery, Granted};
+use super::{Delivery, Granted, Line};
 use crate::hooks::{FetchRule, RuleSet, Stores};
 use crate::message::{Message, MessageId};
 
@@ -32,6 +32,9 @@ pub(crate) struct Fetching {
     subacks: Vec<HeldSubAck>,
     /// Stored messages that a new subscription is sent because they are retained.
     retained: HashSet<MessageId>,
+    /// Those that were found when its place was kept: what their publishers stored on
+    /// their topics before them is from before the subscription, and would come behind.
+    found_anew: HashMap<Line, MessageId>,
 }
 
 /// One rule that hands over what is stored for one subscription.
@@ -86,6 +89,7 @@ impl Fetching {
             retry_at_ms: None,
             subacks: Vec::new(),
             retained: HashSet::default(),
+            found_anew: HashMap::default(),
         }
     }
 
@@ -257,9 +261,21 @@ impl Fetching {
             .extend(messages.iter().map(|message| message.id));
     }
 
-    /// Whether a new subscription is sent it because it is retained.
-    pub(crate) fn is_retained(&self, id: MessageId) -> bool {
-        self.retained.contains(&id)
+    /// As [`Fetching::note_retained`], when the place of the subscription is kept, and
+    /// no older one reads there.
+    pub(crate) fn note_retained_anew(&mut self, messages: &[Arc<Message>]) {
+        let lines = messages.iter();
+        self.found_anew
+            .extend(lines.map(|message| (Line::of(message), message.id)));
+        self.note_retained(messages);
+    }
+
+    /// Whether a new subscription is sent it, or a later one of its publisher and
+    /// topic, because that is retained.
+    pub(crate) fn is_retained(&self, message: &Message) -> bool {
+        let anew = || self.found_anew.get(&Line::of(message));
+        self.retained.contains(&message.id)
+            || (!self.found_anew.is_empty() && anew().is_some_and(|id| message.id < *id))
     }
 
     /// Something that is stored could not be parked.

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
-use hookwire_mqtt::{PacketId, QoS, TopicFilter, Will};
+use hookwire_mqtt::{PacketId, QoS, TopicFilter, TopicName, Will};
 
 pub(crate) use backlog::Backlog;
 pub(crate) use deciding::{Deciding, Keeping};
@@ -219,9 +219,23 @@ impl Session {
         is_raised
     }
 
-    /// Whether a stored message has come to the client.
+    /// Whether a stored message has come to the client, or what it is sent for has
+    /// come past it.
     pub(crate) fn has_come(&self, line: &Line, id: MessageId) -> bool {
-        self.fetched.has(id) || self.positions.has(line, id)
+        self.fetched.has(id)
+            || self.positions.has(line, id)
+            || (self.fetched.overtook(line, id) && self.reads_all_of(&line.topic))
+    }
+
+    /// Whether all subscriptions that match a topic read what is stored.
+    fn reads_all_of(&self, topic: &str) -> bool {
+        let Ok(topic) = TopicName::new(topic) else {
+            return false;
+        };
+        let own = self.subscriptions.keys();
+        let own = own.filter(|filter| filter.shared().is_none());
+        let mut matching = own.filter(|filter| filter.matches(topic));
+        matching.all(|filter| self.sources.has(filter))
     }
 
     /// What was parked, and has come in a page, does not follow.

@@ -91,8 +91,8 @@ impl Positions {
                 passed.insert(acknowledged.id);
             }
             // One that was on its way for long comes behind newer ones.
-            let is_newer = |of: &Arc<Message>| acknowledged.id.is_newer_than(of.id);
-            if reached.as_ref().is_none_or(is_newer) {
+            let is_newer = |of: MessageId| acknowledged.id.is_newer_than(of);
+            if line.reached.is_none_or(is_newer) {
                 line.reached = Some(acknowledged.id);
                 reached = Some(acknowledged);
             }

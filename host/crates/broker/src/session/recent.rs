@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
 
+use super::Line;
 use crate::message::{Message, MessageId};
 
 /// A retained message of a client of another worker can be found in the shared
@@ -69,8 +70,10 @@ impl RecentRetained {
 #[derive(Debug, Default)]
 pub(crate) struct RecentFetched {
     ids: HashSet<MessageId>,
+    /// By publisher and topic, the last one.
+    last: HashMap<Line, MessageId>,
     /// In the order noted.
-    until_ms: VecDeque<(MessageId, u64)>,
+    until_ms: VecDeque<(Line, MessageId, u64)>,
 }
 
 /// How long a message may be on its way into the store, in milliseconds, while its
@@ -82,21 +85,35 @@ const MAX_FETCHED: usize = 262_144;
 impl RecentFetched {
     /// Notes a message, and forgets old ones.
     pub(crate) fn note(&mut self, message: &Message, wall_ms: u64) {
-        while let Some((id, until_ms)) = self.until_ms.front().copied()
-            && (until_ms <= wall_ms || self.ids.len() >= MAX_FETCHED)
+        while let Some((_, _, until_ms)) = self.until_ms.front()
+            && (*until_ms <= wall_ms || self.ids.len() >= MAX_FETCHED)
+            && let Some((line, id, _)) = self.until_ms.pop_front()
         {
-            self.until_ms.pop_front();
             self.ids.remove(&id);
+            if self.last.get(&line) == Some(&id) {
+                self.last.remove(&line);
+            }
         }
         let is_old = message.at_ms.saturating_add(STORING_MS) <= wall_ms;
         if is_old || message.id.is_foreign() || !self.ids.insert(message.id) {
             return;
         }
-        self.until_ms.push_back((message.id, wall_ms + MAIL_MS));
+        let until_ms = wall_ms + MAIL_MS;
+        let line = Line::of(message);
+        let last = self.last.entry(line.clone()).or_insert(message.id);
+        *last = message.id.max(*last);
+        self.until_ms.push_back((line, message.id, until_ms));
     }
 
     /// Whether it was fetched.
     pub(crate) fn has(&self, id: MessageId) -> bool {
         !self.ids.is_empty() && self.ids.contains(&id)
+    }
+
+    /// Whether a later message of its publisher and topic was fetched. Then this
+    /// one was fetched too, or is before the client's position, or was stored
+    /// before the client subscribed, and is routed only now.
+    pub(crate) fn overtook(&self, line: &Line, id: MessageId) -> bool {
+        !self.last.is_empty() && self.last.get(line).is_some_and(|last| id < *last)
     }
 }
