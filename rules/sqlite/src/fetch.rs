@@ -14,6 +14,7 @@ use hookwire_sdk::{serde_json, topic};
 
 use crate::arrived::unix_ms;
 use crate::datetime::DateTime;
+use crate::place;
 use crate::stored::{self, range};
 
 /// What a rule says of clients that were away.
@@ -135,8 +136,9 @@ fn message(row: &Row<'_>) -> Result<Message, Fault> {
         Some(json) => Ok::<_, Fault>(serde_json::from_str(&json)?),
         None => Ok(Vec::new()),
     };
+    let id = text("msgid")?.filter(|id| !id.is_empty());
     Ok(Message {
-        id: text("msgid")?.unwrap_or_default(),
+        id: id.map_or_else(|| row.get("id").map(place::write), Ok)?,
         topic: row.get("topic")?,
         payload: stored::payload(row)?,
         sender: text("sender")?.unwrap_or_default(),
