@@ -354,6 +354,7 @@ fn failed(fate: Fate) -> Verdict {
     Verdict::Failed {
         refusal: refusal(),
         retryable: fate != Fate::FailsForGood,
+        is_refused: fate == Fate::FailsForGood,
     }
 }
 
