@@ -4,7 +4,7 @@
 use crate::connection::ConnectionKey;
 use crate::counters::Counters;
 use crate::hooks::{Hooks, ReadSide, SourceState};
-use crate::session::{Fetching, SessionKey, Source};
+use crate::session::{Fetching, SessionKey};
 use crate::shard::Shard;
 
 /// Positions of one client that are shown at most.
@@ -89,9 +89,7 @@ impl<H: Hooks> Shard<H> {
         let fetching = session.fetching.as_deref();
         let sources = session.sources.list.iter().map(|known| {
             let mut open = fetching.iter().flat_map(|fetching| fetching.sources());
-            let is_it =
-                |source: &Source| source.filter == known.filter && source.rule == known.rule;
-            let open = open.find(|(source, _)| is_it(source));
+            let open = open.find(|(source, _)| source.reads_for(&known.filter, known.rule));
             let rule = self.hooks.rule_names(known.rule.rules).into_iter().next();
             SourceState {
                 filter: known.filter.as_str().into(),

@@ -37,15 +37,6 @@ struct State {
     has_refused: bool,
 }
 
-/// What the index knows of one topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Latest {
-    /// Nothing.
-    Unknown,
-    /// This message is, or was, retained last, or cleared it.
-    Message(MessageId),
-}
-
 /// What became of a retained message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retained {
@@ -128,12 +119,11 @@ impl RetainedMessages {
         found
     }
 
-    /// What a topic has, or was cleared by.
-    pub(crate) fn latest(&self, topic: &str) -> Latest {
+    /// The message that a topic has, or was cleared by, as far as it is known.
+    pub(crate) fn latest(&self, topic: &str) -> Option<MessageId> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let kept = state.index.get(topic).map(|message| message.id);
-        let latest = kept.or_else(|| state.cleared.get(topic).copied());
-        latest.map_or(Latest::Unknown, Latest::Message)
+        kept.or_else(|| state.cleared.get(topic).copied())
     }
 
     /// Whether some message was not kept, for want of room.
@@ -332,26 +322,26 @@ mod tests {
     fn what_cleared_a_topic_is_remembered_where_stores_are_asked() {
         let mut ids = IdGenerator::new(0, 0, 0);
         let retained = RetainedMessages::new(10, 10_000);
-        assert_eq!(retained.latest("t"), Latest::Unknown);
+        assert_eq!(retained.latest("t"), None);
         let kept = message(&mut ids, "t", "1", Message::NEVER);
         retained.set(Arc::clone(&kept), true);
-        assert_eq!(retained.latest("t"), Latest::Message(kept.id));
+        assert_eq!(retained.latest("t"), Some(kept.id));
         retained.set(message(&mut ids, "t", "", Message::NEVER), false);
-        assert_eq!(retained.latest("t"), Latest::Unknown);
+        assert_eq!(retained.latest("t"), None);
         let cleared = message(&mut ids, "t", "", Message::NEVER);
         retained.set(Arc::clone(&cleared), true);
-        assert_eq!(retained.latest("t"), Latest::Message(cleared.id));
+        assert_eq!(retained.latest("t"), Some(cleared.id));
         let again = message(&mut ids, "t", "2", Message::NEVER);
         retained.set(Arc::clone(&again), true);
-        assert_eq!(retained.latest("t"), Latest::Message(again.id));
+        assert_eq!(retained.latest("t"), Some(again.id));
         for number in 0..=MAX_CLEARED {
             retained.set(
                 message(&mut ids, &format!("u/{number}"), "", Message::NEVER),
                 true,
             );
         }
-        assert_eq!(retained.latest("u/0"), Latest::Unknown, "there is a bound");
-        assert_ne!(retained.latest("u/1"), Latest::Unknown);
+        assert_eq!(retained.latest("u/0"), None, "there is a bound");
+        assert_ne!(retained.latest("u/1"), None);
         assert!(!retained.has_refused());
     }
 }

@@ -163,22 +163,22 @@ impl<H: Hooks> Shard<H> {
         };
         match answer {
             Ok(page) => {
-                if source.begins == Begins::Subscribed {
+                let is_awaited = source.begins == Begins::Subscribed;
+                if is_awaited {
                     fetching.begun(&source, None);
                 }
-                let is_new = source.begins == Begins::Subscribed;
-                let is_new = is_new && !session.sources.has_begun(&source);
+                let is_new = is_awaited && !session.sources.has_begun(&source);
                 session.sources.note_begun(&source, page.floor.clone());
                 // What was missed is before it in the older one's pages.
                 let older = match source.begins {
                     Begins::Not if !fetching.has_missed() => Vec::new(),
                     _ => session.sources.older(&source),
                 };
-                // An older one is sent everything.
-                if is_new && older.is_empty() {
-                    self.find_retained_anew(now, session_key, &source);
-                }
                 if older.is_empty() {
+                    // An older one would be sent everything.
+                    if is_new {
+                        self.find_retained_anew(now, session_key, &source);
+                    }
                     self.take_page(now, session_key, source, page);
                 } else {
                     self.fetch_behind(now, session_key, &older, source);

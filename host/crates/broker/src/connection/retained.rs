@@ -86,7 +86,7 @@ impl<H: Hooks> Shard<H> {
         if let Some(session) = self.session_mut(key) {
             let until_ms = session.recent.note(&noted, now.wall_ms);
             if let Some(fetching) = &mut session.fetching {
-                fetching.note_retained_anew(&new);
+                fetching.note_retained(&new);
             }
             self.recent_until_ms = self.recent_until_ms.max(until_ms);
         }

@@ -47,16 +47,12 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session(key) else {
             return;
         };
-        let older = older.iter().filter_map(|known| {
-            let granted = session.subscriptions.get(&known.filter)?;
-            Some(known.source(*granted, Begins::Not))
-        });
-        let behind = Source {
+        let mut sources = session.sources_of(older);
+        sources.push(Source {
             begins: Begins::Not,
             cursor: None,
             ..source
-        };
-        let sources = older.chain([behind]).collect();
+        });
         self.fetch_sources(now, key, sources);
     }
 
@@ -94,11 +90,7 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session(key) else {
             return;
         };
-        let known = session.sources.list.iter().filter_map(|known| {
-            let granted = session.subscriptions.get(&known.filter)?;
-            Some(known.source(*granted, Begins::Not))
-        });
-        let sources = known.collect();
+        let sources = session.sources_of(&session.sources.list);
         self.fetch_sources(now, key, sources);
         if let Some(session) = self.session_mut(key)
             && !session.lookups.is_empty()

@@ -30,11 +30,10 @@ pub(crate) struct Fetching {
     /// When a page that could not be had is asked for again, on the steady clock.
     retry_at_ms: Option<u64>,
     subacks: Vec<HeldSubAck>,
-    /// Stored messages that a new subscription is sent because they are retained.
-    retained: HashSet<MessageId>,
-    /// Those that were found when its place was kept: what their publishers stored on
-    /// their topics before them is from before the subscription, and would come behind.
-    found_anew: HashMap<Line, MessageId>,
+    /// Stored messages that a new subscription is sent because they are retained when
+    /// its place is kept. What their publishers stored on their topics before them is
+    /// from before the subscription, and would come behind.
+    retained: HashMap<Line, MessageId>,
 }
 
 /// One rule that hands over what is stored for one subscription.
@@ -51,6 +50,11 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// Whether it is this rule that reads for this subscription.
+    pub(crate) fn reads_for(&self, filter: &TopicFilter, rule: FetchRule) -> bool {
+        self.filter == *filter && self.rule == rule
+    }
+
     /// Whether it and another read messages of the same topics from the same store.
     pub(crate) fn overlaps(&self, filter: &TopicFilter, stores: Stores) -> bool {
         self.rule.stores.meets(stores) && self.filter.overlaps(filter)
@@ -88,8 +92,7 @@ impl Fetching {
             missed: false,
             retry_at_ms: None,
             subacks: Vec::new(),
-            retained: HashSet::default(),
-            found_anew: HashMap::default(),
+            retained: HashMap::default(),
         }
     }
 
@@ -108,7 +111,7 @@ impl Fetching {
     /// Adds a source, which begins anew if it is there: in the order in which the
     /// subscriptions were made, because an older one reaches further back.
     pub(crate) fn add(&mut self, mut source: Source) {
-        let is_it = |known: &Source| known.filter == source.filter && known.rule == source.rule;
+        let is_it = |known: &Source| known.reads_for(&source.filter, source.rule);
         if let Some(place) = self.sources.iter().position(is_it)
             && let Some(known) = self.sources.remove(place)
             && (known.begins == Begins::Subscribed || source.begins == Begins::Not)
@@ -255,27 +258,18 @@ impl Fetching {
         self.missed
     }
 
-    /// Pages leave these out.
+    /// Pages leave these out, and what their publishers stored before them.
     pub(crate) fn note_retained(&mut self, messages: &[Arc<Message>]) {
-        self.retained
-            .extend(messages.iter().map(|message| message.id));
-    }
-
-    /// As [`Fetching::note_retained`], when the place of the subscription is kept, and
-    /// no older one reads there.
-    pub(crate) fn note_retained_anew(&mut self, messages: &[Arc<Message>]) {
         let lines = messages.iter();
-        self.found_anew
+        self.retained
             .extend(lines.map(|message| (Line::of(message), message.id)));
-        self.note_retained(messages);
     }
 
     /// Whether a new subscription is sent it, or a later one of its publisher and
     /// topic, because that is retained.
     pub(crate) fn is_retained(&self, message: &Message) -> bool {
-        let anew = || self.found_anew.get(&Line::of(message));
-        self.retained.contains(&message.id)
-            || (!self.found_anew.is_empty() && anew().is_some_and(|id| message.id < *id))
+        let noted = || self.retained.get(&Line::of(message));
+        !self.retained.is_empty() && noted().is_some_and(|id| message.id <= *id)
     }
 
     /// Something that is stored could not be parked.

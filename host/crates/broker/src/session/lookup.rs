@@ -10,7 +10,6 @@ use hookwire_mqtt::TopicFilter;
 use super::Granted;
 use crate::hooks::{FetchRule, Stores};
 use crate::message::{Message, MessageId};
-use crate::retained::Latest;
 
 /// What one SUBSCRIBE has to get.
 #[derive(Debug)]
@@ -64,10 +63,10 @@ impl Lookup {
         &mut self,
         found: &[Arc<Message>],
         stores: Stores,
-        latest: impl Fn(&str) -> Latest,
+        latest: impl Fn(&str) -> Option<MessageId>,
     ) -> Vec<Arc<Message>> {
         self.known.retain(|topic, known| {
-            !matches!(latest(topic), Latest::Message(id) if id > known.id)
+            latest(topic).is_none_or(|id| id <= known.id)
                 || found.iter().any(|message| message.topic == *topic)
         });
         let is_new = |message: &&Arc<Message>| {
@@ -89,7 +88,7 @@ impl Lookup {
     fn choose(
         &mut self,
         stored: Arc<Message>,
-        latest: Latest,
+        latest: Option<MessageId>,
         is_under_way: bool,
     ) -> Option<Arc<Message>> {
         if self.rules.len() > 1 || !self.spoken_of.is_empty() {
@@ -102,7 +101,7 @@ impl Lookup {
         let is_later = |id: MessageId| id >= stored.id;
         // What the index has by now and did not have then comes live, and so does
         // what is under way.
-        let is_live = matches!(latest, Latest::Message(id) if is_later(id)) || is_under_way;
+        let is_live = latest.is_some_and(is_later) || is_under_way;
         if is_live || known.as_ref().is_some_and(|known| is_later(known.id)) {
             return known;
         }
@@ -113,7 +112,7 @@ impl Lookup {
     pub(crate) fn take(
         &mut self,
         page: Vec<Arc<Message>>,
-        look: impl Fn(&Message) -> (Latest, bool),
+        look: impl Fn(&Message) -> (Option<MessageId>, bool),
     ) -> Found {
         let messages = page.into_iter().filter_map(|stored| {
             let (latest, is_under_way) = look(&stored);
@@ -179,10 +178,7 @@ mod tests {
 
     #[test]
     fn the_later_of_index_and_store_is_sent_once() {
-        let (unknown, newer) = (
-            Latest::Unknown,
-            Latest::Message(MessageId::from_halves(9, 0)),
-        );
+        let (unknown, newer) = (None, Some(MessageId::from_halves(9, 0)));
         let cases = [
             (
                 "nothing in the index",
@@ -289,7 +285,7 @@ mod tests {
     #[test]
     fn what_no_store_speaks_of_comes_from_the_index_in_the_end() {
         let mut lookup = lookup(&[("b", 2), ("a", 3), ("c", 1)], 1);
-        let look = |_: &Message| (Latest::Unknown, false);
+        let look = |_: &Message| (None, false);
         let found = lookup.take(vec![message("b", 9, "store")], look);
         assert_eq!(shown(&found), ["b store"]);
         assert_eq!(shown(&lookup.rest()), ["c index", "a index"]);
@@ -298,7 +294,7 @@ mod tests {
     #[test]
     fn the_first_of_several_stores_that_has_a_topic_is_heard() {
         let mut lookup = lookup(&[], 2);
-        let look = |_: &Message| (Latest::Unknown, false);
+        let look = |_: &Message| (None, false);
         assert_eq!(
             shown(&lookup.take(vec![message("a", 1, "one")], look)),
             ["a one"]

@@ -209,6 +209,15 @@ impl Session {
         is_raised
     }
 
+    /// What these hand over, from the first page on.
+    pub(crate) fn sources_of(&self, known: &[Known]) -> Vec<Source> {
+        let known = known.iter().filter_map(|known| {
+            let granted = self.subscriptions.get(&known.filter)?;
+            Some(known.source(*granted, Begins::Not))
+        });
+        known.collect()
+    }
+
     /// Has what is live wait. Whether it had not to before.
     pub(crate) fn raise(&mut self, wall_ms: u64) -> bool {
         let is_raised = self.fetching.is_none();

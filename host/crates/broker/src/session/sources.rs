@@ -73,7 +73,7 @@ impl Sources {
 
     /// A source has answered; what it said of its floor, if it did.
     pub(crate) fn note_begun(&mut self, source: &Source, floor: Option<Arc<str>>) {
-        let is_it = |known: &&mut Known| known.filter == source.filter && known.rule == source.rule;
+        let is_it = |known: &&mut Known| source.reads_for(&known.filter, known.rule);
         if let Some(known) = self.list.iter_mut().find(is_it) {
             known.floor = floor.or_else(|| known.floor.take());
             known.has_begun = true;
@@ -82,7 +82,7 @@ impl Sources {
 
     /// Whether the place of a source's subscription is known to be kept.
     pub(crate) fn has_begun(&self, source: &Source) -> bool {
-        let is_it = |known: &&Known| known.filter == source.filter && known.rule == source.rule;
+        let is_it = |known: &&Known| source.reads_for(&known.filter, known.rule);
         let known = self.list.iter().find(is_it);
         known.is_some_and(|known| known.has_begun)
     }
@@ -138,6 +138,15 @@ mod tests {
         }
     }
 
+    fn granted() -> Granted {
+        Granted {
+            qos: hookwire_mqtt::QoS::AtLeastOnce,
+            no_local: false,
+            retain_as_published: false,
+            identifier: None,
+        }
+    }
+
     fn ages(sources: &Sources) -> Vec<(&str, u32, u64)> {
         let known = sources.list.iter();
         known
@@ -161,18 +170,12 @@ mod tests {
 
     #[test]
     fn what_is_older_is_what_overlaps_in_the_same_store() {
-        let granted = Granted {
-            qos: hookwire_mqtt::QoS::AtLeastOnce,
-            no_local: false,
-            retain_as_published: false,
-            identifier: None,
-        };
         let mut sources = Sources::default();
         for (text, store) in [("a/+", 1), ("b", 1), ("a/c", 2), ("a/#", 3)] {
             sources.set(&filter(text), &[rule(1, store)]);
         }
         let older = |place: usize| -> Vec<String> {
-            let source = sources.list[place].source(granted, Begins::Not);
+            let source = sources.list[place].source(granted(), Begins::Not);
             let older = sources.older(&source);
             older.iter().map(|known| known.filter.to_string()).collect()
         };
@@ -182,21 +185,15 @@ mod tests {
 
     #[test]
     fn a_place_that_is_kept_is_known_when_numbers_of_rules_change() {
-        let granted = Granted {
-            qos: hookwire_mqtt::QoS::AtLeastOnce,
-            no_local: false,
-            retain_as_published: false,
-            identifier: None,
-        };
         let mut sources = Sources::default();
         sources.set(&filter("a"), &[rule(1, 1)]);
-        let begins = |sources: &Sources| sources.list[0].source(granted, Begins::Not).begins;
+        let begins = |sources: &Sources| sources.list[0].source(granted(), Begins::Not).begins;
         assert_eq!(
             begins(&sources),
             Begins::Restored,
             "nobody knows of a place"
         );
-        let source = sources.list[0].source(granted, Begins::Subscribed);
+        let source = sources.list[0].source(granted(), Begins::Subscribed);
         assert!(!sources.has_begun(&source));
         sources.note_begun(&source, Some("7".into()));
         sources.note_begun(&source, None);

@@ -42,13 +42,6 @@ pub(crate) fn with_will(version: ProtocolVersion, id: &str, topic: &str) -> Conn
     connect
 }
 
-pub(crate) fn lasting(id: &str) -> Connect {
-    let mut connect = Connect::new(V5, id);
-    connect.clean_start = false;
-    connect.session_expiry_interval_s = 100;
-    connect
-}
-
 pub(crate) fn denial(reason: ReasonCode) -> Denial {
     Denial {
         refusal: Refusal {

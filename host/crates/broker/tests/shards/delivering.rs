@@ -30,13 +30,6 @@ fn asked(world: &World) -> usize {
     world.script.borrow().questions.len()
 }
 
-fn lasting(id: &str) -> Connect {
-    let mut connect = Connect::new(V5, id);
-    connect.clean_start = false;
-    connect.session_expiry_interval_s = 100;
-    connect
-}
-
 fn message_of(world: &World, index: usize) -> Arc<Message> {
     match &world.script.borrow().questions[index].2 {
         Question::Deliver(request) => Arc::clone(&request.message),

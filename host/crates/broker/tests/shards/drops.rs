@@ -14,13 +14,6 @@ fn listening_with(workers: u16, limits: &Limits) -> World {
     world
 }
 
-fn lasting(id: &str) -> Connect {
-    let mut connect = Connect::new(V5, id);
-    connect.clean_start = false;
-    connect.session_expiry_interval_s = 100;
-    connect
-}
-
 #[test]
 fn a_message_for_nobody_is_told_with_the_message() {
     let mut world = listening(&limits());

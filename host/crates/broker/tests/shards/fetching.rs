@@ -13,13 +13,6 @@ pub(crate) fn storing(workers: u16) -> World {
     world
 }
 
-pub(crate) fn lasting(id: &str) -> Connect {
-    let mut connect = Connect::new(V5, id);
-    connect.clean_start = false;
-    connect.session_expiry_interval_s = 100;
-    connect
-}
-
 pub(crate) fn stored(world: &mut World, publisher: usize, topic: &str, payload: &str) {
     world.publish(publisher, topic, payload, Some(1));
     world.store();

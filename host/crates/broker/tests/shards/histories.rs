@@ -1,7 +1,7 @@
 //! Random histories of what is stored, fetched and acknowledged: a reader has all of
 //! each line, in order and once.
 
-use super::fetching::{lasting, storing};
+use super::fetching::storing;
 use super::*;
 
 /// One thing that happens in a random history.

@@ -4,22 +4,13 @@ use hookwire_broker::{
     Answer, MessageId, Question, Restored, RestoredExchange, RestoredSession, SubscriptionInfo,
 };
 
+use super::fetching::storing;
 use super::world::question_text;
 use super::*;
 
-fn lasting(id: &str) -> Connect {
-    let mut connect = Connect::new(V5, id);
-    connect.clean_start = false;
-    connect.session_expiry_interval_s = 100;
-    connect
-}
-
 /// A world whose publishes to `t/#` are stored, and whose exchanges are kept.
 fn keeping() -> World {
-    let world = World::new(1);
-    world.script.borrow_mut().publish_filter = Some(TopicFilter::new("t/#").unwrap());
-    world.listen(Hook::SessionFetch, "#");
-    world.listen(Hook::MessagePosition, "#");
+    let world = storing(1);
     world.listen(Hook::SessionExchange, "#");
     world
 }

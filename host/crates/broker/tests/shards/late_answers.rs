@@ -4,7 +4,7 @@
 use hookwire_broker::{Answer, Operation, Question, Restored};
 
 use super::arriving::{
-    ALLOW, accept, asked_about_everything, created, denial, lasting, subscription, with_will,
+    ALLOW, accept, asked_about_everything, created, denial, subscription, with_will,
 };
 use super::*;
 

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use hookwire_broker::{IdGenerator, MessageId, Question, Stores};
 
-use super::fetching::{drain, lasting, stored, storing};
+use super::fetching::{drain, stored, storing};
 use super::*;
 
 /// A world whose rules look retained messages up.
@@ -35,6 +35,18 @@ fn keep(world: &World, topic: &str, payload: &str, id: MessageId) {
         .store
         .retained
         .insert(topic.to_owned(), Arc::new(message));
+}
+
+/// The same, where a store has four messages and the index has one.
+fn with_four_kept() -> World {
+    let mut world = looking_up(1);
+    let publisher = world.connect(V5, "p");
+    world.retain(publisher, "t/index", "index");
+    for number in 0..4 {
+        let topic = format!("t/{number}");
+        keep(&world, &topic, &number.to_string(), earlier());
+    }
+    world
 }
 
 /// Ids of another node, before the clock's time or at some time behind it.
@@ -257,17 +269,7 @@ fn retain_handling_says_whether_the_store_is_asked() {
 
 #[test]
 fn what_is_owed_to_a_client_that_goes_is_sent_when_it_is_back() {
-    let mut world = looking_up(1);
-    let publisher = world.connect(V5, "p");
-    world.retain(publisher, "t/index", "index");
-    for number in 0..4 {
-        keep(
-            &world,
-            &format!("t/{number}"),
-            &number.to_string(),
-            earlier(),
-        );
-    }
+    let mut world = with_four_kept();
     let client = world.connect_with(lasting("c"));
     world.subscribe(client, "t/+", QoS::AtMostOnce);
     world.page(2);
@@ -355,17 +357,7 @@ fn a_copy_that_is_sent_because_it_is_retained_moves_no_position() {
 
 #[test]
 fn rules_that_change_in_the_middle_are_asked_from_then_on() {
-    let mut world = looking_up(1);
-    let publisher = world.connect(V5, "p");
-    world.retain(publisher, "t/index", "index");
-    for number in 0..4 {
-        keep(
-            &world,
-            &format!("t/{number}"),
-            &number.to_string(),
-            earlier(),
-        );
-    }
+    let mut world = with_four_kept();
     let client = world.connect(V5, "c");
     world.subscribe(client, "t/+", QoS::AtMostOnce);
     world.script.borrow_mut().generation += 1;

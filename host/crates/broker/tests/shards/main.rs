@@ -44,6 +44,14 @@ use hookwire_mqtt::{
 use proptest::prelude::*;
 use world::{Got, START_MS, World, limits};
 
+/// CONNECT of a client whose session outlasts its connection.
+pub(crate) fn lasting(id: &str) -> Connect {
+    let mut connect = Connect::new(V5, id);
+    connect.clean_start = false;
+    connect.session_expiry_interval_s = 100;
+    connect
+}
+
 pub(crate) fn other(text: &str) -> Got {
     Got::Other(text.to_owned())
 }

@@ -2,7 +2,7 @@
 
 use hookwire_broker::{Command, ReadSide, Reply};
 
-use super::fetching::{drain, lasting, numbered, reading, stored, storing};
+use super::fetching::{drain, numbered, reading, stored, storing};
 use super::*;
 
 fn read_side(world: &mut World, clientid: &str) -> Option<ReadSide> {
