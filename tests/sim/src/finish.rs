@@ -81,7 +81,7 @@ impl Simulation<'_> {
                     self.flush(client);
                 }
             }
-            self.pass(500);
+            self.world.pass(500);
             left -= 500;
             if left.is_multiple_of(5_000) {
                 self.take_everything();
@@ -127,7 +127,7 @@ impl Simulation<'_> {
         self.come_to_calm();
         self.say_goodbye();
         for _ in 0..4 {
-            self.pass(1_000);
+            self.world.pass(1_000);
             self.world.advance(1_000_000);
             self.come_to_calm();
         }

@@ -241,33 +241,21 @@ impl<'s> Simulation<'s> {
         let client = self.owners[no];
         let version = self.clients[client].version;
         let mut answers = Vec::new();
-        let inbox = std::mem::take(self.world.socket(no).inbox());
-        let mut rest = &inbox[..];
-        loop {
-            match wire::decode_from_server(rest, version) {
-                Ok(None) => break,
-                Ok(Some((packet, used))) => {
-                    rest = &rest[used..];
-                    if self.connection_no(client) == Some(no) {
-                        answers.extend(self.clients[client].received(&packet));
-                    }
-                    self.emit(What::Received {
-                        connection: no,
-                        packet,
-                        bytes: used,
-                    });
-                }
-                Err(error) => {
-                    self.model.undecodable(no, &error);
-                    return;
-                }
+        let inbox = self.world.socket(no).inbox();
+        let (packets, error) = wire::take_from_server(inbox, version);
+        for (packet, bytes) in packets {
+            if self.connection_no(client) == Some(no) {
+                answers.extend(self.clients[client].received(&packet));
             }
+            self.emit(What::Received {
+                connection: no,
+                packet,
+                bytes,
+            });
         }
-        let unread = inbox.len() - rest.len();
-        let mut inbox = inbox;
-        inbox.drain(..unread);
-        let socket = self.world.socket(no);
-        *socket.inbox() = inbox;
+        if let Some(error) = error {
+            return self.model.undecodable(no, &error);
+        }
         for answer in answers {
             self.send(client, answer);
         }

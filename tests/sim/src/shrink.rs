@@ -30,31 +30,38 @@ pub fn shrink(setup: &Setup, operations: &[Operation], options: Options, rule: R
     let mut setup = setup.clone();
     let mut operations = operations.to_vec();
     simplify(&mut setup, &operations, &mut search);
-    let mut parts = 2;
-    while operations.len() > 1 && search.may_go_on() {
-        let size = operations.len().div_ceil(parts);
-        let shorter = (0..parts).find_map(|part| {
-            let from = (part * size).min(operations.len());
-            let to = (from + size).min(operations.len());
-            let mut rest = operations.clone();
-            rest.drain(from..to);
-            (from < to && search.fails(&setup, &rest)).then_some(rest)
-        });
-        match shorter {
-            Some(shorter) => {
-                operations = shorter;
-                parts = (parts - 1).max(2);
-            }
-            None if size == 1 => break,
-            None => parts = (parts * 2).min(operations.len()),
-        }
-    }
+    operations = shorten(operations, |rest| search.fails(&setup, rest));
     simplify(&mut setup, &operations, &mut search);
     Shrunk {
         setup,
         operations,
         runs: search.runs,
     }
+}
+
+/// Leaves items out for as long as it fails without them. What fails no more, whatever
+/// is left out, ends it.
+pub(crate) fn shorten<T: Clone>(mut items: Vec<T>, mut fails: impl FnMut(&[T]) -> bool) -> Vec<T> {
+    let mut parts = 2;
+    while items.len() > 1 {
+        let size = items.len().div_ceil(parts);
+        let shorter = (0..parts).find_map(|part| {
+            let from = (part * size).min(items.len());
+            let to = (from + size).min(items.len());
+            let mut rest = items.clone();
+            rest.drain(from..to);
+            (from < to && fails(&rest)).then_some(rest)
+        });
+        match shorter {
+            Some(shorter) => {
+                items = shorter;
+                parts = (parts - 1).max(2);
+            }
+            None if size == 1 => break,
+            None => parts = (parts * 2).min(items.len()),
+        }
+    }
+    items
 }
 
 /// Makes the setup plainer, where the run fails with it all the same.

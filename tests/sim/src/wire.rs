@@ -164,6 +164,32 @@ pub fn decode_from_server(
     }
 }
 
+/// Takes the packets that are whole from what a client received, each with its bytes;
+/// and what is wrong with what stands behind them, which is thrown away then.
+pub fn take_from_server(
+    inbox: &mut Vec<u8>,
+    version: ProtocolVersion,
+) -> (Vec<(Packet, usize)>, Option<String>) {
+    let mut packets = Vec::new();
+    let mut read = 0;
+    let error = loop {
+        match decode_from_server(&inbox[read..], version) {
+            Ok(None) => break None,
+            Ok(Some((packet, used))) => {
+                read += used;
+                packets.push((packet, used));
+            }
+            Err(error) => break Some(error),
+        }
+    };
+    if error.is_some() {
+        inbox.clear();
+    } else {
+        inbox.drain(..read);
+    }
+    (packets, error)
+}
+
 fn owned(packet: &Wire<'_>) -> Packet {
     let ack = |kind: AckKind, ack: &hookwire_mqtt::Ack| {
         Packet::Ack(Ack {

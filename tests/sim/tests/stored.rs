@@ -1,8 +1,8 @@
 //! A fixed amount of the simulation with a store, in both orders.
 
 use hookwire_sim::hunt::Length;
-use hookwire_sim::stored::{campaign, hunt};
-use hookwire_sim::world::{Fault, Order};
+use hookwire_sim::stored::{Planted, campaign, hunt};
+use hookwire_sim::world::Order;
 
 const STEPS: u64 = 2_000;
 const SEEDS: Length = Length {
@@ -33,10 +33,10 @@ fn no_seed_breaks_a_promise() {
 
 #[test]
 fn every_planted_fault_breaks_one_in_both_orders() {
-    for &fault in Fault::OF_STORING {
-        for &order in Order::ALL.iter().filter(|order| order.may_have(fault)) {
+    for &fault in Planted::ALL {
+        for &order in Order::ALL.iter().filter(|order| fault.harms(**order)) {
             let caught = hunt(fault, order, 1, HUNT);
-            assert!(caught.is_some(), "{fault:?} with {order:?}");
+            assert!(caught.is_some(), "{fault} with {order:?}");
         }
     }
 }

@@ -49,11 +49,6 @@ pub enum Fault {
     SubAckEarly,
     /// QoS 2 messages are sent before that is kept.
     SentUnkept,
-    /// The store's, not the core's: a position is one in a topic, whoever published.
-    PositionOfTopic,
-    /// The store's, not the core's: a floor is the newest message, though an older
-    /// one may still be committed.
-    FloorTooHigh,
 }
 
 impl Fault {
@@ -76,18 +71,6 @@ impl Fault {
         Self::AccessIgnored,
         Self::DecidedLost,
         Self::DropIgnored,
-    ];
-
-    /// Faults in what the core does with a store.
-    pub const OF_STORING: &'static [Self] = &[
-        Self::AckBeforeVerdict,
-        Self::PositionJumps,
-        Self::PositionOfTopic,
-        Self::ParkedForgotten,
-        Self::FetchedAgain,
-        Self::SubAckEarly,
-        Self::SentUnkept,
-        Self::FloorTooHigh,
     ];
 }
 

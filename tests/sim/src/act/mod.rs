@@ -4,6 +4,8 @@ mod clients;
 mod messages;
 mod network;
 
+pub(crate) use network::amount;
+
 use crate::plan::{Kind, Operation};
 use crate::random::Random;
 use crate::run::Simulation;

@@ -121,7 +121,7 @@ impl Simulation<'_> {
             self.come_to_rest();
         }
         self.tally.add(Count::TimeStep);
-        self.pass(ms);
+        self.world.pass(ms);
         true
     }
 
@@ -143,16 +143,6 @@ impl Simulation<'_> {
         let by_ms = dice.pick(&[-3_600_000, -5_000, 5_000, 3_600_000]);
         self.world.set_wall_clock(by_ms);
         true
-    }
-
-    /// Time passes in steps that leave the shards no deadline to oversleep.
-    pub(crate) fn pass(&mut self, ms: u64) {
-        let mut left = ms;
-        while left > 0 {
-            let step = left.min(self.setup.tick_ms);
-            self.world.advance(step);
-            left -= step;
-        }
     }
 
     /// Everything that is under way arrives, but at clients that do not read;
@@ -189,14 +179,7 @@ impl Simulation<'_> {
     fn settle(&mut self, rules_answer: bool) {
         for _ in 0..MOST_ROUNDS {
             let mut moved = self.move_sockets();
-            let workers = usize::from(self.setup.workers);
-            for from in 0..workers {
-                for to in 0..workers {
-                    while self.world.carry(from, to) {
-                        moved = true;
-                    }
-                }
-            }
+            moved |= self.world.carry_all();
             if rules_answer {
                 moved |= self.answer_all();
             }
@@ -222,7 +205,7 @@ impl Simulation<'_> {
 }
 
 /// How many bytes move: some, or all.
-fn amount(dice: &mut Random) -> usize {
+pub(crate) fn amount(dice: &mut Random) -> usize {
     match dice.below(3) {
         0 => dice.between(1, 8) as usize,
         1 => dice.between(8, 100) as usize,

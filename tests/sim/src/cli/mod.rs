@@ -101,7 +101,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
 }
 
 fn run_seeds(arguments: &Arguments) -> Result<(Campaign, f64)> {
-    let fault = arguments.fault.as_deref().map(named).transpose()?;
+    let fault = arguments.fault.as_deref().map(fault).transpose()?;
     let length = if arguments.full {
         Length {
             seeds: FULL_SEEDS,
@@ -139,12 +139,18 @@ fn hunt_all(first_seed: u64) -> Vec<(Fault, Option<Caught>)> {
     hunted.collect()
 }
 
-/// The fault of this name.
-fn named(name: &str) -> Result<Fault> {
-    let all = || Fault::ALL.iter().chain(Fault::OF_STORING);
-    let found = all().find(|fault| format!("{fault:?}").eq_ignore_ascii_case(name));
+/// The fault of this name, of those that there are.
+fn named<T: Copy>(name: &str, all: &[T], name_of: impl Fn(&T) -> String) -> Result<T> {
+    let found = all
+        .iter()
+        .find(|fault| name_of(fault).eq_ignore_ascii_case(name));
     found.copied().with_context(|| {
-        let known: Vec<String> = all().map(|fault| format!("{fault:?}")).collect();
+        let known: Vec<String> = all.iter().map(name_of).collect();
         format!("no fault `{name}`: there is {}", known.join(", "))
     })
+}
+
+/// The core's fault of this name.
+fn fault(name: &str) -> Result<Fault> {
+    named(name, Fault::ALL, |fault| format!("{fault:?}"))
 }

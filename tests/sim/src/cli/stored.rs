@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use hookwire_sim::hunt::{Caught, Length};
-use hookwire_sim::stored::{Findings, Promise, campaign, hunt};
-use hookwire_sim::world::{Fault, Order};
+use hookwire_sim::stored::{Findings, Planted, Promise, campaign, hunt};
+use hookwire_sim::world::Order;
 use serde_json::{Value, json};
 
 use super::report::Target;
@@ -22,7 +22,7 @@ const HUNT: Length = Length {
 };
 
 /// How a fault was found with one of the orders, if it was.
-type Hunted = (Fault, Order, Option<Caught<Promise>>);
+type Hunted = (Planted, Order, Option<Caught<Promise>>);
 
 /// Carries it out; whether every target holds.
 pub(super) fn run(arguments: &Arguments) -> Result<bool> {
@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool> {
 }
 
 fn run_seeds(arguments: &Arguments) -> Result<Findings> {
-    let fault = arguments.fault.as_deref().map(named).transpose()?;
+    let fault = arguments.fault.as_deref().map(planted).transpose()?;
     let length = Length {
         seeds: if arguments.full {
             FULL_SEEDS
@@ -96,13 +96,18 @@ fn run_seeds(arguments: &Arguments) -> Result<Findings> {
     Ok(findings)
 }
 
+/// The fault of this name.
+fn planted(name: &str) -> Result<Planted> {
+    named(name, Planted::ALL, Planted::to_string)
+}
+
 fn hunt_all(first_seed: u64) -> Vec<Hunted> {
     println!("\n| fault | places are | seeds | steps | promise that it breaks |");
     println!("|---|---|---:|---:|---|");
     let mut hunted = Vec::new();
-    for &fault in Fault::OF_STORING {
+    for &fault in Planted::ALL {
         for &order in Order::ALL {
-            if !order.may_have(fault) {
+            if !fault.harms(order) {
                 continue;
             }
             let caught = hunt(fault, order, first_seed, HUNT);
@@ -117,7 +122,7 @@ fn hunt_all(first_seed: u64) -> Vec<Hunted> {
                     )
                 },
             );
-            println!("| `{fault:?}` | {} | {found} |", order.name());
+            println!("| `{fault}` | {} | {found} |", order.name());
             hunted.push((fault, order, caught));
         }
     }
@@ -134,7 +139,7 @@ fn json(findings: Option<&Findings>, hunted: &[Hunted], targets: &[Target]) -> V
     let hunted = hunted.iter().map(|(fault, order, caught)| {
         let caught = caught.as_ref();
         json!({
-            "fault": format!("{fault:?}"),
+            "fault": fault.to_string(),
             "places": order.name(),
             "seeds": caught.map(|caught| caught.seeds),
             "steps": caught.map(|caught| caught.steps),

@@ -6,6 +6,7 @@ use hookwire_mqtt::{QoS, ReasonCode, RetainHandling};
 
 use super::Run;
 use super::setup::{Kind, Work};
+use crate::act::amount;
 use crate::history::{Side, What};
 use crate::packet::{Connect, Entry, Packet, Publish};
 use crate::random::Random;
@@ -52,7 +53,7 @@ impl Run<'_> {
                 self.world.carry(dice.below(workers), dice.below(workers));
             }
             Kind::Call => self.call(dice),
-            Kind::Wait => self.pass(dice.pick(&[50, 400, 1_100])),
+            Kind::Wait => self.world.pass(dice.pick(&[50, 400, 1_100])),
             Kind::Calm => self.come_to_calm(dice),
             Kind::Crash => self.crash(dice),
         }
@@ -231,16 +232,6 @@ impl Run<'_> {
         true
     }
 
-    /// Time passes in steps that leave the shards no deadline to oversleep.
-    fn pass(&mut self, ms: u64) {
-        let mut left = ms;
-        while left > 0 {
-            let step = left.min(self.setup.core.tick_ms);
-            self.world.advance(step);
-            left -= step;
-        }
-    }
-
     fn crash(&mut self, dice: &mut Random) {
         let (_, publishes) = self.world.calls();
         self.figures.crashes += 1;
@@ -270,14 +261,7 @@ impl Run<'_> {
                 }
                 moved |= self.drain(no, usize::MAX);
             }
-            let workers = usize::from(self.setup.core.workers);
-            for from in 0..workers {
-                for to in 0..workers {
-                    while self.world.carry(from, to) {
-                        moved = true;
-                    }
-                }
-            }
+            moved |= self.world.carry_all();
             moved |= self.call_arrives(0, Fate::Done, dice);
             if !moved {
                 break;
@@ -302,7 +286,7 @@ impl Run<'_> {
                 }
             }
             // Pages that could not be had are asked for again.
-            self.pass(1_100);
+            self.world.pass(1_100);
             self.come_to_calm(dice);
             let mut did = false;
             for client in 0..self.clients.len() {
@@ -327,14 +311,5 @@ impl Run<'_> {
                 },
             );
         }
-    }
-}
-
-/// How many bytes move: some, or all.
-fn amount(dice: &mut Random) -> usize {
-    match dice.below(3) {
-        0 => dice.between(1, 8) as usize,
-        1 => dice.between(8, 100) as usize,
-        _ => usize::MAX,
     }
 }

@@ -2,10 +2,11 @@
 
 use super::check::{Breach, Check};
 use super::setup::{StoredSetup, Work};
-use super::{Promise, run_stored};
+use super::{Planted, Promise, run_stored};
 use crate::hunt::{Caught, Length};
 use crate::run::Line;
-use crate::world::{Fault, Order};
+use crate::shrink::shorten;
+use crate::world::Order;
 
 /// What was done in a run, or in many.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -95,7 +96,7 @@ const MOST_RUNS: usize = 1_500;
 
 /// Runs seeds in a row, each in both orders.
 #[must_use]
-pub fn campaign(first_seed: u64, length: Length, fault: Option<Fault>) -> Findings {
+pub fn campaign(first_seed: u64, length: Length, fault: Option<Planted>) -> Findings {
     let mut findings = Findings::default();
     for seed in first_seed..first_seed.saturating_add(length.seeds) {
         for &order in Order::ALL {
@@ -127,43 +128,23 @@ pub fn campaign(first_seed: u64, length: Length, fault: Option<Fault>) -> Findin
 /// Leaves steps out for as long as the same promise is broken.
 fn shrink(
     setup: &StoredSetup,
-    mut work: Vec<Work>,
-    fault: Option<Fault>,
+    work: Vec<Work>,
+    fault: Option<Planted>,
     promise: Promise,
 ) -> Vec<Work> {
     let mut runs = 0;
-    let mut parts = 2;
-    while work.len() > 1 && runs < MOST_RUNS {
-        let size = work.len().div_ceil(parts);
-        let shorter = (0..parts).find_map(|part| {
-            let from = (part * size).min(work.len());
-            let to = (from + size).min(work.len());
-            let mut rest = work.clone();
-            rest.drain(from..to);
-            runs += 1;
-            let outcome = run_stored(setup, &rest, fault, false);
-            let is_broken = outcome
-                .breaches
-                .iter()
-                .any(|breach| breach.promise == promise);
-            (from < to && is_broken).then_some(rest)
-        });
-        match shorter {
-            Some(shorter) => {
-                work = shorter;
-                parts = (parts - 1).max(2);
-            }
-            None if size == 1 => break,
-            None => parts = (parts * 2).min(work.len()),
-        }
-    }
-    work
+    shorten(work, |rest| {
+        runs += 1;
+        let outcome = || run_stored(setup, rest, fault, false);
+        let is_it = |breach: &Breach| breach.promise == promise;
+        runs <= MOST_RUNS && outcome().breaches.iter().any(is_it)
+    })
 }
 
 /// Runs seeds of one order with a fault in the core until a promise is broken.
 #[must_use]
 pub fn hunt(
-    fault: Fault,
+    fault: Planted,
     order: Order,
     first_seed: u64,
     length: Length,

@@ -12,10 +12,12 @@ mod act;
 mod check;
 mod hunt;
 mod known;
+mod planted;
 mod setup;
 
 pub use check::{Breach, Promise};
 pub use hunt::{Figures, Findings, StoredFailure, campaign, hunt};
+pub use planted::Planted;
 pub use setup::{StoredSetup, Work};
 
 use crate::client::Client;
@@ -24,7 +26,7 @@ use crate::packet::Packet;
 use crate::random::Random;
 use crate::run::Line;
 use crate::wire;
-use crate::world::{Fault, World};
+use crate::world::World;
 use check::Check;
 
 /// What came of a run.
@@ -43,7 +45,7 @@ pub struct StoredOutcome {
 pub fn run_stored(
     setup: &StoredSetup,
     work: &[Work],
-    fault: Option<Fault>,
+    fault: Option<Planted>,
     keeps_log: bool,
 ) -> StoredOutcome {
     let mut run = Run::new(setup, fault, keeps_log);
@@ -65,7 +67,7 @@ pub fn run_stored(
 #[derive(Debug)]
 struct Run<'s> {
     setup: &'s StoredSetup,
-    fault: Option<Fault>,
+    fault: Option<Planted>,
     world: World,
     clients: Vec<Client>,
     /// By connection: the client that opened it.
@@ -76,7 +78,7 @@ struct Run<'s> {
 }
 
 impl<'s> Run<'s> {
-    fn new(setup: &'s StoredSetup, fault: Option<Fault>, keeps_log: bool) -> Self {
+    fn new(setup: &'s StoredSetup, fault: Option<Planted>, keeps_log: bool) -> Self {
         let clients = setup.core.clients.iter().map(Client::new).collect();
         Self {
             setup,
@@ -143,34 +145,23 @@ impl<'s> Run<'s> {
     fn look(&mut self, no: ConnectionNo) {
         let client = self.owners[no];
         let version = self.clients[client].version;
-        let inbox = std::mem::take(self.world.socket(no).inbox());
-        let mut rest = &inbox[..];
         let mut answers = Vec::new();
-        loop {
-            match wire::decode_from_server(rest, version) {
-                Ok(None) => break,
-                Ok(Some((packet, used))) => {
-                    rest = &rest[used..];
-                    if self.connection_no(client) == Some(no) {
-                        answers.extend(self.clients[client].received(&packet));
-                        self.check.received(client, &packet);
-                    }
-                    self.note(What::Received {
-                        connection: no,
-                        packet,
-                        bytes: used,
-                    });
-                }
-                Err(error) => {
-                    self.check.undecodable(client, &error);
-                    return;
-                }
+        let inbox = self.world.socket(no).inbox();
+        let (packets, error) = wire::take_from_server(inbox, version);
+        for (packet, bytes) in packets {
+            if self.connection_no(client) == Some(no) {
+                answers.extend(self.clients[client].received(&packet));
+                self.check.received(client, &packet);
             }
+            self.note(What::Received {
+                connection: no,
+                packet,
+                bytes,
+            });
         }
-        let read = inbox.len() - rest.len();
-        let mut inbox = inbox;
-        inbox.drain(..read);
-        *self.world.socket(no).inbox() = inbox;
+        if let Some(error) = error {
+            return self.check.undecodable(client, &error);
+        }
         for answer in answers {
             self.send(client, answer);
         }

@@ -260,6 +260,30 @@ impl World {
         true
     }
 
+    /// Carries all mail between workers that is under way, and what follows from it;
+    /// whether there was any.
+    pub fn carry_all(&mut self) -> bool {
+        let mut moved = false;
+        for from in 0..self.shards.len() {
+            for to in 0..self.shards.len() {
+                while self.carry(from, to) {
+                    moved = true;
+                }
+            }
+        }
+        moved
+    }
+
+    /// Time passes in steps that leave the shards no deadline to oversleep.
+    pub fn pass(&mut self, ms: u64) {
+        let mut left = ms;
+        while left > 0 {
+            let step = left.min(self.tick_ms);
+            self.advance(step);
+            left -= step;
+        }
+    }
+
     /// Time passes; shards are told at least as often as they ask for.
     pub fn advance(&mut self, ms: u64) {
         self.now.mono_ms += ms;

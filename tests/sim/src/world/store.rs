@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hookwire_broker::{
-    ClientInfo, Event, Exchange, ExchangeStep, Fault, FetchRequest, Hook, Message, MessageId, Page,
+    ClientInfo, Event, Exchange, ExchangeStep, FetchRequest, Hook, Message, MessageId, Page,
     Restored, RestoredExchange, RestoredSession, Stores, SubscriptionInfo,
 };
 use hookwire_mqtt::{PacketId, TopicFilter, TopicName};
 
 use crate::random::Random;
+use crate::stored::Planted;
 
 /// The one store.
 pub(super) const STORE: Stores = Stores(1);
@@ -35,13 +36,6 @@ impl Order {
             Self::Rows => "rows",
             Self::MessageIds => "message ids",
         }
-    }
-
-    /// Whether a fault can do harm: rows are numbered when they are committed, so
-    /// that none comes before the newest.
-    #[must_use]
-    pub fn may_have(self, fault: Fault) -> bool {
-        fault != Fault::FloorTooHigh || self == Self::MessageIds
     }
 }
 
@@ -86,11 +80,7 @@ pub(super) struct Store {
     sent: BTreeMap<(Arc<str>, MessageId), (PacketId, State)>,
     /// By client: QoS 2 publishes.
     taken: BTreeSet<(Arc<str>, PacketId)>,
-    /// Whether floors are the newest there is, whatever may still be committed
-    /// before it: a planted fault.
-    pub(super) has_hasty_floors: bool,
-    /// Whether positions are those of topics, whoever published: a planted fault.
-    pub(super) has_topic_positions: bool,
+    fault: Option<Planted>,
 }
 
 /// How far a QoS 2 delivery is.
@@ -102,7 +92,7 @@ enum State {
 }
 
 impl Store {
-    pub(super) fn new(order: Order) -> Self {
+    pub(super) fn new(order: Order, fault: Option<Planted>) -> Self {
         Self {
             order,
             rows: Vec::new(),
@@ -112,8 +102,7 @@ impl Store {
             subscriptions: Vec::new(),
             sent: BTreeMap::new(),
             taken: BTreeSet::new(),
-            has_hasty_floors: false,
-            has_topic_positions: false,
+            fault,
         }
     }
 
@@ -198,7 +187,9 @@ impl Store {
         let newest = self.places().last().map(|(place, _)| *place);
         let newest = newest.unwrap_or(MessageId::MIN);
         match self.order {
-            Order::MessageIds if !self.has_hasty_floors && horizon <= newest => Floor::At(horizon),
+            Order::MessageIds if horizon <= newest && self.fault != Some(Planted::FloorTooHigh) => {
+                Floor::At(horizon)
+            }
             _ => Floor::Behind(newest),
         }
     }
@@ -336,7 +327,7 @@ impl Store {
     }
 
     fn line(&self, clientid: &Arc<str>, message: &Message) -> Line {
-        let sender = match self.has_topic_positions {
+        let sender = match self.fault == Some(Planted::PositionOfTopic) {
             true => Arc::from("anybody"),
             false => Arc::clone(&message.sender),
         };

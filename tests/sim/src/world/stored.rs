@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use hookwire_broker::{
-    Answer, Answered, ClientInfo, Decided, Event, Fault, Message, MessageId, Question, Refusal,
-    Stores, Ticket, Verdict, WorkerId,
+    Answer, Answered, ClientInfo, Decided, Event, Message, MessageId, Question, Refusal, Stores,
+    Ticket, Verdict, WorkerId,
 };
 use hookwire_mqtt::ReasonCode;
 
@@ -16,6 +16,7 @@ use super::calls::{Call, What, shown};
 use super::store::{Order, STORE, Store};
 use crate::plan::Setup;
 use crate::random::Random;
+use crate::stored::Planted;
 
 /// A store, and the calls that are under way to it.
 #[derive(Debug)]
@@ -51,9 +52,9 @@ pub struct Arrived {
 }
 
 impl Storing {
-    fn new(order: Order) -> Self {
+    fn new(order: Order, fault: Option<Planted>) -> Self {
         Self {
-            store: Store::new(order),
+            store: Store::new(order, fault),
             calls: Vec::new(),
             ids_from_ms: 0,
         }
@@ -208,12 +209,9 @@ impl World {
     /// Shards without clients, whose rules keep what is published to `filter`, and
     /// sessions, in an empty store.
     #[must_use]
-    pub fn with_store(setup: &Setup, order: Order, fault: Option<Fault>) -> Self {
-        let world = Self::new(setup, fault);
-        let mut storing = Storing::new(order);
-        storing.store.has_hasty_floors = fault == Some(Fault::FloorTooHigh);
-        storing.store.has_topic_positions = fault == Some(Fault::PositionOfTopic);
-        world.desk.borrow_mut().storing = Some(storing);
+    pub fn with_store(setup: &Setup, order: Order, fault: Option<Planted>) -> Self {
+        let world = Self::new(setup, fault.and_then(Planted::core));
+        world.desk.borrow_mut().storing = Some(Storing::new(order, fault));
         world
     }
 
@@ -314,7 +312,7 @@ impl World {
     /// The broker ends without a word, and starts again on the same store. Of the
     /// calls that are under way the first of each client may have been done;
     /// answers the messages that were committed so.
-    pub fn crash(&mut self, setup: &Setup, fault: Option<Fault>, dice: &mut Random) -> Vec<u32> {
+    pub fn crash(&mut self, setup: &Setup, fault: Option<Planted>, dice: &mut Random) -> Vec<u32> {
         let mut storing = self.desk.borrow_mut().storing.take();
         let mut committed = Vec::new();
         if let Some(storing) = &mut storing {
@@ -332,7 +330,7 @@ impl World {
             storing.ids_from_ms = self.now.wall_ms.max(storing.ids_from_ms) + 1;
         }
         let from_ms = storing.as_ref().map_or(0, |storing| storing.ids_from_ms);
-        let fresh = Self::starting(setup, fault, self.now, from_ms);
+        let fresh = Self::starting(setup, fault.and_then(Planted::core), self.now, from_ms);
         let mut sockets = std::mem::replace(self, fresh).sockets;
         for (no, socket) in sockets.iter_mut().enumerate() {
             if !socket.is_over() {
