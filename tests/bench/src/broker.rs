@@ -243,3 +243,14 @@ fn cpu_of(process: u32) -> Result<Duration> {
     }
     Ok(sum)
 }
+
+/// The last figure that the broker logged under this name.
+pub(crate) fn logged(log: &str, name: &str) -> Option<f64> {
+    let from = log.rfind(&format!("{name}="))? + name.len() + 1;
+    let figure: String = log
+        .get(from..)?
+        .chars()
+        .take_while(|character| character.is_ascii_digit() || *character == '.')
+        .collect();
+    figure.parse().ok()
+}

@@ -19,10 +19,10 @@ use hookwire_mqtt::QoS;
 use serde_json::{Value, json};
 
 use crate::broker::{Broker, Build, Ctl, modules};
+use crate::client::is_silent;
 use crate::hostile_guests::{GUESTS, Guest, Harm};
 use crate::publishers::{Publishers, Who, percentile};
 use crate::report::{Bound, Target, conclude, median};
-use crate::slow_consumer::is_silent;
 use crate::wire::{self, Received, next_packet};
 
 /// Options of `bench hostile`.

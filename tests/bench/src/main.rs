@@ -9,6 +9,7 @@
 )]
 
 mod broker;
+mod client;
 mod durable;
 mod hooks;
 mod hostile;

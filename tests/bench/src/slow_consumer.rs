@@ -5,8 +5,8 @@
 //! pairs of others send small ones to each other. First the subscriber reads;
 //! then, in a broker of its own, it stops. So the two runs differ in that alone.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,8 +18,9 @@ use hookwire_mqtt::QoS;
 use serde_json::json;
 
 use crate::broker::{Broker, Build};
+use crate::client::Client;
 use crate::report::{Bound, Target, conclude};
-use crate::wire::{self, Received, next_packet};
+use crate::wire::{self, Received};
 
 /// Options of `bench slow-consumer`.
 #[derive(Debug, clap::Args)]
@@ -262,86 +263,4 @@ fn told(address: SocketAddr, topic: &str) -> Result<u64> {
     digits
         .parse()
         .with_context(|| format!("{topic} says no number"))
-}
-
-/// A client on a blocking socket.
-struct Client {
-    stream: TcpStream,
-    unread: Vec<u8>,
-}
-
-impl Client {
-    fn connect(address: SocketAddr, id: &str, subscription: Option<(&str, QoS)>) -> Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        let mut client = Self {
-            stream,
-            unread: Vec::new(),
-        };
-        client.stream.write_all(&wire::connect(id))?;
-        client.wait_for(Received::Other)?;
-        if let Some((topic, qos)) = subscription {
-            client.stream.write_all(&wire::subscribe(topic, qos))?;
-            client.wait_for(Received::Other)?;
-        }
-        Ok(client)
-    }
-
-    /// Reads until a packet of this kind came, and answers its bytes. A message
-    /// is acknowledged.
-    fn wait_for(&mut self, wanted: Received) -> Result<Vec<u8>> {
-        loop {
-            while let Some((packet, length)) = next_packet(&self.unread) {
-                let bytes: Vec<u8> = self.unread.drain(..length).collect();
-                if packet == wanted {
-                    return Ok(bytes);
-                }
-            }
-            self.fill()?;
-        }
-    }
-
-    /// Reads what there is, acknowledges it, and forgets it.
-    fn read_once(&mut self) -> Result<()> {
-        let mut answer = Vec::new();
-        while let Some((packet, length)) = next_packet(&self.unread) {
-            self.unread.drain(..length);
-            if let Received::Publish {
-                packet_id: Some([high, low]),
-            } = packet
-            {
-                answer.extend_from_slice(&[0x40, 2, high, low]);
-            }
-        }
-        self.stream.write_all(&answer)?;
-        match self.fill() {
-            Err(error) if is_silence(&error) => Ok(()),
-            read => read,
-        }
-    }
-
-    fn fill(&mut self) -> Result<()> {
-        let mut buffer = [0; 64 * 1024];
-        let read = self
-            .stream
-            .read(&mut buffer)
-            .context("nothing came in time")?;
-        ensure!(read > 0, "the broker closed a connection");
-        self.unread
-            .extend_from_slice(buffer.get(..read).unwrap_or_default());
-        Ok(())
-    }
-}
-
-/// Whether nothing came within the time to wait for it.
-fn is_silence(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(is_silent)
-}
-
-/// As [`is_silence`], of the socket's own error.
-pub(crate) fn is_silent(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }

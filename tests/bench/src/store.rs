@@ -31,8 +31,7 @@ pub(crate) fn stored_messages(file: &Path) -> Result<Vec<StoredMessage>> {
         .enable_all()
         .build()?
         .block_on(async {
-            let options = SqliteConnectOptions::from_str(&format!("sqlite://{}", file.display()))?;
-            let mut connection = options.connect().await?;
+            let mut connection = existing(file).await?;
             let select = "SELECT sender, topic, payload, node AS mark FROM mqtt_msg ORDER BY id";
             let rows: Vec<(String, String, Vec<u8>, String)> =
                 sqlx::query_as(select).fetch_all(&mut connection).await?;
@@ -53,8 +52,7 @@ pub(crate) fn stored_messages(file: &Path) -> Result<Vec<StoredMessage>> {
 pub(crate) async fn same_messages(one: &Path, other: &Path) -> Result<i64> {
     const SELECT: &str =
         "SELECT id, msgid, topic, sender, node, qos, retain, payload, typeof(payload), arrived";
-    let options = SqliteConnectOptions::from_str(&format!("sqlite://{}", one.display()))?;
-    let mut connection = options.connect().await?;
+    let mut connection = existing(one).await?;
     sqlx::query("ATTACH DATABASE ? AS other")
         .bind(other.display().to_string())
         .execute(&mut connection)
@@ -86,13 +84,7 @@ pub(crate) fn sqlite_rows_per_second(
         .enable_all()
         .build()?
         .block_on(async {
-            let file = directory.join("own.db");
-            let options = SqliteConnectOptions::from_str(&format!("sqlite://{}", file.display()))?
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full);
-            let mut connection = options.connect().await?;
-            connection.execute(AssertSqlSafe(SCHEMA)).await?;
+            let mut connection = made(&directory.join("own.db"), SqliteSynchronous::Full).await?;
             let statement = insert_of(batch);
             let payload = vec![b'x'; payload_bytes];
             let (start, mut rows) = (Instant::now(), 0_usize);
@@ -116,12 +108,7 @@ pub(crate) fn fill(
         .enable_all()
         .build()?
         .block_on(async {
-            let options = SqliteConnectOptions::from_str(&format!("sqlite://{}", file.display()))?
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Normal);
-            let mut connection = options.connect().await?;
-            connection.execute(AssertSqlSafe(SCHEMA)).await?;
+            let mut connection = made(file, SqliteSynchronous::Normal).await?;
             let statement = insert_of(BATCH);
             let payload = vec![b'x'; payload_bytes];
             for first in (0..messages).step_by(BATCH) {
@@ -137,6 +124,27 @@ pub(crate) fn fill(
             connection.close().await?;
             Ok(())
         })
+}
+
+/// Opens a database that is there.
+pub(crate) async fn existing(file: &Path) -> Result<SqliteConnection> {
+    Ok(options(file)?.connect().await?)
+}
+
+/// Makes a database with the tables of the module.
+async fn made(file: &Path, synchronous: SqliteSynchronous) -> Result<SqliteConnection> {
+    let options = options(file)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous);
+    let mut connection = options.connect().await?;
+    connection.execute(AssertSqlSafe(SCHEMA)).await?;
+    Ok(connection)
+}
+
+fn options(file: &Path) -> Result<SqliteConnectOptions> {
+    let url = format!("sqlite://{}", file.display());
+    Ok(SqliteConnectOptions::from_str(&url)?)
 }
 
 fn insert_of(batch: usize) -> String {

@@ -8,15 +8,17 @@ use hookwire_mqtt::{
 const VERSION: ProtocolVersion = ProtocolVersion::V311;
 
 pub(crate) fn connect(id: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    Packet::Connect(Box::new(Connect::new(VERSION, id))).encode(VERSION, &mut bytes);
-    bytes
+    encoded(Connect::new(VERSION, id))
 }
 
 /// Of a client whose session lasts.
 pub(crate) fn connect_again(id: &str) -> Vec<u8> {
     let mut connect = Connect::new(VERSION, id);
     connect.clean_start = false;
+    encoded(connect)
+}
+
+fn encoded(connect: Connect) -> Vec<u8> {
     let mut bytes = Vec::new();
     Packet::Connect(Box::new(connect)).encode(VERSION, &mut bytes);
     bytes

@@ -4,20 +4,20 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 use hookwire_mqtt::QoS;
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::Connection;
 
 use super::storing::connect;
 use super::{StoreOptions, configuration};
 use crate::broker::{Broker, Build};
+use crate::client::Client;
 use crate::report::{Bound, Target, median};
-use crate::wire::{self, Received, next_packet};
+use crate::store::existing;
+use crate::wire;
 
 /// The share of sqlx's rate that a subscriber reaches.
 const SHARE_OF_SQLX: f64 = 0.5;
@@ -26,8 +26,6 @@ const GROWS_MIB: f64 = 16.0;
 /// A row of `mqtt_msg`, as a reader needs it: id, msgid, topic, sender, qos, retain,
 /// payload, arrived.
 type Row = (i64, String, String, String, i64, i64, Vec<u8>, String);
-
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// Figures of one round.
 struct Round {
@@ -98,16 +96,14 @@ pub(super) fn measure(options: &StoreOptions) -> Result<(Vec<Value>, Vec<Target>
 fn measure_once(options: &StoreOptions) -> Result<Round> {
     let directory = tempfile::tempdir()?;
     let broker = Broker::hookwire(Build::Now, directory.path(), &configuration())?;
-    let mut subscriber = Subscriber::connect(&broker)?;
-    subscriber.subscribe("bench/#")?;
-    drop(subscriber);
+    Client::connect_again(broker.address, "reader")?.subscribe("bench/#", QoS::AtLeastOnce)?;
     let mut publishers = connect(&broker, options)?;
     publishers.saturate_until(options.window, options.missed)?;
     drop(publishers);
     let (before, cpu_before) = (broker.resident_bytes()?, broker.cpu()?);
     let start = Instant::now();
-    let mut subscriber = Subscriber::connect(&broker)?;
-    let most = subscriber.receive(options.missed, || broker.resident_bytes())?;
+    let mut subscriber = Client::connect_again(broker.address, "reader")?;
+    let most = receive(&mut subscriber, options.missed, || broker.resident_bytes())?;
     let wall = start.elapsed();
     let cpu = broker.cpu()?.saturating_sub(cpu_before);
     drop(subscriber);
@@ -122,96 +118,25 @@ fn measure_once(options: &StoreOptions) -> Result<Round> {
     })
 }
 
-/// A subscriber whose session lasts.
-struct Subscriber {
-    stream: TcpStream,
-    unread: Vec<u8>,
-    buffer: Vec<u8>,
-}
-
-impl Subscriber {
-    fn connect(broker: &Broker) -> Result<Self> {
-        let stream = TcpStream::connect(broker.address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(SILENCE))?;
-        let mut subscriber = Self {
-            stream,
-            unread: Vec::new(),
-            buffer: vec![0; 256 * 1024],
-        };
-        subscriber
-            .stream
-            .write_all(&wire::connect_again("reader"))?;
-        subscriber.answer()?;
-        Ok(subscriber)
-    }
-
-    fn subscribe(&mut self, filter: &str) -> Result<()> {
-        self.stream
-            .write_all(&wire::subscribe(filter, QoS::AtLeastOnce))?;
-        self.answer()
-    }
-
-    /// Waits for CONNACK or SUBACK.
-    fn answer(&mut self) -> Result<()> {
-        loop {
-            if let Some((packet, length)) = next_packet(&self.unread) {
-                self.unread.drain(..length);
-                ensure!(
-                    packet == Received::Other,
-                    "an answer was to come, not a message"
-                );
-                return Ok(());
-            }
-            self.fill()?;
+/// Receives so many messages, and acknowledges each; the most that `resident` says
+/// meanwhile.
+fn receive(
+    subscriber: &mut Client,
+    messages: usize,
+    resident: impl Fn() -> Result<u64>,
+) -> Result<u64> {
+    let (mut received, mut most) = (0, 0);
+    let mut looked = Instant::now();
+    loop {
+        received += subscriber.acknowledge()?;
+        if looked.elapsed() > Duration::from_millis(20) {
+            looked = Instant::now();
+            most = most.max(resident()?);
         }
-    }
-
-    fn fill(&mut self) -> Result<()> {
-        let read = self
-            .stream
-            .read(&mut self.buffer)
-            .context("nothing came in time")?;
-        ensure!(read > 0, "the broker closed the connection");
-        self.unread
-            .extend_from_slice(self.buffer.get(..read).unwrap_or_default());
-        Ok(())
-    }
-
-    /// Receives so many messages, and acknowledges each; the most that `resident`
-    /// says meanwhile.
-    fn receive(&mut self, messages: usize, resident: impl Fn() -> Result<u64>) -> Result<u64> {
-        let (mut received, mut most) = (0, 0);
-        let mut looked = Instant::now();
-        let mut acknowledgements = Vec::new();
-        while received < messages {
-            let mut used = 0;
-            while let Some((packet, length)) =
-                next_packet(self.unread.get(used..).unwrap_or_default())
-            {
-                used += length;
-                if let Received::Publish {
-                    packet_id: Some([high, low]),
-                } = packet
-                {
-                    received += 1;
-                    acknowledgements.extend_from_slice(&[0x40, 2, high, low]);
-                }
-            }
-            self.unread.drain(..used);
-            if !acknowledgements.is_empty() {
-                self.stream.write_all(&acknowledgements)?;
-                acknowledgements.clear();
-            }
-            if looked.elapsed() > Duration::from_millis(20) {
-                looked = Instant::now();
-                most = most.max(resident()?);
-            }
-            if received < messages {
-                self.fill()?;
-            }
+        if received >= messages {
+            return Ok(most);
         }
-        Ok(most)
+        subscriber.fill()?;
     }
 }
 
@@ -236,8 +161,7 @@ fn by_sqlx(file: &Path, messages: usize) -> Result<Duration> {
         .enable_all()
         .build()?
         .block_on(async {
-            let options = SqliteConnectOptions::from_str(&format!("sqlite://{}", file.display()))?;
-            let mut connection = options.connect().await?;
+            let mut connection = existing(file).await?;
             let mut last = 0_i64;
             let mut written = 0;
             loop {

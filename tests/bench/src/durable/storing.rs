@@ -6,8 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::{StoreOptions, configuration};
-use crate::broker::{Broker, Build};
-use crate::hooks::logged;
+use crate::broker::{Broker, Build, logged};
 use crate::publishers::{Publishers, Who, percentile};
 use crate::report::{Bound, Target, median};
 use crate::store::sqlite_rows_per_second;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::broker::Broker;
+use crate::broker::{Broker, logged};
 use crate::lane::{self, Findings, LaneOptions};
 use crate::load::{self, Load, Pace};
 use crate::report::{conclude, median};
@@ -172,17 +172,6 @@ fn measure(options: &HooksOptions, scenario: Scenario) -> Result<Figures> {
         calls_per_message: handled.map(|(calls, events)| calls / events),
         mean_rows: logged(&log, "rows_per_transaction").filter(|rows| *rows > 0.0),
     })
-}
-
-/// The last figure that the broker logged under this name.
-pub(crate) fn logged(log: &str, name: &str) -> Option<f64> {
-    let from = log.rfind(&format!("{name}="))? + name.len() + 1;
-    let figure: String = log
-        .get(from..)?
-        .chars()
-        .take_while(|character| character.is_ascii_digit() || *character == '.')
-        .collect();
-    figure.parse().ok()
 }
 
 fn middle(figures: &[Figures]) -> Figures {
