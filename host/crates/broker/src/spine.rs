@@ -245,7 +245,9 @@ impl<H: Hooks> Shard<H> {
                     .is_some_and(|connection| !connection.version.is_v5());
             match verdict {
                 Verdict::Drop => self.dropped_message(now, None, message, "rule"),
-                Verdict::Failed { .. } if is_sent_again => {}
+                Verdict::Failed {
+                    retryable: true, ..
+                } if is_sent_again => {}
                 Verdict::Failed { .. } => self.dropped_message(now, None, message, "not-stored"),
                 _ => self.dropped_message(now, None, message, "denied"),
             }
@@ -260,19 +262,23 @@ impl<H: Hooks> Shard<H> {
                 let farewell = Farewell::new(refusal.reason, refusal.text);
                 self.close(now, key, CloseReason::Refused, Some(farewell));
             }
-            Verdict::Failed { refusal, .. } => self.not_stored(now, key, receipt, refusal),
+            Verdict::Failed { refusal, retryable } => {
+                self.not_stored(now, key, receipt, refusal, retryable);
+            }
         }
     }
 
     /// Tells a publisher that its message was not stored. MQTT 5 has a reason
     /// code for it. An older client gets no acknowledgement and is closed, so
-    /// that it sends the message again; as one does that is gone.
+    /// that it sends the message again; as one does that is gone. A message that
+    /// would fail again, for ever, is a dead letter by now: it is acknowledged.
     fn not_stored(
         &mut self,
         now: Now,
         key: ConnectionKey,
         receipt: Option<Receipt>,
         refusal: Refusal,
+        retryable: bool,
     ) {
         let is_told = self
             .live(key)
@@ -280,6 +286,9 @@ impl<H: Hooks> Shard<H> {
         if receipt.is_none() || is_told {
             self.release_refused(key, receipt);
             return self.refuse_publish(key, receipt, refusal);
+        }
+        if !retryable {
+            return self.acknowledge(key, receipt, ReasonCode::Success);
         }
         let Some(connection) = self.connection_mut(key) else {
             return;

@@ -105,6 +105,7 @@ impl Check {
             && let Some(message) = self.messages.get_mut(&arrived.message)
         {
             message.was_refused = true;
+            message.was_given_up |= arrived.is_given_up;
         }
     }
 
@@ -188,6 +189,7 @@ impl Check {
                 stored_at: None,
                 is_acknowledged: false,
                 was_refused: false,
+                was_given_up: false,
             });
         }
     }
@@ -266,6 +268,9 @@ impl Check {
             return;
         }
         let may_be_taken = ack.kind == AckKind::PubRec && unsure.remove(&ack.id) == Some(true);
+        if message.rows == 0 && message.was_given_up {
+            return;
+        }
         self.acknowledged += u64::from(!message.is_acknowledged);
         message.is_acknowledged = true;
         if message.rows == 0 && !may_be_taken {

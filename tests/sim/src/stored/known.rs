@@ -20,6 +20,8 @@ pub(super) struct Message {
     /// Whether its publisher was told, once, that it is not stored: who does not
     /// hear that sends it again, behind what came after it.
     pub(super) was_refused: bool,
+    /// Whether it became a dead letter.
+    pub(super) was_given_up: bool,
 }
 
 impl Message {

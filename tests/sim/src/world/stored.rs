@@ -49,6 +49,9 @@ pub struct Arrived {
     pub is_stored: bool,
     /// Whether its publisher is told that it was not.
     pub is_refused: bool,
+    /// Whether it is a dead letter now: a publisher that cannot be told that it is not
+    /// stored is acknowledged.
+    pub is_given_up: bool,
 }
 
 impl Storing {
@@ -255,6 +258,7 @@ impl World {
                 message,
                 is_stored: committed.is_some(),
                 is_refused: fate != Fate::Done,
+                is_given_up: fate == Fate::FailsForGood,
             });
         }
         let is_done = fate == Fate::Done;

@@ -77,7 +77,9 @@ pub enum Verdict {
     /// Close the publisher's connection.
     Disconnect(Refusal),
     /// A rule could not do its work and its `on_error` is `deny`: the message
-    /// is not stored and must not be acknowledged as if it were.
+    /// is not stored and must not be acknowledged as if it were. Where sending it
+    /// again cannot help it is a dead letter, on disk: clients that cannot be told
+    /// are acknowledged.
     Failed {
         /// What an MQTT 5 publisher is told.
         refusal: Refusal,

@@ -107,17 +107,18 @@ fn what_expires_or_is_too_large_is_told() {
 
 #[test]
 fn what_rules_did_not_let_through_is_told_with_what_they_said() {
-    let failed = || Verdict::Failed {
+    let failed = |retryable| Verdict::Failed {
         refusal: refusal(),
-        retryable: true,
+        retryable,
     };
     for (version, verdict, expected) in [
         (V5, Verdict::Drop, Some("rule")),
         (V5, Verdict::Deny(refusal()), Some("denied")),
         (V5, Verdict::Disconnect(refusal()), Some("denied")),
-        (V5, failed(), Some("not-stored")),
+        (V5, failed(true), Some("not-stored")),
         // It comes again.
-        (V311, failed(), None),
+        (V311, failed(true), None),
+        (V311, failed(false), Some("not-stored")),
     ] {
         let mut world = listening(&limits());
         rules_on(&world, "t/#");

@@ -54,7 +54,7 @@ fn each_verdict_is_told_as_the_version_can_tell_it() {
         bool,
         &'static [&'static str],
     );
-    let cases: [Case; 10] = [
+    let cases: [Case; 11] = [
         (
             |_| Verdict::Proceed,
             V311,
@@ -124,8 +124,19 @@ fn each_verdict_is_told_as_the_version_can_tell_it() {
                 retryable: false,
             },
             V311,
+            // Sent again it would fail again: it is a dead letter.
+            &["PUBACK 9 Success"],
+            false,
             &[],
-            true,
+        ),
+        (
+            |_| Verdict::Failed {
+                refusal: refusal(),
+                retryable: false,
+            },
+            V5,
+            &["PUBACK 9 QuotaExceeded"],
+            false,
             &[],
         ),
     ];
