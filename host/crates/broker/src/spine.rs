@@ -246,7 +246,7 @@ impl<H: Hooks> Shard<H> {
             match verdict {
                 Verdict::Drop => self.dropped_message(now, None, message, "rule"),
                 Verdict::Failed {
-                    retryable: true, ..
+                    is_refused: false, ..
                 } if is_sent_again => {}
                 Verdict::Failed { .. } => self.dropped_message(now, None, message, "not-stored"),
                 _ => self.dropped_message(now, None, message, "denied"),
@@ -262,23 +262,26 @@ impl<H: Hooks> Shard<H> {
                 let farewell = Farewell::new(refusal.reason, refusal.text);
                 self.close(now, key, CloseReason::Refused, Some(farewell));
             }
-            Verdict::Failed { refusal, retryable } => {
-                self.not_stored(now, key, receipt, refusal, retryable);
-            }
+            Verdict::Failed {
+                refusal,
+                is_refused,
+                ..
+            } => self.not_stored(now, key, receipt, refusal, is_refused),
         }
     }
 
     /// Tells a publisher that its message was not stored. MQTT 5 has a reason
     /// code for it. An older client gets no acknowledgement and is closed, so
     /// that it sends the message again; as one does that is gone. A message that
-    /// would fail again, for ever, is a dead letter by now: it is acknowledged.
+    /// the store would refuse again, for ever, is a dead letter by now: it is
+    /// acknowledged.
     fn not_stored(
         &mut self,
         now: Now,
         key: ConnectionKey,
         receipt: Option<Receipt>,
         refusal: Refusal,
-        retryable: bool,
+        is_refused: bool,
     ) {
         let is_told = self
             .live(key)
@@ -287,7 +290,7 @@ impl<H: Hooks> Shard<H> {
             self.release_refused(key, receipt);
             return self.refuse_publish(key, receipt, refusal);
         }
-        if !retryable {
+        if is_refused {
             return self.acknowledge(key, receipt, ReasonCode::Success);
         }
         let Some(connection) = self.connection_mut(key) else {

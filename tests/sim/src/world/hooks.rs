@@ -90,8 +90,12 @@ impl Desk {
                     (Outcome::Passes, Verdict::Proceed)
                 } else {
                     let refusal = refusal(ReasonCode::UnspecifiedError);
-                    let retryable = true;
-                    (Outcome::Failed, Verdict::Failed { refusal, retryable })
+                    let failed = Verdict::Failed {
+                        refusal,
+                        retryable: true,
+                        is_refused: false,
+                    };
+                    (Outcome::Failed, failed)
                 }
             }
         };

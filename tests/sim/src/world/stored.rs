@@ -352,6 +352,7 @@ fn failed(fate: Fate) -> Verdict {
     Verdict::Failed {
         refusal: refusal(),
         retryable: fate != Fate::FailsForGood,
+        is_refused: fate == Fate::FailsForGood,
     }
 }
 

@@ -77,14 +77,16 @@ pub enum Verdict {
     /// Close the publisher's connection.
     Disconnect(Refusal),
     /// A rule could not do its work and its `on_error` is `deny`: the message
-    /// is not stored and must not be acknowledged as if it were. Where sending it
-    /// again cannot help it is a dead letter, on disk: clients that cannot be told
-    /// are acknowledged.
+    /// is not stored and must not be acknowledged as if it were.
     Failed {
         /// What an MQTT 5 publisher is told.
         refusal: Refusal,
         /// Whether sending the same message again can help.
         retryable: bool,
+        /// Whether it is the message itself that a store does not take, now or
+        /// later. It is a dead letter then, on disk, and who cannot be told is
+        /// acknowledged.
+        is_refused: bool,
     },
 }
 

@@ -107,18 +107,19 @@ fn what_expires_or_is_too_large_is_told() {
 
 #[test]
 fn what_rules_did_not_let_through_is_told_with_what_they_said() {
-    let failed = |retryable| Verdict::Failed {
+    let failed = |is_refused: bool| Verdict::Failed {
         refusal: refusal(),
-        retryable,
+        retryable: !is_refused,
+        is_refused,
     };
     for (version, verdict, expected) in [
         (V5, Verdict::Drop, Some("rule")),
         (V5, Verdict::Deny(refusal()), Some("denied")),
         (V5, Verdict::Disconnect(refusal()), Some("denied")),
-        (V5, failed(true), Some("not-stored")),
+        (V5, failed(false), Some("not-stored")),
         // It comes again.
-        (V311, failed(true), None),
-        (V311, failed(false), Some("not-stored")),
+        (V311, failed(false), None),
+        (V311, failed(true), Some("not-stored")),
     ] {
         let mut world = listening(&limits());
         rules_on(&world, "t/#");

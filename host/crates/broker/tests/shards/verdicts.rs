@@ -54,7 +54,7 @@ fn each_verdict_is_told_as_the_version_can_tell_it() {
         bool,
         &'static [&'static str],
     );
-    let cases: [Case; 11] = [
+    let cases: [Case; 12] = [
         (
             |_| Verdict::Proceed,
             V311,
@@ -102,6 +102,7 @@ fn each_verdict_is_told_as_the_version_can_tell_it() {
             |_| Verdict::Failed {
                 refusal: refusal(),
                 retryable: true,
+                is_refused: false,
             },
             V5,
             &["PUBACK 9 QuotaExceeded"],
@@ -112,6 +113,7 @@ fn each_verdict_is_told_as_the_version_can_tell_it() {
             |_| Verdict::Failed {
                 refusal: refusal(),
                 retryable: true,
+                is_refused: false,
             },
             V311,
             &[],
@@ -122,6 +124,19 @@ fn each_verdict_is_told_as_the_version_can_tell_it() {
             |_| Verdict::Failed {
                 refusal: refusal(),
                 retryable: false,
+                is_refused: false,
+            },
+            V311,
+            // What failed may be mended by the time that it comes again.
+            &[],
+            true,
+            &[],
+        ),
+        (
+            |_| Verdict::Failed {
+                refusal: refusal(),
+                retryable: false,
+                is_refused: true,
             },
             V311,
             // Sent again it would fail again: it is a dead letter.
@@ -133,6 +148,7 @@ fn each_verdict_is_told_as_the_version_can_tell_it() {
             |_| Verdict::Failed {
                 refusal: refusal(),
                 retryable: false,
+                is_refused: true,
             },
             V5,
             &["PUBACK 9 QuotaExceeded"],
@@ -172,6 +188,7 @@ fn what_follows_a_message_that_was_not_stored_is_left_to_the_client_to_send_agai
     let failed = Verdict::Failed {
         refusal: refusal(),
         retryable: true,
+        is_refused: false,
     };
     world.decide(0, failed);
     world.decide(0, Verdict::Proceed);
@@ -211,6 +228,7 @@ fn a_qos_0_message_that_failed_closes_nobody() {
         Verdict::Failed {
             refusal: refusal(),
             retryable: true,
+            is_refused: false,
         },
     );
     assert!(!world.clients[publisher].closed);

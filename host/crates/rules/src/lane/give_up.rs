@@ -192,6 +192,8 @@ fn denied(item: &Item, rule: &PlannedRule, fault: &Fault) -> StepEnd {
         _ => StepEnd::Ended(Verdict::Failed {
             refusal,
             retryable: fault.retryable,
+            // Not a statement that is wrong, or a module that breaks: they can be mended.
+            is_refused: !fault.retryable && fault.kind == FaultKind::Refused,
         }),
     }
 }

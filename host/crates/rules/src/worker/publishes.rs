@@ -51,6 +51,7 @@ impl Worker {
                     text: "an earlier message was not stored".to_owned(),
                 },
                 retryable: true,
+                is_refused: false,
             };
             self.finish(publish, Some(verdict));
         }

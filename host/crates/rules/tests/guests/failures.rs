@@ -16,7 +16,9 @@ fn blocks(rules: &[String]) -> String {
 #[track_caller]
 fn assert_failed(verdict: &Verdict, expected: &str) {
     match verdict {
-        Verdict::Failed { refusal, retryable } => {
+        Verdict::Failed {
+            refusal, retryable, ..
+        } => {
             assert_eq!(refusal.text, expected);
             assert_eq!(refusal.reason, ReasonCode::UnspecifiedError);
             assert_eq!(
@@ -136,7 +138,9 @@ fn failed_rows_fail_their_messages_alone() {
         assert_eq!(verdicts[0], Verdict::Proceed);
         assert_eq!(verdicts[2], Verdict::Proceed);
         match &verdicts[1] {
-            Verdict::Failed { refusal, retryable } => {
+            Verdict::Failed {
+                refusal, retryable, ..
+            } => {
                 assert_eq!(refusal.reason, ReasonCode::PayloadFormatInvalid);
                 assert!(!retryable);
             }

@@ -71,7 +71,9 @@ impl Attack {
     #[track_caller]
     fn failed_with(&self, code: &str) {
         match &self.verdict {
-            Verdict::Failed { refusal, retryable } => {
+            Verdict::Failed {
+                refusal, retryable, ..
+            } => {
                 let expected = format!("rule harm: it failed ({code})");
                 assert_eq!((&*refusal.text, *retryable), (&*expected, false));
             }

@@ -21,7 +21,9 @@ fn blocks(deadline: &str, rules: &[String]) -> String {
 #[track_caller]
 fn assert_stopped(verdict: &Verdict) {
     match verdict {
-        Verdict::Failed { refusal, retryable } => {
+        Verdict::Failed {
+            refusal, retryable, ..
+        } => {
             let expected = "rule spin: it failed (host:deadline)";
             assert_eq!((&*refusal.text, *retryable), (expected, false));
         }

@@ -53,7 +53,9 @@ fn a_pool_that_was_not_granted_is_denied_like_one_that_is_not_there() {
         let options = format!("options {{ pool_name = \"{name}\" }}");
         with_rules(&blocks("store", &options), async |mut rig: Rig| {
             match rig.verdict("c", "t", "x").await {
-                Verdict::Failed { refusal, retryable } => {
+                Verdict::Failed {
+                    refusal, retryable, ..
+                } => {
                     assert_eq!(refusal.reason, ReasonCode::NotAuthorized);
                     assert!(!retryable);
                     texts.push(refusal.text);
@@ -75,7 +77,9 @@ fn a_store_that_does_not_answer_is_not_waited_for_beyond_the_deadline() {
         rig.store.close();
         let started = Instant::now();
         match rig.verdict("c", "t", "x").await {
-            Verdict::Failed { refusal, retryable } => {
+            Verdict::Failed {
+                refusal, retryable, ..
+            } => {
                 assert_eq!(refusal.text, "rule r: no answer in time (host:deadline)");
                 assert!(retryable);
             }
@@ -92,7 +96,9 @@ fn faults_of_the_store_reach_the_publisher() {
     with_rules(&blocks("store", ""), async |mut rig: Rig| {
         rig.store.fail_with(Some(crate::store::unavailable()));
         match rig.verdict("c", "t", "x").await {
-            Verdict::Failed { refusal, retryable } => {
+            Verdict::Failed {
+                refusal, retryable, ..
+            } => {
                 assert_eq!(
                     refusal.text,
                     "rule r: its store is not available (memory:gone)"

@@ -137,6 +137,7 @@ fn a_message_that_the_store_refuses_for_ever_is_a_dead_letter() {
             verdict,
             Verdict::Failed {
                 retryable: false,
+                is_refused: true,
                 ..
             }
         ));

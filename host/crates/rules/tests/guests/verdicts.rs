@@ -25,7 +25,9 @@ fn denial(verdict: &Verdict) -> (ReasonCode, &str) {
 #[track_caller]
 fn failure(verdict: &Verdict) -> (ReasonCode, &str, bool) {
     match verdict {
-        Verdict::Failed { refusal, retryable } => (refusal.reason, &refusal.text, *retryable),
+        Verdict::Failed {
+            refusal, retryable, ..
+        } => (refusal.reason, &refusal.text, *retryable),
         other => panic!("{other:?}"),
     }
 }
