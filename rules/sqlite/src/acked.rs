@@ -5,12 +5,18 @@ use hookwire_sdk::prelude::*;
 use hookwire_sdk::sql::BatchResult;
 use hookwire_sdk::topic;
 
+use crate::place;
 use crate::session::forget_completed;
 
 /// The position is the number of the message's row, the first where the message
 /// was stored twice. It only goes forward; a message without a row moves nothing.
+/// Other writers may give an id again on another topic, or none: the last value is
+/// the number of a row without.
 const ACKED: &str = "INSERT INTO hookwire_acked (clientid, topic, sender, mid) \
-    SELECT ?, ?, coalesce(sender, ''), id FROM mqtt_msg WHERE msgid = ? ORDER BY id LIMIT 1 \
+    SELECT ?, topic, coalesce(sender, ''), id FROM mqtt_msg \
+    WHERE +topic = ? AND id = coalesce( \
+    (SELECT id FROM mqtt_msg WHERE msgid = ? AND +topic = ? ORDER BY id LIMIT 1), \
+    (SELECT id FROM mqtt_msg WHERE id = ? AND coalesce(msgid, '') = '')) \
     ON CONFLICT (clientid, topic, sender) DO UPDATE SET mid = excluded.mid \
     WHERE hookwire_acked.mid < excluded.mid";
 
@@ -36,10 +42,13 @@ pub(crate) fn on_message_acked(
     deliveries: &[&Delivery],
 ) -> Result<BatchResult, Fault> {
     let rows = deliveries.iter().map(|delivery| {
+        let Message { id, topic, .. } = &delivery.message;
         [
             (&delivery.clientid).into(),
-            (&delivery.message.topic).into(),
-            (&delivery.message.id).into(),
+            topic.into(),
+            id.into(),
+            topic.into(),
+            place::read(id).map_or(Value::Null, Value::from),
         ]
     });
     let moved = ctx.sql()?.exec_many(ACKED, rows)?;
@@ -111,8 +120,16 @@ mod tests {
         let stored = pool.stored();
         assert_eq!(stored.len(), 1, "one call for the batch");
         assert_eq!(stored[0].statement, ACKED);
-        let rows: [[Value; 3]; 2] =
-            ["c1", "c2"].map(|id| [id.into(), "a/b".into(), "2PguFrHsrzEvIIBdctmb".into()]);
+        let rows: [[Value; 5]; 2] = ["c1", "c2"].map(|clientid| {
+            let (topic, id) = ("a/b", "2PguFrHsrzEvIIBdctmb");
+            [
+                clientid.into(),
+                topic.into(),
+                id.into(),
+                topic.into(),
+                Value::Null,
+            ]
+        });
         assert_eq!(stored[0].rows, rows);
     }
 

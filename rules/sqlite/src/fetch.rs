@@ -12,6 +12,7 @@ use hookwire_sdk::prelude::*;
 use hookwire_sdk::topic;
 
 use crate::datetime::DateTime;
+use crate::place;
 use crate::stored::{self, range};
 
 /// What a rule says of clients that were away.
@@ -111,10 +112,14 @@ pub(crate) fn on_message_fetch(
     let answer = pool.query(&statement, &parameters, rows)?;
     let mut last = None;
     for row in answer.iter() {
-        last = Some(row.get::<i64>("id")?);
+        let number: i64 = row.get("id")?;
+        last = Some(number);
         let name: &str = row.get("topic")?;
         if topic::matches(filter, name) {
-            let message = stored::message(&row)?;
+            let mut message = stored::message(&row)?;
+            if message.id.is_empty() {
+                message.id = place::write(number);
+            }
             let is_late = |at_ms: u64| at_ms <= fetch.client.at_ms;
             if !message.expires_at_ms.is_some_and(is_late) {
                 page.messages.push(message);

@@ -11,6 +11,7 @@ mod arrived;
 mod datetime;
 mod fetch;
 mod message;
+mod place;
 mod presence;
 mod retained;
 mod session;

@@ -1,7 +1,7 @@
 # Read positions point at rows of mqtt_msg, and only go forward.
 
 pool "sqlite" "main" {
-  setup = "INSERT INTO mqtt_msg (id, msgid, topic, arrived) VALUES (1, '2PguFrHsrzEvIIBdctm1', 'a', ''), (2, '2PguFrHsrzEvIIBdctm2', 'a', ''), (3, '2PguFrHsrzEvIIBdctm3', 'b', ''), (9, '2PguFrHsrzEvIIBdctm2', 'a', '')"
+  setup = "INSERT INTO mqtt_msg (id, msgid, topic, arrived) VALUES (1, '2PguFrHsrzEvIIBdctm1', 'a', ''), (2, '2PguFrHsrzEvIIBdctm2', 'a', ''), (3, '2PguFrHsrzEvIIBdctm3', 'b', ''), (9, '2PguFrHsrzEvIIBdctm2', 'a', ''), (10, '2PguFrHsrzEvIIBdctm3', 'd', '')"
 }
 
 module "sqlite" {}
@@ -42,6 +42,12 @@ batch {
     topic    = "b"
     id       = "2PguFrHsrzEvIIBdctm3"
   }
+  # Another writer gave an id again, on another topic.
+  event "message.acked" {
+    clientid = "c4"
+    topic    = "d"
+    id       = "2PguFrHsrzEvIIBdctm3"
+  }
   # Without a row.
   event "message.acked" {
     clientid = "c3"
@@ -52,7 +58,7 @@ batch {
 expect {
   query "main" {
     statement = "SELECT clientid, topic, mid FROM mqtt_acked ORDER BY clientid, topic"
-    rows      = [["c1", "a", 2], ["c1", "b", 3], ["c2", "a", 1]]
+    rows      = [["c1", "a", 2], ["c1", "b", 3], ["c2", "a", 1], ["c4", "d", 10]]
   }
 }
 
@@ -72,13 +78,13 @@ event "session.unsubscribed" {
 expect {
   query "main" {
     statement = "SELECT clientid, topic, mid FROM mqtt_acked ORDER BY clientid, topic"
-    rows      = [["c1", "b", 3], ["c2", "a", 1]]
+    rows      = [["c1", "b", 3], ["c2", "a", 1], ["c4", "d", 10]]
   }
 }
 
 expect {
   query "main" {
     statement = "SELECT clientid, topic, mid FROM hookwire_acked ORDER BY clientid, topic"
-    rows      = [["c1", "b", 3], ["c2", "a", 1]]
+    rows      = [["c1", "b", 3], ["c2", "a", 1], ["c4", "d", 10]]
   }
 }

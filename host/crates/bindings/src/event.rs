@@ -257,7 +257,7 @@ impl<'a> Subscription<'a> {
 /// A message.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
-    /// The message id's 20 characters.
+    /// The message id's 20 characters, or whatever another writer of a store calls it.
     pub id: &'a str,
     /// Topic name.
     pub topic: &'a str,
@@ -283,7 +283,7 @@ pub struct Message<'a> {
 /// the payload is to be copied at all.
 #[derive(Debug, Clone, Copy)]
 pub struct MessageText<'a> {
-    /// [`hookwire_broker::MessageId::to_text`], as text.
+    /// [`hookwire_broker::MessageId::to_text`], as text, or the foreign id.
     pub id: &'a str,
     /// Decoded from the message's properties.
     pub user_properties: &'a [Attribute<'a>],

@@ -68,8 +68,10 @@ fn stored(
     let expiry_s = left_ms.map(|left_ms| u32::try_from(left_ms / 1_000).unwrap_or(u32::MAX));
     let properties = encoded(&given.extras, expiry_s, user);
     let properties = properties.map_err(|error| wrong(ReplacementError::Extra(error)))?;
+    let own_id = given.id.parse().ok();
     Ok(Arc::new(Message {
-        id: given.id.parse().unwrap_or_else(|_| other_id(&given.id)),
+        id: own_id.unwrap_or_else(|| other_id(&given.id)),
+        foreign_id: own_id.is_none().then(|| Arc::from(&*given.id)),
         topic: topic_of(given.topic).map_err(wrong)?,
         payload: given.payload.into(),
         sender: given.sender.into(),
@@ -92,4 +94,43 @@ fn foreign(id: &str) -> MessageId {
         hasher.hash_one((salt, id))
     };
     MessageId::foreign([hash(0), hash(1)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored_with(id: &str) -> Arc<Message> {
+        let message = GuestMessage {
+            id: id.to_owned(),
+            topic: "a/b".to_owned(),
+            payload: Vec::new(),
+            sender: String::new(),
+            qos: 1,
+            retain: false,
+            at_ms: 0,
+            expires_at_ms: None,
+            user_properties: Vec::new(),
+            extras: Vec::new(),
+        };
+        stored(message, foreign).expect("it can be sent")
+    }
+
+    #[test]
+    fn a_foreign_id_is_kept_beside_one_that_stands_for_it() {
+        let own = stored_with("2PguFrHsrzEvIIBdctmb");
+        assert_eq!(own.id.to_string(), "2PguFrHsrzEvIIBdctmb");
+        assert_eq!(own.foreign_id, None);
+        for text in [
+            "1",
+            "",
+            "2PguFrHsrzEvIIBdctm!",
+            "53F33F7E4741E7007000004B70001",
+        ] {
+            let foreign = stored_with(text);
+            assert!(foreign.id.is_foreign(), "{text:?}");
+            assert_eq!(foreign.foreign_id.as_deref(), Some(text));
+            assert_eq!(foreign.id, stored_with(text).id, "the same for the same");
+        }
+    }
 }

@@ -309,6 +309,7 @@ mod tests {
             properties: Bytes::from_static(b"\x01\x01\x26\0\x01k\0\x01v"),
             hops: 0,
             packet_id: None,
+            foreign_id: None,
             stored: hookwire_broker::Stores::NONE,
         }
     }

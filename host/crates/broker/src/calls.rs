@@ -210,6 +210,7 @@ impl<H: Hooks> Shard<H> {
             properties: properties.into(),
             hops: own.hops,
             packet_id: None,
+            foreign_id: None,
             stored: Stores::NONE,
         }
     }

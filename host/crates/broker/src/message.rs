@@ -170,6 +170,9 @@ pub struct Message {
     /// Packet id of the QoS 2 PUBLISH that brought it, so that rules know it when
     /// it comes again.
     pub packet_id: Option<PacketId>,
+    /// What another writer of a store calls it there, where that is no id of a broker:
+    /// `id` stands for it here, and rules are told this.
+    pub foreign_id: Option<Arc<str>>,
     /// Where rules stored it, before it was routed.
     pub stored: Stores,
 }

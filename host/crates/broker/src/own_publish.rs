@@ -43,6 +43,7 @@ impl<H: Hooks> Shard<H> {
             properties: will.properties.into(),
             hops: 0,
             packet_id: None,
+            foreign_id: None,
             stored: Stores::NONE,
         };
         self.counters.wills_published += 1;

@@ -245,6 +245,7 @@ mod tests {
             properties: Bytes::new(),
             hops: 0,
             packet_id: None,
+            foreign_id: None,
             stored: crate::hooks::Stores::NONE,
         })
     }

@@ -67,6 +67,7 @@ impl<'a> Transit<'a> {
                 properties: Bytes::copy_from_slice(self.properties),
                 hops: 0,
                 packet_id: self.packet_id,
+                foreign_id: None,
                 stored: self.stored,
             })
         });

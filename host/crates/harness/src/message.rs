@@ -27,6 +27,7 @@ pub(crate) fn message(given: &EventMessage, at_ms: u64, ids: &mut IdGenerator) -
         properties: Bytes::from(properties),
         hops: 0,
         packet_id: given.packet_id,
+        foreign_id: None,
         stored: hookwire_broker::Stores::NONE,
     })
 }

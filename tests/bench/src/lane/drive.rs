@@ -141,6 +141,7 @@ pub(super) fn messages(
         properties: Bytes::new(),
         hops: 0,
         packet_id: None,
+        foreign_id: None,
         stored: hookwire_broker::Stores::NONE,
     };
     (0..count).map(message).map(Arc::new).collect()

@@ -342,6 +342,7 @@ mod tests {
             properties: Bytes::new(),
             hops: 0,
             packet_id: None,
+            foreign_id: None,
             stored: Stores::NONE,
         };
         Delivery {

@@ -174,6 +174,7 @@ impl<H: Hooks> Shard<H> {
             properties: Bytes::new(),
             hops: 0,
             packet_id: None,
+            foreign_id: None,
             stored: Stores::NONE,
         };
         self.publish_house(now, message);

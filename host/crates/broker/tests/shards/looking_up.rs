@@ -18,6 +18,7 @@ fn looking_up(workers: u16) -> World {
 fn keep(world: &World, topic: &str, payload: &str, id: MessageId) {
     let message = Message {
         id,
+        foreign_id: None,
         topic: topic.into(),
         payload: Bytes::copy_from_slice(payload.as_bytes()),
         sender: "somebody".into(),

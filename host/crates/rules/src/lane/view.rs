@@ -220,7 +220,7 @@ impl<'a> Texts<'a> {
         let start = start.copied().unwrap_or_default();
         let end = self.ends.get(number).copied().unwrap_or_default();
         let text = MessageText {
-            id: self.id(number),
+            id: (message.foreign_id.as_deref()).unwrap_or_else(|| self.id(number)),
             user_properties: self.attributes.get(start..end).unwrap_or_default(),
             extras: self.extras.get(number).map_or(&[], Vec::as_slice),
             payload: needs.payload,

@@ -165,6 +165,7 @@ impl Rig {
             properties: Bytes::new(),
             hops: 0,
             packet_id: None,
+            foreign_id: None,
             stored: hookwire_broker::Stores::NONE,
         }
     }

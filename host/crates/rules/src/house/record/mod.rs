@@ -250,6 +250,7 @@ mod tests {
             properties: Bytes::from_static(b"\x26\0\x01k\0\x01v"),
             hops: 2,
             packet_id: None,
+            foreign_id: Some("theirs".into()),
             stored: Stores::NONE,
         })
     }

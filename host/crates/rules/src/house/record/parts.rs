@@ -54,6 +54,9 @@ pub struct MessageRecord {
     /// Publishes of rules that led to it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u8,
+    /// What another writer of the store calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign_id: Option<String>,
 }
 
 /// A subscription.
@@ -115,6 +118,7 @@ impl MessageRecord {
                 .collect(),
             properties: BASE64.encode(&message.properties),
             hops: message.hops,
+            foreign_id: message.foreign_id.as_deref().map(str::to_owned),
         }
     }
 
@@ -143,6 +147,7 @@ impl MessageRecord {
             properties: Bytes::from(properties),
             hops: self.hops,
             packet_id: None,
+            foreign_id: self.foreign_id.map(Into::into),
             stored: Stores::NONE,
         }))
     }
