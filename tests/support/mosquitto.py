@@ -10,18 +10,29 @@ from support.wire import V5, V311
 _VERSIONS = {V311: "mqttv311", V5: "mqttv5"}
 
 
+def mosquitto_pub_lines(port, topic, payloads, version=V5, qos=1, client_id=None):
+    """Publishes texts of one line each, in one connection, and returns when all are acknowledged."""
+    arguments = ["-l", *(["-i", client_id] if client_id else [])]
+    lines = b"".join(payload + b"\n" for payload in payloads)
+    return _mosquitto_pub(port, topic, lines, version, qos, arguments)
+
+
 def mosquitto_pub(port, topic, payload, version=V5, qos=1, client_id=None, arguments=()):
     """Publishes one message and returns when the client is done, with its output.
 
     The payload goes through standard input, so that it may be any bytes.
     """
+    arguments = [*arguments, "-s" if payload else "-n"]
+    if client_id:
+        arguments += ["-i", client_id]
+    return _mosquitto_pub(port, topic, payload, version, qos, arguments)
+
+
+def _mosquitto_pub(port, topic, given, version, qos, arguments):
     command = ["mosquitto_pub", "-p", str(port), "-V", _VERSIONS[version], "-q", str(qos)]
     command += ["-t", topic, "-d", *arguments]
-    command += ["-s"] if payload else ["-n"]
-    if client_id:
-        command += ["-i", client_id]
     done = subprocess.run(
-        command, input=payload, capture_output=True, timeout=DEADLINE_S, check=False
+        command, input=given, capture_output=True, timeout=DEADLINE_S, check=False
     )
     output = (done.stdout + done.stderr).decode(errors="replace")
     assert done.returncode == 0, f"mosquitto_pub ended with {done.returncode}: {output}"

@@ -31,7 +31,7 @@ cargo xtask VERB
                        TARGET/modules; R is how the wasm32 target is come by:
                        rustup (also: a toolchain that has it) or debian
   test [SUITE]         build, then run all tests, or one suite: unit, e2e,
-                       authors, conformance, clients, faults
+                       contract, authors, conformance, clients, faults
   bench hooks [ARGS]   measure the broker against Mosquitto and SQLite; with
                        --against REV also against the broker of a revision
   bench hostile [ARGS] measure what guests that do harm cost others

@@ -28,6 +28,8 @@ enum Suite {
     Unit,
     /// Real clients against the built broker.
     EndToEnd,
+    /// What every store has to hold, with real clients at both ends.
+    Contract,
     /// What an author of rule modules types, from an empty folder.
     Authors,
     /// The broker killed, its store taken away.
@@ -38,9 +40,10 @@ enum Suite {
     Conformance,
 }
 
-const SUITES: [Suite; 6] = [
+const SUITES: [Suite; 7] = [
     Suite::Unit,
     Suite::EndToEnd,
+    Suite::Contract,
     Suite::Authors,
     Suite::Conformance,
     Suite::Clients,
@@ -52,6 +55,7 @@ impl Suite {
         match self {
             Self::Unit => "unit",
             Self::EndToEnd => "e2e",
+            Self::Contract => "contract",
             Self::Authors => "authors",
             Self::Faults => "faults",
             Self::Clients => "clients",
