@@ -46,6 +46,7 @@ class SqliteStore(Store):
             Function("message.publish", "on_message_retain"),
             Function("message.publish", "on_retain_delete"),
         ),
+        Capability.RETAINED_LOOKUP: (Function("session.subscribed", "on_retain_lookup"),),
         Capability.FETCH: (Function("session.subscribed", "on_message_fetch"),),
         Capability.WILDCARD_FETCH: (),
         Capability.REACH: (),
