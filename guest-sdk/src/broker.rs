@@ -180,7 +180,7 @@ impl Publish {
 }
 
 /// Publishes a message, which passes the rules like any other; its sender is
-/// `$rule/MODULE`. One that rules published in answer to one another eight
+/// `$rule/MODULE/WORKER`, with the number of the worker. One that rules published in answer to one another eight
 /// times over is dropped.
 ///
 /// ```

@@ -130,18 +130,21 @@ impl<H: Hooks> Shard<H> {
         };
         let topic = self.topics.topic_text(topic);
         let sender = self.sender(&own.sender);
-        let is_full = self
-            .connection(sender)
-            .is_none_or(|sender| sender.pipeline.len() >= MAX_UNSETTLED);
-        if is_full {
+        let has_room = |place: &&Connection| place.pipeline.len() < MAX_UNSETTLED;
+        let Some(place) = self.connection(sender).filter(has_room) else {
             self.counters.own_publishes_dropped += 1;
             return;
-        }
+        };
+        let own = OwnMessage {
+            sender: Arc::clone(&place.client.clientid),
+            ..own
+        };
         let message = self.message_of(now, own, topic);
         self.publish_own(now, sender, message, delay_ms);
     }
 
-    /// The place at which the messages of one sender stand in line for the rules.
+    /// The place at which the messages of one sender stand in line for the rules. It
+    /// is a publisher of its own on each worker: there is no order between workers.
     fn sender(&mut self, name: &Arc<str>) -> ConnectionKey {
         let known = self.senders.get(name).copied();
         if let Some(key) = known.filter(|key| self.connection(*key).is_some()) {
@@ -153,7 +156,7 @@ impl<H: Hooks> Shard<H> {
             self.senders = senders;
         }
         let client = Arc::new(ClientInfo {
-            clientid: Arc::clone(name),
+            clientid: format!("{name}/{}", self.worker).into(),
             ..ClientInfo::default()
         });
         let key = self.insert_connection(Connection::detached(client));

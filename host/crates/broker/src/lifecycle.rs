@@ -20,6 +20,9 @@ pub(crate) enum Ending {
     Discarded,
     /// Its time is over, or its connection's, for this reason.
     Terminated(&'static str),
+    /// Its client was not let in: rules keep what they have of it, and are asked
+    /// again when it comes back.
+    Forgotten,
 }
 
 impl<H: Hooks> Shard<H> {
@@ -47,12 +50,16 @@ impl<H: Hooks> Shard<H> {
         let said = farewell
             .as_ref()
             .map_or(connection.left_with, |farewell| farewell.reason);
-        let will = connection.will.take().filter(|_| !reason.drops_will());
+        let was_let_in = !std::mem::take(&mut connection.is_withheld);
+        let is_sent = was_let_in && !reason.drops_will();
+        let will = connection.will.take().filter(|_| is_sent);
         let session = connection.session;
         let client = Arc::clone(&connection.client);
         let says_why = farewell.is_some() && connection.version.is_v5();
-        if let Some(farewell) = farewell {
-            close_packet(connection, farewell);
+        match farewell {
+            Some(farewell) if was_let_in => close_packet(connection, farewell),
+            Some(farewell) => self.refuse_after_all(now, key, farewell),
+            None => {}
         }
         self.counters.packets_sent += u64::from(says_why);
         self.touch(key);
@@ -74,6 +81,9 @@ impl<H: Hooks> Shard<H> {
         self.tell_client_code(now, Hook::ClientDisconnected, &client, reason.word(), said);
         if let Some(session) = session {
             self.detach(now, session, reason);
+            if !was_let_in {
+                self.end_session(now, session, Ending::Forgotten);
+            }
         }
         let presence = Presence::Disconnected {
             reason: reason.word(),
@@ -153,6 +163,7 @@ impl<H: Hooks> Shard<H> {
             Ending::Terminated(reason) => {
                 self.tell_client(now, Hook::SessionTerminated, &session.client, reason);
             }
+            Ending::Forgotten => {}
         }
         if let Some(pending) = session.will.take() {
             self.publish_late_will(now, &session.client, pending.will);

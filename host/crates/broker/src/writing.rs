@@ -52,9 +52,11 @@ impl<H: Hooks> Shard<H> {
             .unwrap_or_default()
     }
 
-    /// The unwritten output of a connection; None once it is gone.
+    /// The unwritten output of a connection; None once it is gone, and as long as
+    /// CONNACK, which is the first of it, may still become a refusal.
     pub fn output(&mut self, key: ConnectionKey) -> Option<&mut Output> {
         self.connection_mut(key)
+            .filter(|connection| !connection.is_withheld)
             .map(|connection| &mut connection.output)
     }
 

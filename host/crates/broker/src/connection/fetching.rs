@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hookwire_mqtt::{ReasonCode, SubAck, TopicName};
 
-use super::ConnectionKey;
+use super::{CloseReason, ConnectionKey, Farewell};
 use crate::faults::Fault;
 use crate::hooks::{FetchRequest, Hooks, Page, Question, Refusal, RuleSet, Stores, Wants};
 use crate::message::Message;
@@ -43,22 +43,31 @@ impl<H: Hooks> Shard<H> {
         {
             Some(fetching) => {
                 fetching.hold(ack, granted);
-                self.write_subacks(session_key);
+                self.write_acknowledgements(session_key);
             }
             None => self.append_packet(key, |version, out| ack.encode(version, out)),
         }
         self.send_waiting(now, session_key);
     }
 
-    pub(super) fn write_subacks(&mut self, session_key: SessionKey) {
+    /// Writes each SUBACK, and lets CONNACK go, that waits for no place any more.
+    pub(super) fn write_acknowledgements(&mut self, session_key: SessionKey) {
         let Some(session) = self.session_mut(session_key) else {
             return;
         };
         let Some((key, fetching)) = session.connection.zip(session.fetching.as_mut()) else {
             return;
         };
+        let is_awaited = fetching.is_awaited();
         for ack in fetching.take_subacks() {
             self.append_packet(key, |version, out| ack.encode(version, out));
+        }
+        if let Some(connection) = self.connection_mut(key)
+            && connection.is_withheld
+            && !is_awaited
+        {
+            connection.is_withheld = false;
+            self.touch(key);
         }
     }
 
@@ -149,7 +158,11 @@ impl<H: Hooks> Shard<H> {
         if self.retained_answered(now, key, number, &mut answer) {
             return;
         }
-        let Some(session_key) = self.live(key).and_then(|connection| connection.session) else {
+        let Some(connection) = self.live(key) else {
+            return;
+        };
+        let (session_key, is_withheld) = (connection.session, connection.is_withheld);
+        let Some(session_key) = session_key else {
             return;
         };
         let Some(session) = self.session_mut(session_key) else {
@@ -184,9 +197,13 @@ impl<H: Hooks> Shard<H> {
                     self.fetch_behind(now, session_key, &older, source);
                 }
             }
-            Err(_)
+            Err(refusal)
                 if source.begins == Begins::Subscribed && !session.sources.has_begun(&source) =>
             {
+                if is_withheld {
+                    let farewell = Farewell::new(ReasonCode::ServerUnavailable, refusal.text);
+                    return self.close(now, key, CloseReason::Refused, Some(farewell));
+                }
                 // Without its place kept it would lose what it is promised.
                 fetching.begun(&source, Some(ReasonCode::UnspecifiedError));
                 self.counters.subscriptions_denied += 1;
@@ -210,7 +227,7 @@ impl<H: Hooks> Shard<H> {
                 session.positions.page_settled();
             }
         }
-        self.write_subacks(session_key);
+        self.write_acknowledgements(session_key);
         self.send_waiting(now, session_key);
     }
 
@@ -224,7 +241,8 @@ impl<H: Hooks> Shard<H> {
         };
         if page.messages.is_empty() && page.next.is_some() && page.next == source.cursor {
             // There is more, and it cannot be told in order yet.
-            fetching.put_back(source, now.mono_ms + AGAIN_MS);
+            let begins = Begins::Not;
+            fetching.put_back(Source { begins, ..source }, now.mono_ms + AGAIN_MS);
             return self.fetch_later.push(key);
         }
         let clientid = Arc::clone(&session.client.clientid);

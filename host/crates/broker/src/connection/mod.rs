@@ -164,6 +164,9 @@ pub(crate) struct Connection {
     /// Whether the next connection of its client waits for its publishes.
     pub(crate) is_leaving: bool,
     pub(crate) output: Output,
+    /// Whether its output, which begins with CONNACK, waits until the places of
+    /// subscriptions that were made on its behalf are kept.
+    pub(crate) is_withheld: bool,
     /// Whether it is in the list of connections with something to write.
     pub(crate) dirty: bool,
     /// Whether its session has messages that wait for output to be written.
@@ -207,6 +210,7 @@ impl Connection {
             is_fail_stopped: false,
             is_leaving: false,
             output: Output::default(),
+            is_withheld: false,
             dirty: false,
             is_starved: false,
             paused: false,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hookwire_mqtt::{ConnAck, Connect, ReasonCode};
 
-use super::{ConnectionKey, Farewell, Stage};
+use super::{Connection, ConnectionKey, Farewell, Stage};
 use crate::hooks::{Hook, Hooks};
 use crate::shard::Shard;
 use crate::time::Now;
@@ -20,14 +20,21 @@ impl<H: Hooks> Shard<H> {
         connection.stage = Stage::Closing;
         connection.arrival = None;
         let client = Arc::clone(&connection.client);
-        let reason = sayable(farewell.reason);
-        let mut ack = ConnAck::refusal(reason);
-        ack.properties.server_reference = farewell.server_reference;
-        connection.append_explained(farewell.text, |text, version, out| {
-            ack.properties.reason_string = text;
-            ack.encode(version, out);
-        });
+        let reason = refusal_packet(connection, farewell);
         self.counters.packets_sent += 1;
+        self.tell_client_code(now, Hook::ClientConnack, &client, "", reason);
+    }
+
+    /// Refuses a connection whose CONNACK was not let go, and nothing of what stands
+    /// behind it.
+    pub(crate) fn refuse_after_all(&mut self, now: Now, key: ConnectionKey, farewell: Farewell) {
+        let Some(connection) = self.connection_mut(key) else {
+            return;
+        };
+        connection.output.clear();
+        let client = Arc::clone(&connection.client);
+        let reason = refusal_packet(connection, farewell);
+        self.counters.connections_refused += 1;
         self.tell_client_code(now, Hook::ClientConnack, &client, "", reason);
     }
 
@@ -88,6 +95,18 @@ impl<H: Hooks> Shard<H> {
         let farewell = Farewell::new(ReasonCode::ServerBusy, "authentication took too long");
         self.turn_away(now, key, Some(farewell));
     }
+}
+
+/// Appends CONNACK with a refusal; answers the reason code that it has.
+fn refusal_packet(connection: &mut Connection, farewell: Farewell) -> ReasonCode {
+    let reason = sayable(farewell.reason);
+    let mut ack = ConnAck::refusal(reason);
+    ack.properties.server_reference = farewell.server_reference;
+    connection.append_explained(farewell.text, |text, version, out| {
+        ack.properties.reason_string = text;
+        ack.encode(version, out);
+    });
+    reason
 }
 
 /// The reason, if CONNACK can say it.

@@ -79,7 +79,7 @@ impl<H: Hooks> Shard<H> {
             return;
         };
         fetching.remove(filter);
-        self.write_subacks(key);
+        self.write_acknowledgements(key);
         self.send_waiting(now, key);
     }
 

@@ -77,6 +77,7 @@ impl<H: Hooks> Shard<H> {
                 self.subscribe_for(now, session, subscription);
             }
         }
+        self.withhold(session, key);
         if is_present {
             self.resend_releases(session, key);
         }
@@ -85,6 +86,18 @@ impl<H: Hooks> Shard<H> {
         }
         self.send_waiting(now, session);
         self.resume_if_free(key);
+    }
+
+    /// Who was subscribed on its behalf may rely on that from CONNACK on, which waits
+    /// until the places are kept in the stores.
+    fn withhold(&mut self, session: SessionKey, key: ConnectionKey) {
+        let fetching = self
+            .session(session)
+            .and_then(|session| session.fetching.as_ref());
+        let is_awaited = fetching.is_some_and(|fetching| fetching.is_awaited());
+        if let Some(connection) = self.connection_mut(key) {
+            connection.is_withheld = is_awaited;
+        }
     }
 
     /// Gives a session back what it had before the broker began.

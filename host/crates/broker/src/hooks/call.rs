@@ -59,7 +59,8 @@ pub struct OwnMessage {
     pub topic: Arc<str>,
     /// The application's bytes.
     pub payload: Vec<u8>,
-    /// What stands where a publisher's client id does: `$rule/NAME`.
+    /// What stands where a publisher's client id does: `$rule/NAME`. What is
+    /// published has the worker's number behind it, `$rule/NAME/2`.
     pub sender: Arc<str>,
     /// QoS it is published with.
     pub qos: QoS,

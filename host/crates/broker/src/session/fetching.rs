@@ -66,7 +66,8 @@ impl Source {
 pub(crate) enum Begins {
     /// It is kept.
     Not,
-    /// The client has just subscribed: SUBACK waits for it.
+    /// The client has just subscribed, or was subscribed when it came: SUBACK, or
+    /// CONNACK, waits for it.
     Subscribed,
     /// The broker has just restored the subscription, which may have been left
     /// before its place was kept.
@@ -293,6 +294,12 @@ impl Fetching {
     pub(crate) fn has_beginning(&self) -> bool {
         let mut sources = self.sources();
         sources.any(|(source, _)| source.begins != Begins::Not)
+    }
+
+    /// Whether somebody waits until a subscription's place is kept.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let mut sources = self.sources();
+        sources.any(|(source, _)| source.begins == Begins::Subscribed)
     }
 
     /// Whether all that was asked for has come and is sent.

@@ -68,7 +68,12 @@ fn what_a_rule_publishes_passes_the_rules_is_retained_and_expires() {
             ..own("alert/a", "hot")
         };
         world.call(worker, BrokerCall::Publish(message));
-        assert_eq!(world.told(), ["message.publish $rule/alert alert/a hot"]);
+        let told = format!("message.publish $rule/alert/{worker} alert/a hot");
+        assert_eq!(
+            world.told(),
+            [told],
+            "a publisher of its own on each worker"
+        );
         let submitted = world.script.borrow().submitted[0].2.clone();
         assert_eq!((submitted.hops, submitted.retain), (1, true));
         assert_eq!(submitted.expires_at_ms, START_MS + 60_000);

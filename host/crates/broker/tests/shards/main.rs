@@ -31,6 +31,7 @@ mod sys;
 mod verdicts;
 mod whole_lives;
 mod wills;
+mod withheld;
 mod world;
 
 use std::sync::Arc;

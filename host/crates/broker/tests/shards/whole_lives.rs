@@ -243,12 +243,12 @@ fn what_rules_and_administrators_publish_passes_every_hook_of_a_message() {
                 world.told(),
                 [
                     // Nobody is asked whether a rule may publish.
-                    format!("message.publish {sender} t/a m"),
+                    format!("message.publish {sender}/{worker} t/a m"),
                     "message.deliver watcher t/a m 1".to_owned(),
                     "message.acked watcher m".to_owned(),
-                    format!("message.publish {sender} u/a m"),
+                    format!("message.publish {sender}/{worker} u/a m"),
                     "message.dropped nobody m no-subscriber".to_owned(),
-                    format!("message.publish {sender} t/b m"),
+                    format!("message.publish {sender}/{worker} t/b m"),
                     "message.dropped nobody m rule".to_owned(),
                 ]
             );
