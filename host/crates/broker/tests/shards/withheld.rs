@@ -73,7 +73,10 @@ fn a_client_whose_place_cannot_be_kept_is_refused_and_asked_about_again() {
             );
             assert!(world.clients[client].closed);
             // What rules have of the session is theirs: it has not ended.
-            assert_eq!(world.told(), ["client.disconnected c ServerUnavailable refused"]);
+            assert_eq!(
+                world.told(),
+                ["client.disconnected c ServerUnavailable refused"]
+            );
             world.assert_empty();
             let client = coming(&mut world, version, is_restored);
             world.page(10);
