@@ -133,7 +133,9 @@ def test_a_client_resumes_after_a_kill_without_subscribing(restarted, unique, ve
         client.subscribe(topic, qos=2)
         client.subscribe(f"{topic}/gone")
         client.unsubscribe(f"{topic}/gone")
-    assert stage.store.subscriptions(client_id) == {topic: 2}
+    # UNSUBACK does not wait for the store.
+    stored = stage.store.subscriptions
+    wait_until(lambda: stored(client_id) == {topic: 2}, "the one subscription is left")
     with PahoClient(stage.port, unique("writer"), version) as writer:
         writer.publish_many(topic, [b"0", b"1"], qos=2)
         stage.kill()
