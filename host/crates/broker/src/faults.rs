@@ -47,6 +47,9 @@ pub enum Fault {
     FetchedAgain,
     /// SUBACK does not wait for the subscription's place in the store.
     SubAckEarly,
+    /// CONNACK does not wait for the places of subscriptions made on the client's
+    /// behalf.
+    ConnAckEarly,
     /// QoS 2 messages are sent before that is kept.
     SentUnkept,
 }

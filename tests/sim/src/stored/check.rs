@@ -1,6 +1,7 @@
 //! The promise, checked from what clients send and receive, and from what is
 //! committed.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use foldhash::HashMap;
@@ -16,7 +17,8 @@ use crate::world::Arrived;
 pub enum Promise {
     /// What a publisher was told is stored is stored.
     AcknowledgedIsStored,
-    /// What is stored, and was acknowledged, reaches who subscribed before.
+    /// What is stored, and was acknowledged, reaches who subscribed, or was subscribed,
+    /// before.
     StoredIsDelivered,
     /// What was acknowledged of one publisher on one topic comes in its order.
     InOrder,
@@ -62,7 +64,9 @@ pub(super) struct Check {
     pub(super) breaches: Vec<Breach>,
     messages: HashMap<u32, Message>,
     clients: Vec<Known>,
-    /// Counts commits and SUBACKs, to tell which was first.
+    /// What clients are subscribed to when they have a new session.
+    proxies: BTreeMap<usize, Rc<str>>,
+    /// Counts commits, SUBACKs and new sessions, to tell which was first.
     clock: u64,
     pub(super) acknowledged: u64,
     pub(super) delivered: u64,
@@ -71,11 +75,12 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn new(clients: usize) -> Self {
+    pub(super) fn new(clients: usize, proxies: BTreeMap<usize, Rc<str>>) -> Self {
         Self {
             breaches: Vec::new(),
             messages: HashMap::default(),
             clients: (0..clients).map(|_| Known::default()).collect(),
+            proxies,
             clock: 0,
             acknowledged: 0,
             delivered: 0,
@@ -164,10 +169,14 @@ impl Check {
                 }
             }
             Packet::Unsubscribe { filters, .. } => {
-                let known = &mut self.clients[client];
+                let (known, messages) = (&mut self.clients[client], &self.messages);
                 for filter in filters {
                     known.subscriptions.remove(filter);
                     known.subscribing.retain(|_, asked| asked != filter);
+                    known.forget_deliveries(|number| {
+                        let message = messages.get(&number);
+                        message.is_some_and(|message| message.is_of(filter))
+                    });
                 }
             }
             Packet::Ack(ack) => self.acknowledging(client, *ack),
@@ -249,6 +258,9 @@ impl Check {
             self.resumed += 1;
         } else {
             known.begin_anew();
+            self.clock += 1;
+            let proxy = self.proxies.get(&client).cloned();
+            known.subscriptions.extend(proxy.zip(Some(self.clock)));
         }
         known.has_session = true;
         if is_expected && !ack.session_present {
@@ -268,7 +280,8 @@ impl Check {
             return;
         }
         let may_be_taken = ack.kind == AckKind::PubRec && unsure.remove(&ack.id) == Some(true);
-        if message.rows == 0 && message.was_given_up {
+        if message.was_given_up {
+            // It is a dead letter, even where an earlier call that was given up stored it.
             return;
         }
         self.acknowledged += u64::from(!message.is_acknowledged);

@@ -27,10 +27,14 @@ pub(super) struct Message {
 impl Message {
     /// Whether it was stored for who has subscribed by this filter since then.
     pub(super) fn is_owed(&self, filter: &str, since: u64) -> bool {
+        self.stored_at.is_some_and(|at| at > since) && self.is_of(filter)
+    }
+
+    /// Whether the filter matches its topic.
+    pub(super) fn is_of(&self, filter: &str) -> bool {
         let filter = TopicFilter::new(filter);
         let topic = TopicName::new(&self.topic);
-        self.stored_at.is_some_and(|at| at > since)
-            && filter.is_ok_and(|filter| topic.is_ok_and(|topic| filter.matches(topic)))
+        filter.is_ok_and(|filter| topic.is_ok_and(|topic| filter.matches(topic)))
     }
 }
 
@@ -80,5 +84,13 @@ impl Known {
             starts_clean,
             ..Self::default()
         };
+    }
+
+    /// What came by a subscription that ended may come again by another one, whose
+    /// place is no nearer than the store knows.
+    pub(super) fn forget_deliveries(&mut self, is_its: impl Fn(u32) -> bool) {
+        self.here.retain(|number, _| !is_its(*number));
+        self.exactly_once.retain(|number, _| !is_its(*number));
+        self.settled.retain(|number| !is_its(*number));
     }
 }

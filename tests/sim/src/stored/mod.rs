@@ -83,10 +83,10 @@ impl<'s> Run<'s> {
         Self {
             setup,
             fault,
-            world: World::with_store(&setup.core, setup.order, fault),
+            world: World::with_store(setup, fault),
             clients,
             owners: Vec::new(),
-            check: Check::new(setup.core.clients.len()),
+            check: Check::new(setup.core.clients.len(), setup.proxies.clone()),
             figures: Figures::default(),
             log: keeps_log.then(Vec::new),
         }

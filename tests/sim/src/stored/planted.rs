@@ -24,6 +24,7 @@ impl Planted {
         Self::Core(Fault::ParkedForgotten),
         Self::Core(Fault::FetchedAgain),
         Self::Core(Fault::SubAckEarly),
+        Self::Core(Fault::ConnAckEarly),
         Self::Core(Fault::SentUnkept),
         Self::FloorTooHigh,
     ];

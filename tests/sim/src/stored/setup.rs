@@ -1,5 +1,6 @@
 //! What a run is made of, drawn from its seed, and what is done in it.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use hookwire_mqtt::ProtocolVersion;
@@ -18,6 +19,8 @@ pub struct StoredSetup {
     pub order: Order,
     /// Clients that read; those behind them publish.
     pub readers: usize,
+    /// What a business server subscribes readers to.
+    pub proxies: BTreeMap<usize, Rc<str>>,
     /// How often each kind of work is done.
     weights: [u32; Kind::ALL.len()],
     /// How many calls fail, of a thousand.
@@ -121,12 +124,21 @@ impl StoredSetup {
         for (weight, usual) in weights.iter_mut().zip(Kind::WEIGHTS) {
             *weight = usual * dice.pick(&[5, 10, 10, 30]);
         }
+        let failing_permille = dice.pick(&[0, 5, 50, 200]);
+        let mut proxies = BTreeMap::new();
+        for reader in 0..readers {
+            let filter = dice.pick(FILTERS);
+            if dice.percent(40) {
+                proxies.insert(reader, Rc::from(filter));
+            }
+        }
         Self {
             core,
             order,
             readers,
+            proxies,
             weights,
-            failing_permille: dice.pick(&[0, 5, 50, 200]),
+            failing_permille,
         }
     }
 

@@ -74,6 +74,8 @@ pub(super) struct Store {
     /// By client and filter: what lies before it is none of the subscription's.
     floors: BTreeMap<(Arc<str>, Arc<str>), Floor>,
     sessions: BTreeSet<Arc<str>>,
+    /// What a business server subscribes clients to.
+    proxies: BTreeMap<Arc<str>, SubscriptionInfo>,
     /// In the order made.
     subscriptions: Vec<(Arc<str>, SubscriptionInfo)>,
     /// By client and message: QoS 2 deliveries.
@@ -92,9 +94,14 @@ enum State {
 }
 
 impl Store {
-    pub(super) fn new(order: Order, fault: Option<Planted>) -> Self {
+    pub(super) fn new(
+        order: Order,
+        proxies: BTreeMap<Arc<str>, SubscriptionInfo>,
+        fault: Option<Planted>,
+    ) -> Self {
         Self {
             order,
+            proxies,
             rows: Vec::new(),
             positions: BTreeMap::new(),
             floors: BTreeMap::new(),
@@ -285,7 +292,7 @@ impl Store {
             self.sessions.insert(Arc::clone(clientid));
         }
         Restored {
-            subscriptions: Vec::new(),
+            subscriptions: self.proxies.get(clientid).cloned().into_iter().collect(),
             session: is_there.then(|| self.restored(clientid)),
         }
     }

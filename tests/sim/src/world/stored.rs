@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use hookwire_broker::{
     Answer, Answered, ClientInfo, Decided, Event, Message, MessageId, Question, Refusal, Stores,
-    Ticket, Verdict, WorkerId,
+    SubscriptionInfo, Ticket, Verdict, WorkerId,
 };
-use hookwire_mqtt::ReasonCode;
+use hookwire_mqtt::{QoS, ReasonCode};
 
 use super::World;
 use super::calls::{Call, What, shown};
-use super::store::{Order, STORE, Store};
+use super::store::{STORE, Store};
 use crate::plan::Setup;
 use crate::random::Random;
-use crate::stored::Planted;
+use crate::stored::{Planted, StoredSetup};
 
 /// A store, and the calls that are under way to it.
 #[derive(Debug)]
@@ -55,9 +55,21 @@ pub struct Arrived {
 }
 
 impl Storing {
-    fn new(order: Order, fault: Option<Planted>) -> Self {
+    fn new(setup: &StoredSetup, fault: Option<Planted>) -> Self {
+        let proxies = setup.proxies.iter().map(|(client, filter)| {
+            let proxy = SubscriptionInfo {
+                filter: Arc::from(&**filter),
+                qos: QoS::AtLeastOnce,
+                no_local: false,
+                retain_as_published: false,
+                retain_handling: 2,
+                identifier: None,
+                is_new: true,
+            };
+            (Arc::from(&*setup.core.clients[*client].id), proxy)
+        });
         Self {
-            store: Store::new(order, fault),
+            store: Store::new(setup.order, proxies.collect(), fault),
             calls: Vec::new(),
             ids_from_ms: 0,
         }
@@ -212,9 +224,9 @@ impl World {
     /// Shards without clients, whose rules keep what is published to `filter`, and
     /// sessions, in an empty store.
     #[must_use]
-    pub fn with_store(setup: &Setup, order: Order, fault: Option<Planted>) -> Self {
-        let world = Self::new(setup, fault.and_then(Planted::core));
-        world.desk.borrow_mut().storing = Some(Storing::new(order, fault));
+    pub fn with_store(setup: &StoredSetup, fault: Option<Planted>) -> Self {
+        let world = Self::new(&setup.core, fault.and_then(Planted::core));
+        world.desk.borrow_mut().storing = Some(Storing::new(setup, fault));
         world
     }
 

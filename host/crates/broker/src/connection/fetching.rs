@@ -198,7 +198,8 @@ impl<H: Hooks> Shard<H> {
                 }
             }
             Err(refusal)
-                if source.begins == Begins::Subscribed && !session.sources.has_begun(&source) =>
+                if source.begins == Begins::Subscribed
+                    && !session.sources.may_have_begun(&source) =>
             {
                 if is_withheld {
                     let farewell = Farewell::new(ReasonCode::ServerUnavailable, refusal.text);
@@ -212,9 +213,13 @@ impl<H: Hooks> Shard<H> {
             Err(_) => {
                 let mut source = source;
                 if source.begins == Begins::Subscribed {
-                    // It subscribed again: its place is where it was.
-                    fetching.begun(&source, None);
-                    source.begins = Begins::Not;
+                    // It subscribed again: its place is where it was, if it has one.
+                    let (reason, begins) = match session.sources.has_begun(&source) {
+                        true => (None, Begins::Not),
+                        false => (Some(ReasonCode::UnspecifiedError), Begins::Restored),
+                    };
+                    fetching.begun(&source, reason);
+                    source.begins = begins;
                 }
                 fetching.put_back(source, now.mono_ms + RETRY_MS);
                 self.fetch_later.push(session_key);

@@ -30,6 +30,9 @@ impl<H: Hooks> Shard<H> {
             return;
         };
         session.sources.set(filter, &rules);
+        if begins == Begins::Restored {
+            session.sources.note_restored(filter);
+        }
         let sources = session.sources.of(filter);
         let sources = sources.map(|known| known.source(granted, begins)).collect();
         self.fetch_sources(now, key, sources);

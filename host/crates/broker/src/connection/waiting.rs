@@ -111,6 +111,10 @@ impl<H: Hooks> Shard<H> {
             let Some(connection) = self.live(key) else {
                 return;
             };
+            if connection.is_withheld {
+                // What would follow CONNACK fills the output, and waits for itself.
+                return self.go_on_fetching(now, session_key);
+            }
             if connection.output.len() > max_output_bytes {
                 connection.is_starved = true;
                 return;

@@ -95,6 +95,7 @@ impl<H: Hooks> Shard<H> {
             .session(session)
             .and_then(|session| session.fetching.as_ref());
         let is_awaited = fetching.is_some_and(|fetching| fetching.is_awaited());
+        let is_awaited = is_awaited && !self.planted.is(crate::Fault::ConnAckEarly);
         if let Some(connection) = self.connection_mut(key) {
             connection.is_withheld = is_awaited;
         }

@@ -26,6 +26,9 @@ pub(crate) struct Known {
     age: u64,
     /// Whether the subscription's place in the store is kept.
     has_begun: bool,
+    /// Whether the subscription is from before the broker began, when its place may
+    /// have been kept.
+    is_restored: bool,
     /// What the rule said of where the subscription began.
     pub(crate) floor: Option<Arc<str>>,
 }
@@ -48,6 +51,7 @@ impl Sources {
                 rule: *rule,
                 age,
                 has_begun: same.is_some_and(|known| known.has_begun),
+                is_restored: before.iter().any(|known| known.is_restored),
                 floor: same.and_then(|known| known.floor.clone()),
             }
         });
@@ -71,6 +75,14 @@ impl Sources {
         self.of(filter).next().is_some()
     }
 
+    /// A subscription was given back.
+    pub(crate) fn note_restored(&mut self, filter: &TopicFilter) {
+        let list = self.list.iter_mut();
+        for known in list.filter(|known| known.filter == *filter) {
+            known.is_restored = true;
+        }
+    }
+
     /// A source has answered; what it said of its floor, if it did.
     pub(crate) fn note_begun(&mut self, source: &Source, floor: Option<Arc<str>>) {
         let is_it = |known: &&mut Known| source.reads_for(&known.filter, known.rule);
@@ -85,6 +97,12 @@ impl Sources {
         let is_it = |known: &&Known| source.reads_for(&known.filter, known.rule);
         let known = self.list.iter().find(is_it);
         known.is_some_and(|known| known.has_begun)
+    }
+
+    /// Whether the place of a source's subscription may be kept, for all that is known.
+    pub(crate) fn may_have_begun(&self, source: &Source) -> bool {
+        let mut known = self.of(&source.filter);
+        known.any(|known| known.is_restored) || self.has_begun(source)
     }
 
     /// What reaches further back than a source, where the two overlap: what a client
