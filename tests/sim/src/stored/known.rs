@@ -91,6 +91,7 @@ impl Known {
     pub(super) fn forget_deliveries(&mut self, is_its: impl Fn(u32) -> bool) {
         self.here.retain(|number, _| !is_its(*number));
         self.exactly_once.retain(|number, _| !is_its(*number));
+        self.acknowledging.retain(|number| !is_its(*number));
         self.settled.retain(|number| !is_its(*number));
     }
 }
