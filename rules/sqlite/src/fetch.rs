@@ -107,7 +107,9 @@ pub(crate) fn on_message_fetch(
             }
         }
     };
-    let statement = format!("{PAGE} {within} ORDER BY m.id");
+    // One more tells that there are more; what is behind it is not read in vain.
+    parameters.push((i64::from(rows) + 1).into());
+    let statement = format!("{PAGE} {within} ORDER BY m.id LIMIT ?");
     let answer = pool.query(&statement, &parameters, rows)?;
     let mut last = None;
     for row in answer.iter() {
@@ -179,7 +181,7 @@ mod tests {
     fn a_page_among_other_topics_looks_at_so_many_rows_and_says_where_it_ended() {
         let (statement, next) = page_behind("a/+/c", 7 + SPAN + 1);
         assert!(
-            statement.ends_with("AND m.id <= ? ORDER BY m.id"),
+            statement.ends_with("AND m.id <= ? ORDER BY m.id LIMIT ?"),
             "{statement}"
         );
         assert_eq!(next, Some((7 + SPAN).to_string()));
