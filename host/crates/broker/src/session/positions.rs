@@ -302,4 +302,28 @@ mod tests {
         assert!(shown.iter().any(|position| &*position.topic == "t/999"));
         assert_eq!(positions.idle, positions.lines.len());
     }
+
+    #[test]
+    fn what_was_passed_is_noted_until_a_page_knows_of_it() {
+        let mut positions = Positions::default();
+        let pass = |positions: &mut Positions, number| {
+            let message = message(number, "t", "p");
+            positions.sent(Line::of(&message), message.id);
+            assert!(positions.done(&message).is_some());
+        };
+        pass(&mut positions, 0);
+        assert!(positions.are_to_be_read(), "no page knows of anything");
+        positions.are_read();
+        assert!(!positions.has_passed(id_of(0)), "the page knows of it");
+        for number in 1..=MAX_PASSED as u64 {
+            assert!(!positions.are_to_be_read());
+            pass(&mut positions, number);
+            assert!(positions.has_passed(id_of(number)));
+        }
+        assert!(positions.are_to_be_read(), "there are many");
+        positions.are_read();
+        assert!(!positions.has_passed(id_of(1)) && !positions.are_to_be_read());
+        positions.are_read_no_more();
+        assert!(positions.are_to_be_read());
+    }
 }
