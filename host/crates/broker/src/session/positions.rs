@@ -62,7 +62,7 @@ struct Sent {
 /// sent: the store gives them out again until that one is.
 const MAX_SENT: usize = 65_536;
 /// Messages that positions move past before a page has to know of them.
-const MAX_PASSED: usize = 8_192;
+const MAX_PASSED: usize = 16_384;
 /// Lines remembered on which nothing is outstanding.
 const MAX_IDLE: usize = 64;
 
