@@ -49,6 +49,13 @@ const PAGE: &str = "SELECT m.id, m.msgid, m.topic, m.sender, m.qos, m.payload, m
 const NEWEST: &str = "SELECT max(id) AS id FROM mqtt_msg";
 /// Rows that one page looks at, where others than those of the filter are among them.
 const SPAN: i64 = 100_000;
+/// Rows that the first page looks at before it goes by topics.
+const FIRST_SPAN: i64 = 1_024;
+
+/// Topics of a filter, by which their rows are found, and put in order afterwards.
+const BY_TOPICS: &str = "AND m.topic >= ? AND m.topic < ?";
+/// In the order of rows, so many at most: the `+` keeps SQLite from the topics.
+const BY_ROWS: &str = "AND +m.topic >= ? AND +m.topic < ? AND m.id <= ?";
 
 /// Hands over the rows of mqtt_msg that the client has not acknowledged.
 #[action(hook = "session.fetch", pool = "sql", options = Offline)]
@@ -80,36 +87,9 @@ pub(crate) fn on_message_fetch(
         })?,
     };
     let rows = options.max_returned_count.min(fetch.max_messages).max(1);
-    let mut parameters: Vec<Value<'_>> = vec![
-        behind.into(),
-        clientid.into(),
-        clientid.into(),
-        clientid.into(),
-    ];
     let range = range(filter);
-    let span_end = behind.saturating_add(SPAN);
     let is_span = fetch.cursor.is_some() && matches!(range, Some((_, Some(_))));
-    let within = match &range {
-        None => {
-            parameters.push(filter.into());
-            "AND m.topic = ?"
-        }
-        Some((_, None)) => "",
-        Some((least, Some(most))) => {
-            parameters.push((*least).into());
-            parameters.push(most.into());
-            if fetch.cursor.is_none() {
-                "AND m.topic >= ? AND m.topic < ?"
-            } else {
-                // There are many: in the order of rows, and not all of the topics for
-                // each page, but so many rows at most.
-                parameters.push(span_end.into());
-                "AND +m.topic >= ? AND +m.topic < ? AND m.id <= ?"
-            }
-        }
-    };
-    let statement = format!("{PAGE} {within} ORDER BY m.id");
-    let answer = pool.query(&statement, &parameters, rows)?;
+    let answer = read(&pool, fetch, behind, rows)?;
     let mut last = None;
     for row in answer.iter() {
         let number: i64 = row.get("id")?;
@@ -128,9 +108,44 @@ pub(crate) fn on_message_fetch(
     }
     match last {
         Some(last) if answer.truncated => Ok(page.and_more(last.to_string())),
-        _ if is_span && has_more(&pool, span_end)? => Ok(page.and_more(span_end.to_string())),
+        _ if is_span && has_more(&pool, behind.saturating_add(SPAN))? => {
+            Ok(page.and_more(behind.saturating_add(SPAN).to_string()))
+        }
         _ => Ok(page),
     }
+}
+
+/// Rows behind this one that the filter may match, so many at most.
+fn read(pool: &Pool, fetch: &Fetch, behind: i64, rows: u32) -> Result<RowSet, Fault> {
+    let clientid = || Value::from(&fetch.client.clientid);
+    let query = |within: &str, more: &[Value<'_>]| {
+        let mut parameters = vec![behind.into(), clientid(), clientid(), clientid()];
+        parameters.extend_from_slice(more);
+        // One more tells that there are more; what is behind it is not read in vain.
+        // The sum keeps SQLite from compiling the statement anew for each number.
+        parameters.push((i64::from(rows) + 1).into());
+        let statement = format!("{PAGE} {within} ORDER BY m.id LIMIT 0 + ?");
+        pool.query(&statement, &parameters, rows)
+    };
+    let (least, most) = match range(&fetch.filter) {
+        None => return query("AND m.topic = ?", &[(&fetch.filter).into()]),
+        Some((_, None)) => return query("", &[]),
+        Some((least, Some(most))) => (least, most),
+    };
+    let by_rows = |rows: i64| {
+        let end = behind.saturating_add(rows);
+        query(BY_ROWS, &[least.into(), (&most).into(), end.into()])
+    };
+    if fetch.cursor.is_some() {
+        // There are many: in the order of rows, and not all of the topics for each
+        // page, but so many rows at most.
+        return by_rows(SPAN);
+    }
+    let first = by_rows(FIRST_SPAN)?;
+    if first.truncated {
+        return Ok(first);
+    }
+    query(BY_TOPICS, &[least.into(), (&most).into()])
 }
 
 /// Whether there are rows behind this one.
@@ -180,11 +195,76 @@ mod tests {
         (queries[0].statement.clone(), page.next)
     }
 
+    /// The statements for a first page, where so many rows are near the floor.
+    fn first_page(filter: &str, near: usize) -> Vec<String> {
+        let pool = SqlPool::named("main");
+        pool.answer(testing::rows(["mid"], []));
+        let columns = [
+            "id",
+            "msgid",
+            "topic",
+            "sender",
+            "qos",
+            "payload",
+            "arrived",
+            "expires_at_ms",
+            "properties",
+            "others",
+        ];
+        let row = |id: i64| -> [Value<'static>; 10] {
+            let [msgid, topic, sender, payload, arrived] =
+                ["m", "a/b/c", "p", "", ""].map(Value::from);
+            let [expires, properties, others] = [Value::Null, Value::Null, Value::Null];
+            let qos = 1.into();
+            [
+                id.into(),
+                msgid,
+                topic,
+                sender,
+                qos,
+                payload,
+                arrived,
+                expires,
+                properties,
+                others,
+            ]
+        };
+        let mut near = testing::rows(columns, (1..).take(near).map(row));
+        near.truncated = near.rows.len() > 1;
+        near.rows.truncate(1);
+        pool.answer(near);
+        pool.answer(testing::rows(columns, []));
+        let fetch = Fetch {
+            max_messages: 1,
+            ..testing::fetch("c1", filter)
+        };
+        let rule = Rule::new(&on_message_fetch::ACTION).pool("main");
+        assert!(matches!(rule.run(fetch), Verdict::Page(_)), "{filter}");
+        let queries = pool.queries().into_iter().skip(1);
+        queries.map(|query| query.statement.clone()).collect()
+    }
+
+    #[test]
+    fn a_first_page_goes_by_topics_unless_many_rows_are_near() {
+        let is = |statements: Vec<String>, expected: &[&str]| {
+            let within = statements.iter().map(|statement| {
+                let (_, end) = statement.split_once(PAGE).expect("it is a page");
+                let end = end.strip_suffix(" ORDER BY m.id LIMIT 0 + ?");
+                end.expect("it is bounded").trim()
+            });
+            assert_eq!(within.collect::<Vec<_>>(), expected);
+        };
+        is(first_page("a/+/c", 2), &[BY_ROWS]);
+        is(first_page("a/+/c", 1), &[BY_ROWS, BY_TOPICS]);
+        is(first_page("a/b", 1), &["AND m.topic = ?"]);
+        is(first_page("#", 1), &[""]);
+    }
+
     #[test]
     fn a_page_among_other_topics_looks_at_so_many_rows_and_says_where_it_ended() {
         let (statement, next) = page_behind("a/+/c", 7 + SPAN + 1);
         assert!(
-            statement.ends_with("AND m.id <= ? ORDER BY m.id"),
+            statement.ends_with("AND m.id <= ? ORDER BY m.id LIMIT 0 + ?"),
             "{statement}"
         );
         assert_eq!(next, Some((7 + SPAN).to_string()));

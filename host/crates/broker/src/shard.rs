@@ -90,6 +90,8 @@ pub struct Shard<H> {
     pub(crate) held: Vec<SessionKey>,
     /// Sessions with a page that is asked for again in a while.
     pub(crate) fetch_later: Vec<SessionKey>,
+    /// Sessions with positions that rules are told of soon.
+    pub(crate) moved: Vec<SessionKey>,
     /// When no session has [`Session::recent`] messages any more.
     pub(crate) recent_until_ms: u64,
     /// For properties of one PUBLISH.
@@ -156,6 +158,7 @@ impl<H: Hooks> Shard<H> {
             closings: Vec::new(),
             held: Vec::new(),
             fetch_later: Vec::new(),
+            moved: Vec::new(),
             recent_until_ms: 0,
             scratch: Vec::new(),
             warnings: Vec::new(),

@@ -49,6 +49,7 @@ impl<H: Hooks> Shard<H> {
         }
         self.release_delayed(now);
         self.fetch_again(now);
+        self.tell_all_moves();
         self.speak(now);
         self.close_listed(now);
         if self.worker == 0 {

@@ -13,7 +13,7 @@ use crate::options::{OpenError, SqliteOptions};
 /// How long a connection waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Prepared statements kept by a connection.
-const STATEMENT_CACHE: usize = 256;
+pub(crate) const STATEMENT_CACHE: usize = 256;
 
 /// A connection, and the deadline that stops what it runs.
 #[derive(Debug)]

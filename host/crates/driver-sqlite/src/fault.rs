@@ -36,13 +36,21 @@ impl Failure {
             }
             _ => None,
         };
+        let message = match error {
+            sqlx::Error::Database(database) => database.message().to_owned(),
+            other => other.to_string(),
+        };
         match code {
-            // The low byte is the primary code; the rest says more of the same.
-            Some(code) => Self::of_code(code & 0xff, error),
-            None => Self {
-                fault: fault(FaultKind::Unavailable, "driver", true, error),
-                scope: Scope::Store,
-            },
+            Some(code) => Self::of_code(code, message),
+            None => Self::of_driver(message),
+        }
+    }
+
+    /// Something that SQLite has no code for.
+    pub(crate) fn of_driver(message: String) -> Self {
+        Self {
+            fault: fault(FaultKind::Unavailable, "driver", true, message),
+            scope: Scope::Store,
         }
     }
 
@@ -55,7 +63,9 @@ impl Failure {
     }
 
     /// Codes and their meaning: <https://www.sqlite.org/rescode.html>.
-    fn of_code(code: i32, error: &sqlx::Error) -> Self {
+    pub(crate) fn of_code(code: i32, message: String) -> Self {
+        // The low byte is the primary code; the rest says more of the same.
+        let code = code & 0xff;
         let (kind, retryable, scope) = match code {
             // ERROR, RANGE: the statement, or a function in it, is wrong.
             1 | 25 => (FaultKind::Invalid, false, Scope::Row),
@@ -75,17 +85,13 @@ impl Failure {
             _ => (FaultKind::Other, false, Scope::Store),
         };
         Self {
-            fault: fault(kind, &code.to_string(), retryable, error),
+            fault: fault(kind, &code.to_string(), retryable, message),
             scope,
         }
     }
 }
 
-fn fault(kind: FaultKind, code: &str, retryable: bool, error: &sqlx::Error) -> Fault {
-    let message = match error {
-        sqlx::Error::Database(database) => database.message().to_owned(),
-        other => other.to_string(),
-    };
+fn fault(kind: FaultKind, code: &str, retryable: bool, message: String) -> Fault {
     Fault {
         kind,
         code: format!("sqlite:{code}"),

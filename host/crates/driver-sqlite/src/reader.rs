@@ -2,33 +2,18 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
-use futures_util::TryStreamExt as _;
-use hookwire_driver::{Fault, Row, RowSet};
-use sqlx::{
-    AssertSqlSafe, Column as _, Connection as _, Executor as _, Row as _, SqlSafeStr as _,
-    Statement as _,
-};
+use hookwire_driver::{Fault, RowSet};
 use tokio::sync::Semaphore;
 
-use crate::connection::{Watched, open_reader};
+use crate::connection::open_reader;
 use crate::fault::{Failure, closed, invalid, saturated, unknown};
+use crate::reading::{Query, Reading};
 use crate::statement::check_query;
-use crate::values::{arguments, read_row, row_bytes};
 use crate::writer::Shared;
 
 /// Queries that may wait for one connection; more fail as saturated.
 const MAX_WAITING_PER_READER: usize = 64;
-
-/// One query.
-#[derive(Debug)]
-pub(crate) struct Query {
-    pub(crate) statement: Arc<str>,
-    pub(crate) parameters: Row,
-    pub(crate) max_rows: usize,
-    pub(crate) deadline: Instant,
-}
 
 /// The reading connections.
 #[derive(Debug)]
@@ -43,7 +28,7 @@ pub(crate) struct Readers {
 
 #[derive(Debug)]
 struct Idle {
-    watched: Watched,
+    reading: Reading,
     generation: u64,
 }
 
@@ -83,19 +68,11 @@ impl Readers {
                     ));
                 }
             };
-        let mut reader = self.connect().await?;
+        let reader = self.connect().await?;
         let deadline = query.deadline;
-        reader.watched.deadline.set(deadline);
-        let answered = tokio::time::timeout_at(
-            deadline.into(),
-            fetch(
-                &mut reader.watched,
-                query,
-                self.shared.options.max_result_bytes,
-            ),
-        )
-        .await;
-        reader.watched.deadline.clear();
+        let max_bytes = self.shared.options.max_result_bytes;
+        let answer = reader.reading.query(query, max_bytes);
+        let answered = tokio::time::timeout_at(deadline.into(), answer).await;
         match answered {
             Ok(Ok(rows)) => {
                 if !self.at_work.is_closed() {
@@ -104,7 +81,7 @@ impl Readers {
                 Ok(rows)
             }
             // The connection may be at fault, or still busy: it is dropped.
-            Ok(Err(error)) => Err(Failure::of(&error).fault),
+            Ok(Err(failure)) => Err(failure.fault),
             Err(_) => Err(unknown()),
         }
     }
@@ -121,9 +98,7 @@ impl Readers {
         self.at_work.close();
         let idle = std::mem::take(&mut *self.lock());
         for reader in idle {
-            if let Err(error) = reader.watched.connection.close().await {
-                tracing::debug!(%error, "closing a reader of the SQLite database");
-            }
+            reader.reading.close().await;
         }
     }
 
@@ -134,13 +109,17 @@ impl Readers {
                 return Ok(idle);
             }
         }
-        match open_reader(&self.shared.options).await {
-            Ok(watched) => Ok(Idle {
-                watched,
-                generation,
-            }),
-            Err(error) => Err(Failure::of(&error).fault),
-        }
+        let opened = open_reader(&self.shared.options).await;
+        let watched = opened.map_err(|error| Failure::of(&error).fault)?;
+        let begun = Reading::begin(watched);
+        let reading = begun.map_err(|error| {
+            let message = format!("there is no thread to read on: {error}");
+            Failure::of_driver(message).fault
+        })?;
+        Ok(Idle {
+            reading,
+            generation,
+        })
     }
 
     fn pop(&self) -> Option<Idle> {
@@ -150,43 +129,4 @@ impl Readers {
     fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-async fn fetch(
-    watched: &mut Watched,
-    query: Query,
-    max_bytes: usize,
-) -> Result<RowSet, sqlx::Error> {
-    let arguments = arguments(std::iter::once(&query.parameters), query.parameters.len())?;
-    let sql = AssertSqlSafe(Arc::clone(&query.statement));
-    let mut answer = RowSet::default();
-    let mut bytes = 0_usize;
-    {
-        let mut rows = sqlx::query_with(sql, arguments).fetch(&mut watched.connection);
-        while let Some(row) = rows.try_next().await? {
-            if answer.columns.is_empty() {
-                answer.columns = names(row.columns());
-            }
-            let row = read_row(&row)?;
-            bytes = bytes.saturating_add(row_bytes(&row));
-            if answer.rows.len() >= query.max_rows || bytes > max_bytes {
-                answer.truncated = true;
-                break;
-            }
-            answer.rows.push(row);
-        }
-    }
-    if answer.columns.is_empty() {
-        let sql = AssertSqlSafe(query.statement).into_sql_str();
-        let statement = (&mut watched.connection).prepare(sql).await?;
-        answer.columns = names(statement.columns());
-    }
-    Ok(answer)
-}
-
-fn names(columns: &[sqlx::sqlite::SqliteColumn]) -> Vec<String> {
-    columns
-        .iter()
-        .map(|column| column.name().to_owned())
-        .collect()
 }

@@ -1,8 +1,8 @@
-//! Values in and out of sqlx.
+//! Values: into sqlx, and what they count for.
 
 use hookwire_driver::{Row, Value};
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments as _, Row as _, TypeInfo as _, ValueRef as _};
+use sqlx::Arguments as _;
+use sqlx::sqlite::SqliteArguments;
 
 /// The parameters of one statement: those of its rows, one after the other.
 ///
@@ -29,34 +29,6 @@ pub(crate) fn arguments<'a>(
         }
     }
     Ok(arguments)
-}
-
-/// The values of a result row, by what SQLite holds in each place.
-///
-/// # Errors
-/// If sqlx cannot decode a value.
-pub(crate) fn read_row(row: &SqliteRow) -> Result<Row, sqlx::Error> {
-    (0..row.len())
-        .map(|column| read_value(row, column))
-        .collect()
-}
-
-fn read_value(row: &SqliteRow, column: usize) -> Result<Value, sqlx::Error> {
-    let raw = row.try_get_raw(column)?;
-    if raw.is_null() {
-        return Ok(Value::Null);
-    }
-    let kind = raw.type_info();
-    Ok(match kind.name() {
-        "INTEGER" => Value::Integer(row.try_get_unchecked(column)?),
-        "REAL" => Value::Float(row.try_get_unchecked(column)?),
-        // SQLite does not check that text is UTF-8.
-        "TEXT" => match row.try_get_unchecked(column) {
-            Ok(text) => Value::Text(text),
-            Err(_) => Value::Blob(row.try_get_unchecked(column)?),
-        },
-        _ => Value::Blob(row.try_get_unchecked(column)?),
-    })
 }
 
 /// Bytes that a row counts for against the limit of an answer.

@@ -32,6 +32,55 @@ async fn answers_rows_and_columns() {
 }
 
 #[tokio::test]
+async fn values_come_as_they_are_held_and_go_as_they_are_given() {
+    let store = Store::open().await;
+    let text = |text: &str| Value::Text(text.to_owned());
+    for value in [
+        Value::Null,
+        Value::Integer(i64::MIN),
+        Value::Float(-0.5),
+        text(""),
+        text("21 °C\0 and on"),
+        Value::Blob(Vec::new()),
+        Value::Blob(vec![0, 159, 255]),
+    ] {
+        let query = store
+            .pool
+            .query("SELECT ?".into(), vec![value.clone()], 1, soon());
+        assert_eq!(query.await.unwrap().rows[0][0], value);
+    }
+    let query = store
+        .pool
+        .query("SELECT ?".into(), vec![Value::Boolean(true)], 1, soon());
+    assert_eq!(query.await.unwrap().rows, [[Value::Integer(1)]]);
+    // SQLite does not check that text is UTF-8.
+    let found = store.query("SELECT CAST(x'ff00' AS TEXT)").await.unwrap();
+    assert_eq!(found.rows, [[Value::Blob(vec![255, 0])]]);
+}
+
+#[tokio::test]
+async fn a_statement_that_ran_before_runs_on_the_tables_of_now() {
+    let store = Store::open_with(SCHEMA, |options| options.readers = 1).await;
+    let before = store.query("SELECT * FROM t").await.unwrap();
+    store
+        .exec("ALTER TABLE t ADD COLUMN more TEXT DEFAULT 'm'")
+        .await;
+    store.exec_many(INSERT, rows("c", [1])).await.unwrap();
+    let after = store.query("SELECT * FROM t").await.unwrap();
+    assert_eq!(after.columns.len(), before.columns.len() + 1);
+    assert_eq!(after.rows[0].last(), Some(&Value::Text("m".to_owned())));
+}
+
+#[tokio::test]
+async fn more_statements_than_are_kept_run_all_the_same() {
+    let store = Store::open_with(SCHEMA, |options| options.readers = 1).await;
+    for number in (0..600).chain(0..600) {
+        let found = store.query(&format!("SELECT {number}")).await.unwrap();
+        assert_eq!(found.rows, [[Value::Integer(number)]]);
+    }
+}
+
+#[tokio::test]
 async fn no_rows_have_columns_too() {
     let store = Store::open().await;
     let found = store.query("SELECT id, caller FROM t").await.unwrap();

@@ -150,6 +150,7 @@ pub(crate) fn give(
                 cursor: cursor.as_deref().map(Into::into),
                 begins: *begins,
                 max_messages: *max_messages,
+                after_writes: true,
             };
             let Ok(filter) = TopicFilter::new(filter) else {
                 return Given::ToNobody;

@@ -30,9 +30,17 @@ pub(super) enum What {
 }
 
 impl What {
-    /// Whether it reads: then it waits for what its client wrote before.
+    /// Whether it reads.
     pub(super) fn reads(&self) -> bool {
         matches!(self, Self::Fetch(..) | Self::Session(..))
+    }
+
+    /// Whether it waits for what its client wrote before.
+    pub(super) fn reads_after_writes(&self) -> bool {
+        match self {
+            Self::Fetch(_, request) => request.after_writes,
+            other => other.reads(),
+        }
     }
 
     /// The number of the message that is to be stored.

@@ -177,7 +177,8 @@ impl Storing {
         for (place, call) in self.calls.iter().enumerate() {
             let clientid = &*call.clientid;
             let is_next = if call.what.reads() {
-                !writing.contains(clientid) && reading.insert(clientid)
+                let waits = call.what.reads_after_writes() && writing.contains(clientid);
+                reading.insert(clientid) && !waits
             } else {
                 writing.insert(clientid)
             };

@@ -117,15 +117,24 @@ impl<H: Hooks> Shard<H> {
             return self.go_on_fetching(now, session_key);
         }
         session.fetching = None;
+        session.positions.are_read_no_more();
         session.drop_parked_that_came();
         if planted.is(Fault::ParkedForgotten) {
             session.queue.extract(|delivery| delivery.is_covered);
         }
         session.report_load();
+        self.tell_moves(session_key);
         self.send_waiting(now, session_key);
     }
 
     fn ask_page(&mut self, session_key: SessionKey, key: ConnectionKey, source: Source) {
+        let Some(session) = self.session(session_key) else {
+            return;
+        };
+        let after_writes = source.cursor.is_none() || session.positions.are_to_be_read();
+        if after_writes {
+            self.tell_moves(session_key);
+        }
         let Some(session) = self.session(session_key) else {
             return;
         };
@@ -137,13 +146,16 @@ impl<H: Hooks> Shard<H> {
             cursor: source.cursor.clone(),
             begins: source.begins != Begins::Not,
             max_messages: PAGE_MESSAGES,
+            after_writes,
         };
         let number = self.ask(key, source.rule.rules, Question::Fetch(request));
         if let Some(session) = self.session_mut(session_key)
             && let Some(fetching) = &mut session.fetching
         {
             fetching.asked(number, source);
-            session.positions.page_asked();
+            if after_writes {
+                session.positions.are_read();
+            }
         }
     }
 
@@ -225,13 +237,6 @@ impl<H: Hooks> Shard<H> {
                 self.fetch_later.push(session_key);
             }
         }
-        if let Some(session) = self.session_mut(session_key) {
-            // The next one may be asked for by now.
-            let fetching = session.fetching.as_ref();
-            if !fetching.is_some_and(|fetching| fetching.is_asked()) {
-                session.positions.page_settled();
-            }
-        }
         self.write_acknowledgements(session_key);
         self.send_waiting(now, session_key);
     }
@@ -256,7 +261,7 @@ impl<H: Hooks> Shard<H> {
         for mut message in page.messages {
             let is_own = source.granted.no_local && message.sender == clientid;
             let was_sent = (session.positions.has(&Line::of(&message), message.id) && !is_again)
-                || session.positions.was_passed_meanwhile(message.id);
+                || session.positions.has_passed(message.id);
             let is_there = waiting.contains(&message.id) || fetching.is_retained(&message);
             if is_own || was_sent || is_there {
                 continue;
@@ -330,7 +335,6 @@ impl<H: Hooks> Shard<H> {
         let Some(session) = self.session_mut(key) else {
             return;
         };
-        let client = Arc::clone(&session.client);
         let mut reached = session.positions.done(message);
         if jumps {
             reached = Some(Arc::clone(message));
@@ -338,24 +342,52 @@ impl<H: Hooks> Shard<H> {
         let Some(reached) = reached else {
             return;
         };
-        let Ok(topic) = TopicName::new(&reached.topic) else {
+        let was_told = session.moves.is_empty();
+        session.moves.note(reached);
+        if session.fetching.is_none() || session.moves.is_full() {
+            self.tell_moves(key);
+        } else if was_told {
+            self.moved.push(key);
+        }
+    }
+
+    /// Tells rules how far the positions of a client have moved.
+    pub(crate) fn tell_moves(&mut self, key: SessionKey) {
+        let Some(session) = self.session_mut(key) else {
             return;
         };
-        let rules = self.topic_entry(topic).position_rules;
-        if rules != RuleSet::NONE {
-            self.hooks.submit_position(rules, &client, reached);
-            self.hold_without_room(key);
+        if session.moves.is_empty() {
+            return;
+        }
+        let client = Arc::clone(&session.client);
+        for reached in session.moves.take() {
+            let Ok(topic) = TopicName::new(&reached.topic) else {
+                continue;
+            };
+            let rules = self.topic_entry(topic).position_rules;
+            if rules != RuleSet::NONE {
+                self.hooks.submit_position(rules, &client, reached);
+            }
+        }
+        self.hold_without_room(key);
+    }
+
+    /// As [`Shard::tell_moves`], of all clients that have moved since the last time.
+    pub(crate) fn tell_all_moves(&mut self) {
+        for key in std::mem::take(&mut self.moved) {
+            self.tell_moves(key);
         }
     }
 
     /// The client is gone: what is stored for it stays in the store.
     pub(crate) fn stop_fetching(&mut self, key: SessionKey) {
+        self.tell_moves(key);
         let Some(session) = self.session_mut(key) else {
             return;
         };
         session.fetching = None;
         session.lookups.forget_asked();
-        session.positions.page_settled();
+        session.positions.are_read_no_more();
         session.queue.extract(|delivery| delivery.is_covered);
         session.report_load();
     }

@@ -190,6 +190,7 @@ impl<H: Hooks> Shard<H> {
                     cursor: lookup.cursor.clone(),
                     begins: false,
                     max_messages: PAGE_MESSAGES,
+                    after_writes: true,
                 };
                 let number = self.ask(connection, rule.rules, Question::Fetch(request));
                 if let Some(session) = self.session_mut(key) {

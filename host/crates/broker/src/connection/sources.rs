@@ -73,6 +73,8 @@ impl<H: Hooks> Shard<H> {
 
     /// A subscription is gone: nothing is fetched for it, and nothing waits for that.
     pub(super) fn forget_fetching(&mut self, now: Now, key: SessionKey, filter: &TopicFilter) {
+        // What the client has acknowledged comes before the end of its subscription.
+        self.tell_moves(key);
         let Some(session) = self.session_mut(key) else {
             return;
         };

@@ -77,6 +77,9 @@ pub struct FetchRequest {
     pub begins: bool,
     /// Messages wanted at most.
     pub max_messages: usize,
+    /// Whether it is to be read when all is written that was submitted of the client
+    /// before; else it may be read earlier.
+    pub after_writes: bool,
 }
 
 /// Some of what is stored, oldest first.

@@ -13,6 +13,13 @@ use super::{Delivery, Granted, Line};
 use crate::hooks::{FetchRule, RuleSet, Stores};
 use crate::message::{Message, MessageId};
 
+/// Messages of a page that may be left to send when the next one is asked for: as
+/// long as the store takes, and fewer than are left while the first window of a full
+/// page is not acknowledged.
+const READ_AHEAD_MESSAGES: usize = 160;
+/// Bytes of them.
+const READ_AHEAD_BYTES: usize = 256 * 1_024;
+
 /// The pages of one session.
 #[derive(Debug)]
 pub(crate) struct Fetching {
@@ -178,8 +185,8 @@ impl Fetching {
     }
 
     /// Takes the source to ask, if it is time: nothing is out, and what has come
-    /// is sent. One that begins does not wait for what others have to send: places
-    /// are kept in the order of subscriptions.
+    /// is sent, or about to be where more of it follows. One that begins does not wait
+    /// for what others have to send: places are kept in the order of subscriptions.
     pub(crate) fn next_source(&mut self, mono_ms: u64) -> Option<Source> {
         let is_early = self.retry_at_ms.is_some_and(|at_ms| at_ms > mono_ms);
         if self.asked.is_some() || is_early {
@@ -189,20 +196,26 @@ impl Fetching {
         let begins = self.sources.iter().position(begins);
         match begins {
             Some(place) => self.sources.remove(place),
-            None if self.page.is_empty() => self.sources.pop_front(),
+            None if self.page.is_empty() || self.may_read_ahead() => self.sources.pop_front(),
             None => None,
         }
+    }
+
+    /// Whether the next page is worth asking for while the end of the last one is still
+    /// to be sent: the client takes what it is sent, and the store need not wait for it.
+    fn may_read_ahead(&self) -> bool {
+        let goes_on = |source: &Source| source.cursor.is_some();
+        let held_bytes = |delivery: &Delivery| delivery.message.held_bytes();
+        !self.missed
+            && self.page.len() <= READ_AHEAD_MESSAGES
+            && self.sources.front().is_some_and(goes_on)
+            && self.page.iter().map(held_bytes).sum::<usize>() <= READ_AHEAD_BYTES
     }
 
     /// A source is asked.
     pub(crate) fn asked(&mut self, number: u64, source: Source) {
         self.asked = Some((number, source));
         self.retry_at_ms = None;
-    }
-
-    /// Whether some source is asked.
-    pub(crate) fn is_asked(&self) -> bool {
-        self.asked.is_some()
     }
 
     /// Takes the source that an answer is from, if the answer is awaited.

@@ -7,6 +7,7 @@ mod inflight;
 mod kept;
 mod lookup;
 mod lookups;
+mod moves;
 mod positions;
 mod queue;
 mod recent;
@@ -26,6 +27,7 @@ pub(crate) use inflight::{Acknowledged, Inflight};
 pub(crate) use kept::{Kept, Step};
 pub(crate) use lookup::{Found, Lookup};
 pub(crate) use lookups::Lookups;
+pub(crate) use moves::Moves;
 pub(crate) use positions::{Line, Positions};
 pub(crate) use queue::{Queue, QueueBounds, Queued};
 pub(crate) use recent::{RecentFetched, RecentRetained};
@@ -81,6 +83,8 @@ pub(crate) struct Session {
     pub(crate) fetched: RecentFetched,
     /// How far what is stored was acknowledged.
     pub(crate) positions: Positions,
+    /// What rules are not told of that yet.
+    pub(crate) moves: Moves,
     /// What shared subscriptions know of it; made by the first.
     pub(crate) load: Option<Arc<Load>>,
     /// Whether nothing is sent to it because its acknowledgements, or what rules
@@ -192,6 +196,7 @@ impl Session {
             barriers: Barriers::default(),
             fetched: RecentFetched::default(),
             positions: Positions::default(),
+            moves: Moves::default(),
             load: None,
             is_held: false,
             is_discarded: false,

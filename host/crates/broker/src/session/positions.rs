@@ -22,9 +22,9 @@ pub(crate) struct Positions {
     sent: usize,
     /// Lines that are there for [`Positions::shown`] alone.
     idle: usize,
-    /// What positions moved past since a page was asked for, which may have been
-    /// read before that.
-    passed_meanwhile: Option<HashSet<MessageId>>,
+    /// What positions moved past since a page was asked for that had to know of all
+    /// before: later pages may have been read without knowing of these.
+    passed: Option<HashSet<MessageId>>,
 }
 
 /// How far one line has come.
@@ -61,6 +61,8 @@ struct Sent {
 /// Messages behind one that is not acknowledged, beyond which nothing more is
 /// sent: the store gives them out again until that one is.
 const MAX_SENT: usize = 65_536;
+/// Messages that positions move past before a page has to know of them.
+const MAX_PASSED: usize = 16_384;
 /// Lines remembered on which nothing is outstanding.
 const MAX_IDLE: usize = 64;
 
@@ -87,7 +89,7 @@ impl Positions {
         let mut reached: Option<Arc<Message>> = None;
         let acknowledged = |line: &mut Progress| line.sent.front_mut()?.acknowledged.take();
         while let Some(acknowledged) = acknowledged(line) {
-            if let Some(passed) = &mut self.passed_meanwhile {
+            if let Some(passed) = &mut self.passed {
                 passed.insert(acknowledged.id);
             }
             // One that was on its way for long comes behind newer ones.
@@ -106,19 +108,26 @@ impl Positions {
         reached
     }
 
-    /// A page is asked for.
-    pub(crate) fn page_asked(&mut self) {
-        self.passed_meanwhile = Some(HashSet::default());
+    /// Whether the next page has to know of all that positions have moved past.
+    pub(crate) fn are_to_be_read(&self) -> bool {
+        let passed = self.passed.as_ref();
+        passed.is_none_or(|passed| passed.len() >= MAX_PASSED)
     }
 
-    /// No page is on its way any more.
-    pub(crate) fn page_settled(&mut self) {
-        self.passed_meanwhile = None;
+    /// A page is asked for that knows of all that positions have moved past.
+    pub(crate) fn are_read(&mut self) {
+        self.passed = Some(HashSet::default());
     }
 
-    /// Whether a position has moved past it since a page was asked for.
-    pub(crate) fn was_passed_meanwhile(&self, id: MessageId) -> bool {
-        let passed = self.passed_meanwhile.as_ref();
+    /// No page is asked for any more.
+    pub(crate) fn are_read_no_more(&mut self) {
+        self.passed = None;
+    }
+
+    /// Whether a page may have it that does not know of all: a position has moved past
+    /// it since one was asked for that does.
+    pub(crate) fn has_passed(&self, id: MessageId) -> bool {
+        let passed = self.passed.as_ref();
         passed.is_some_and(|passed| passed.contains(&id))
     }
 
@@ -292,5 +301,29 @@ mod tests {
         let (shown, _) = positions.shown(usize::MAX);
         assert!(shown.iter().any(|position| &*position.topic == "t/999"));
         assert_eq!(positions.idle, positions.lines.len());
+    }
+
+    #[test]
+    fn what_was_passed_is_noted_until_a_page_knows_of_it() {
+        let mut positions = Positions::default();
+        let pass = |positions: &mut Positions, number| {
+            let message = message(number, "t", "p");
+            positions.sent(Line::of(&message), message.id);
+            assert!(positions.done(&message).is_some());
+        };
+        pass(&mut positions, 0);
+        assert!(positions.are_to_be_read(), "no page knows of anything");
+        positions.are_read();
+        assert!(!positions.has_passed(id_of(0)), "the page knows of it");
+        for number in 1..=MAX_PASSED as u64 {
+            assert!(!positions.are_to_be_read());
+            pass(&mut positions, number);
+            assert!(positions.has_passed(id_of(number)));
+        }
+        assert!(positions.are_to_be_read(), "there are many");
+        positions.are_read();
+        assert!(!positions.has_passed(id_of(1)) && !positions.are_to_be_read());
+        positions.are_read_no_more();
+        assert!(positions.are_to_be_read());
     }
 }

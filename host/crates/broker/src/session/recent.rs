@@ -70,10 +70,12 @@ impl RecentRetained {
 #[derive(Debug, Default)]
 pub(crate) struct RecentFetched {
     ids: HashSet<MessageId>,
-    /// By publisher and topic, the last one.
+    /// By publisher and topic, the last one; it counts while it is among `ids`.
     last: HashMap<Line, MessageId>,
     /// In the order noted.
-    until_ms: VecDeque<(Line, MessageId, u64)>,
+    until_ms: VecDeque<(MessageId, u64)>,
+    /// How many of `last` there may be before those that do not count are forgotten.
+    sweep_at: usize,
 }
 
 /// How long a message may be on its way into the store, in milliseconds, while its
@@ -85,24 +87,24 @@ const MAX_FETCHED: usize = 262_144;
 impl RecentFetched {
     /// Notes a message, and forgets old ones.
     pub(crate) fn note(&mut self, message: &Message, wall_ms: u64) {
-        while let Some((_, _, until_ms)) = self.until_ms.front()
+        while let Some((_, until_ms)) = self.until_ms.front()
             && (*until_ms <= wall_ms || self.ids.len() >= MAX_FETCHED)
-            && let Some((line, id, _)) = self.until_ms.pop_front()
+            && let Some((id, _)) = self.until_ms.pop_front()
         {
             self.ids.remove(&id);
-            if self.last.get(&line) == Some(&id) {
-                self.last.remove(&line);
-            }
         }
         let is_old = message.at_ms.saturating_add(STORING_MS) <= wall_ms;
         if is_old || message.id.is_foreign() || !self.ids.insert(message.id) {
             return;
         }
         let until_ms = wall_ms + MAIL_MS;
-        let line = Line::of(message);
-        let last = self.last.entry(line.clone()).or_insert(message.id);
+        self.until_ms.push_back((message.id, until_ms));
+        let last = self.last.entry(Line::of(message)).or_insert(message.id);
         *last = message.id.max(*last);
-        self.until_ms.push_back((line, message.id, until_ms));
+        if self.last.len() >= self.sweep_at {
+            self.last.retain(|_, last| self.ids.contains(last));
+            self.sweep_at = 64 + 2 * self.last.len();
+        }
     }
 
     /// Whether it was fetched.
@@ -114,6 +116,50 @@ impl RecentFetched {
     /// one was fetched too, or is before the client's position, or was stored
     /// before the client subscribed, and is routed only now.
     pub(crate) fn overtook(&self, line: &Line, id: MessageId) -> bool {
-        !self.last.is_empty() && self.last.get(line).is_some_and(|last| id < *last)
+        let counts = |last: &MessageId| id < *last && self.ids.contains(last);
+        !self.last.is_empty() && self.last.get(line).is_some_and(counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hookwire_mqtt::QoS;
+
+    use super::super::tests::delivery;
+    use super::*;
+
+    fn message(number: u64, topic: &str) -> Message {
+        let mut message = Message::clone(&delivery(QoS::AtLeastOnce).message);
+        message.id = MessageId::from_halves(number, 0);
+        message.topic = topic.into();
+        message
+    }
+
+    #[test]
+    fn what_was_fetched_is_remembered_for_a_minute() {
+        let mut recent = RecentFetched::default();
+        let (first, last) = (message(1, "t"), message(2, "t"));
+        let line = Line::of(&last);
+        recent.note(&last, 1_000);
+        let known =
+            |recent: &RecentFetched| (recent.has(last.id), recent.overtook(&line, first.id));
+        assert_eq!(known(&recent), (true, true));
+        assert!(!recent.overtook(&line, last.id), "it is the last itself");
+        assert!(!recent.overtook(&Line::of(&message(2, "u")), first.id));
+        recent.note(&message(3, "u"), 1_000 + MAIL_MS - 1);
+        assert_eq!(known(&recent), (true, true));
+        recent.note(&message(4, "u"), 1_000 + MAIL_MS);
+        assert_eq!(known(&recent), (false, false));
+    }
+
+    #[test]
+    fn lines_of_which_nothing_is_remembered_are_forgotten() {
+        let mut recent = RecentFetched::default();
+        for number in 1..10_000 {
+            let topic = format!("t/{number}");
+            recent.note(&message(number, &topic), number * MAIL_MS / 100);
+            assert!(recent.ids.len() <= 100);
+            assert!(recent.last.len() <= 64 + 2 * 100);
+        }
     }
 }

@@ -237,6 +237,7 @@ fn a_restored_session_ends_its_exchanges_once() {
             .copied()
             .max()
     };
+    world.advance_ms(1);
     assert_eq!(row(&world), Some(2), "the position moved to what it has");
     world.ack(client, AckKind::PubComp, 1);
     kept(&mut world, "session.exchange c 1 completed");

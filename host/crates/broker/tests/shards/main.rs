@@ -7,6 +7,7 @@ mod authentication;
 mod calls;
 mod delayed;
 mod delivering;
+mod draining;
 mod drops;
 mod endings;
 mod exactly_once;

@@ -15,15 +15,15 @@ impl Worker {
     pub(crate) fn ask(&self, asked: Asked, set: Rc<Set>) {
         self.outstanding.set(self.outstanding.get() + 1);
         let client = client_hash(asker(&asked.question).clientid.as_ref());
-        // What an earlier session left behind is to be in the store.
-        let reads = matches!(
-            asked.question,
-            Question::Fetch(_) | Question::CreateSession(_)
-        );
-        let now = if reads {
-            self.readers.borrow_mut().hold(client, asked, set)
-        } else {
-            Some((asked, set))
+        let now = match &asked.question {
+            Question::Fetch(request) => {
+                let after_writes = request.after_writes;
+                let mut readers = self.readers.borrow_mut();
+                readers.hold(client, after_writes, asked, set)
+            }
+            // What an earlier session left behind is to be in the store.
+            Question::CreateSession(_) => self.readers.borrow_mut().hold(client, true, asked, set),
+            _ => Some((asked, set)),
         };
         if let Some((asked, set)) = now {
             self.put_asked(asked, set);

@@ -37,14 +37,16 @@ impl Readers {
     }
 
     /// Keeps a question until the client has nothing to write; hands it back if
-    /// that is so already.
+    /// that is so already, or no matter to it. None overtakes another.
     pub(super) fn hold(
         &mut self,
         client: ClientHash,
+        after_writes: bool,
         asked: Asked,
         set: Rc<Set>,
     ) -> Option<(Asked, Rc<Set>)> {
-        if !self.writes.contains_key(&client) {
+        let waits = after_writes && self.writes.contains_key(&client);
+        if !waits && !self.held.contains_key(&client) {
             return Some((asked, set));
         }
         self.held.entry(client).or_default().push((asked, set));

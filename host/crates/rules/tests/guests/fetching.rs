@@ -37,6 +37,7 @@ fn fetch(filter: &str, cursor: Option<&str>) -> Question {
         cursor: cursor.map(Into::into),
         begins: cursor.is_none(),
         max_messages: 10,
+        after_writes: true,
     })
 }
 
@@ -126,8 +127,23 @@ fn a_read_waits_for_the_writes_of_its_client_before_it() {
             key: 1,
             sequence: 1,
         };
-        rig.rules.ask(read, ticket, fetch("t/#", None));
         let mut answers = Vec::new();
+        // One that need not know of them does not wait.
+        let Question::Fetch(mut early) = fetch("t/#", None) else {
+            unreachable!("it is a page that is asked for");
+        };
+        early.after_writes = false;
+        let sequence = 2;
+        let other = Ticket { sequence, ..ticket };
+        rig.rules.ask(read, other, Question::Fetch(early));
+        rig.wait_for("the page comes that does not wait", |rig| {
+            rig.rules.take_answers(&mut answers);
+            answers
+                .pop()
+                .is_some_and(|answered| answered.ticket == other)
+        })
+        .await;
+        rig.rules.ask(read, ticket, fetch("t/#", None));
         for _ in 0..100 {
             tokio::task::yield_now().await;
             rig.rules.take_answers(&mut answers);
