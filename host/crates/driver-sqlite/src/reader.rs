@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::connection::{Watched, open_reader};
 use crate::fault::{Failure, closed, invalid, saturated, unknown};
-use crate::statement::check_query;
+use crate::permitted::check_query;
 use crate::values::{arguments, read_row, row_bytes};
 use crate::writer::Shared;
 
