@@ -1,5 +1,6 @@
 """Reload while clients publish: every message is stored once, in order, and
-nobody is disconnected. Each row says which of two modules stored it."""
+nobody is disconnected. Each row says by which of two modules, or of two forms of a
+rule, it was stored: by the name in its column `node`."""
 
 import threading
 from itertools import pairwise
@@ -18,10 +19,15 @@ BETWEEN = 50
 #: Messages that a publisher puts down before it waits for their acknowledgements.
 CHUNK = 500
 MARKS = ["hookwire-rule-generation-a", "hookwire-rule-generation-b"]
+#: A rule's own statement with a name in it.
+SIGNED = (
+    "INSERT INTO mqtt_msg (msgid, sender, topic, node, qos, payload, arrived) VALUES "
+    "(${msgid}, ${clientid}, ${topic}, '%s', ${qos}, ${payload}, '2026-01-01 00:00:00')"
+)
 
 
 def content(number):
-    """The modules store the same; in the column `node` is which of them it was."""
+    """A module that stores messages and signs their rows with its name."""
     return component(["generation-a", "generation-b"][number % 2]).read_bytes()
 
 
@@ -33,14 +39,17 @@ def file(tmp_path):
 
 
 @pytest.fixture
-def broker(start_broker, file):
-    modules = module("mine", file) + module("other", component("generation-b"))
+def broker(start_broker, file, change):
+    if change is by_rules:
+        options = {"sql": SIGNED % MARKS[0]}
+        store = rule("store", "message.publish", "sqlite", "sql", options, pool="embedded")
+        return start_broker(LISTENER + POOL + module("sqlite") + store)
     store = rule("store", "message.publish", "mine", "store", pool="embedded")
-    return start_broker(LISTENER + POOL + modules + store)
+    return start_broker(LISTENER + POOL + module("mine", file) + store)
 
 
 def by_module(broker, file, number):
-    """The other module takes the file's place."""
+    """Another module takes the file's place."""
     file.write_bytes(content(number + 1))
     broker.ctl("modules", "reload", "mine")
 
@@ -53,9 +62,8 @@ def by_rollback(broker, file, number):
 
 
 def by_rules(broker, file, number):
-    """The rule goes over to an action of the other module."""
-    names = ["mine", "other"]
-    here, there = (f'module = "{names[(number + step) % 2]}"' for step in (0, 1))
+    """The rule itself changes: it signs with the other name."""
+    here, there = MARKS[number % 2], MARKS[(number + 1) % 2]
     text = broker.config.read_text()
     assert here in text
     broker.config.write_text(text.replace(here, there))
