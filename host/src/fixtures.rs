@@ -1,7 +1,7 @@
 //! The fixtures that a component carries: run before it serves.
 //!
-//! In a process of its own, which is ended at a deadline: a fixture is a
-//! stranger's, and what it does must not reach the broker.
+//! In a process of its own, which is ended at a deadline, and ends when this one
+//! does: a fixture is a stranger's, and what it does must not reach the broker.
 
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -31,16 +31,18 @@ pub(crate) fn pass(component: &[u8], stops: &AtomicBool) -> Result<usize, String
     }
     let cannot = |error: std::io::Error| format!("its own fixtures cannot be run: {error}");
     let mut child = Command::new(this_program().map_err(cannot)?)
-        .args(["rule", "bundled"])
+        .args(["rule", "bundled", "--bytes", &component.len().to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .map_err(cannot)?;
-    let (input, output) = (child.stdin.take(), child.stdout.take());
+    // Open until it has ended: it ends where its input does, and so it does not
+    // outlive this process, whatever ends that.
+    let (mut input, output) = (child.stdin.take(), child.stdout.take());
     let (told, ended) = thread::scope(|scope| {
         // It may end without having read everything; its end tells more.
-        scope.spawn(move || input.map(|mut input| input.write_all(component)));
+        scope.spawn(|| input.as_mut().map(|input| input.write_all(component)));
         let told = scope.spawn(move || {
             let mut told = Vec::new();
             let mut output = output.map(|output| output.take(MAX_TOLD_BYTES));

@@ -28,7 +28,7 @@ pub(crate) struct Modules {
 
 /// Compiles every module of the settings that is to be loaded. What is wrong
 /// with one is kept for [`Modules::check`], so that all problems are told at
-/// once.
+/// once. Nothing is to be stopped in order yet: a signal ends the process.
 pub(crate) fn load(settings: &Settings, cache: Option<Arc<Cache>>) -> Result<Modules, Failure> {
     let runtime = Runtime::with_cache(cache).context("cannot start the Wasm runtime")?;
     let mut modules = Modules {

@@ -1,5 +1,6 @@
 """A component brings its own tests: it does not serve before it passes them."""
 
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -202,3 +203,42 @@ def test_a_fixture_reaches_nothing_of_the_machine(tmp_path, name):
     checked = run_hookwire("check", config)
     assert checked.returncode == 2 and said in checked.stderr, checked.stderr
     assert not secret.exists()
+
+
+def command_line(pid):
+    """Its words; none where it has ended, waited for or not."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def has_read(pid, size):
+    """Whether it has read so many bytes."""
+    counted = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+    return int(counted["rchar"]) >= size
+
+
+@pytest.mark.parametrize("verb", ["run", "check"])
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_fixtures_end_with_a_process_that_ends_before_it_serves(tmp_path, verb, by):
+    module = tmp_path / "mine.wasm"
+    slow = with_fixtures(component("testguest").read_bytes(), {"tests/s.hcl": SLOW})
+    module.write_bytes(slow)
+    config = tmp_path / "hookwire.hcl"
+    config.write_text(LISTENER + guest(module) + RULE)
+    words = ["run", "--data", tmp_path / "data", "--config"] if verb == "run" else ["check"]
+    process = subprocess.Popen(
+        [binary(), *words, config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    (tester,) = wait_until(lambda: children(process), "the fixtures run")
+    try:
+        wait_until(lambda: b"bundled" in command_line(tester), "it is the fixtures' process")
+        wait_until(lambda: has_read(tester, len(slow)), "it has the component")
+        process.send_signal(by)
+        assert process.wait(30) == -by
+        wait_until(lambda: not command_line(tester), "the fixtures end")
+    finally:
+        process.kill()
+        if b"bundled" in command_line(tester):
+            os.kill(tester, signal.SIGKILL)

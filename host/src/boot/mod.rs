@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use crate::cli::Failure;
 use crate::control::{self, Control, Source, Wanted};
 use crate::data_dir::DataDir;
-use crate::modules;
+use crate::modules::{self, Modules};
 use crate::pools::{self, OpenedPool};
 use crate::shutdown::{self, Signals};
 use workers::{node_number, start_workers, worker_count};
@@ -49,56 +49,23 @@ pub(crate) async fn start(
     problems: Vec<Problem>,
     data: &Path,
 ) -> Result<Broker, Failure> {
-    if !problems.is_empty() {
-        // Nothing is made on disk for a configuration that does not hold.
-        let modules = tokio::task::block_in_place(|| modules::load(&settings, None))?;
-        modules.check(&settings, problems)?;
-    }
-    shutdown::outlive_file_limits()?;
-    let data = Arc::new(DataDir::hold(data)?);
-    let cache = open_cache(&data);
-    let modules = tokio::task::block_in_place(|| modules::load(&settings, cache))?;
-    tokio::task::block_in_place(|| modules.check(&settings, Vec::new()))?;
+    let (data, modules) = load(&settings, problems, data)?;
     let not_before_ms = data.take_id_mark()?;
-    say(&format!(
-        "hookwire {}, node {}",
-        env!("CARGO_PKG_VERSION"),
-        settings.node
-    ));
-    say_modules(&modules);
-    let opened = pools::open_missing(&settings, &[], &data).await?;
-    for pool in &opened {
-        for line in pools::lines(pool, &data).await {
-            say(&line);
-        }
-    }
-    pools::warn_of_short_retention(&settings);
-    let handles: HashMap<String, PoolHandle> = opened.iter().map(OpenedPool::handle).collect();
-    let plan = tokio::task::block_in_place(|| {
-        Plan::bind(&modules.runtime, &settings, &modules.loaded, &handles, None)
-    })?;
-    warn_of(&plan);
-    say_rules(&settings);
+    say_versions(&settings, &modules);
+    let pools = open_pools(&settings, &data).await?;
+    let plan = bind_plan(&settings, &modules, &pools)?;
     let (house_pool, house) = open_house(&data, &settings).await?;
     let listeners = bind_listeners(&settings).await?;
     let count = worker_count(&settings);
     let started = start_workers(&settings, count, &plan, &house, not_before_ms)?;
     tell_started(&started, &plan).await;
-    let (stop, stopping) = watch::channel(false);
-    let greetings = GreetingCounters::default();
-    let mut tasks = JoinSet::new();
-    tasks.spawn(keep_id_mark(
-        Arc::clone(&data),
-        not_before_ms,
-        stopping.clone(),
-    ));
     let control = Control::new(control::Parts {
         runtime: modules.runtime,
         data: Arc::clone(&data),
-        house: Arc::clone(&house),
-        workers: started.workers.clone(),
-        rules: started.rules.clone(),
-        greetings: greetings.clone(),
+        house,
+        workers: started.workers,
+        rules: started.rules,
+        greetings: GreetingCounters::default(),
         source,
         stamps: modules.stamps,
         running: control::Running {
@@ -106,24 +73,18 @@ pub(crate) async fn start(
             modules: modules.loaded,
             before: HashMap::new(),
             left: HashMap::new(),
-            pools: opened,
+            pools,
             plan,
         },
     });
-    let socket = hookwire_admin::bind(&data.file(Path::new("")))
-        .context("cannot listen for commands in the data directory")?;
-    let administration = hookwire_admin::serve(socket, Arc::clone(&control));
-    tasks.spawn(until_stopped(administration, stopping.clone()));
-    let spool = house.replay_spool(started.rules.clone());
-    tasks.spawn(until_stopped(spool, stopping.clone()));
-    let files = crate::watch::watch(Arc::clone(&control));
-    tasks.spawn(until_stopped(files, stopping.clone()));
+    let (stop, stopping) = watch::channel(false);
+    let mut tasks = start_tasks(&control, not_before_ms, &stopping)?;
     // Whoever reads that it listens may stop it at once.
     let signals = Signals::listen()?;
     for (number, (listener, line)) in (count..).zip(listeners) {
         let ids = IdGenerator::new(node_number(&settings.node), number, not_before_ms);
-        let workers = started.workers.clone();
-        tasks.spawn(listener.serve(workers, ids, greetings.clone(), stopping.clone()));
+        let (workers, greetings) = (control.workers.clone(), control.greetings.clone());
+        tasks.spawn(listener.serve(workers, ids, greetings, stopping.clone()));
         say(&line);
     }
     Ok(Broker {
@@ -135,6 +96,76 @@ pub(crate) async fn start(
         house: house_pool,
         data,
     })
+}
+
+/// Takes the data directory and loads the modules, where neither the settings nor
+/// they have problems. Blocks: compiling takes its time.
+fn load(
+    settings: &Settings,
+    problems: Vec<Problem>,
+    data: &Path,
+) -> Result<(Arc<DataDir>, Modules), Failure> {
+    if !problems.is_empty() {
+        // Nothing is made on disk for a configuration that does not hold.
+        let modules = tokio::task::block_in_place(|| modules::load(settings, None))?;
+        modules.check(settings, problems)?;
+    }
+    shutdown::outlive_file_limits()?;
+    let data = Arc::new(DataDir::hold(data)?);
+    let cache = open_cache(&data);
+    let modules = tokio::task::block_in_place(|| modules::load(settings, cache))?;
+    tokio::task::block_in_place(|| modules.check(settings, Vec::new()))?;
+    Ok((data, modules))
+}
+
+/// Opens the pools of the settings, and says what is in them.
+async fn open_pools(settings: &Settings, data: &DataDir) -> Result<Vec<OpenedPool>> {
+    let opened = pools::open_missing(settings, &[], data).await?;
+    for pool in &opened {
+        for line in pools::lines(pool, data).await {
+            say(&line);
+        }
+    }
+    pools::warn_of_short_retention(settings);
+    Ok(opened)
+}
+
+/// Has the modules accept their rules, and says which there are.
+fn bind_plan(
+    settings: &Settings,
+    modules: &Modules,
+    pools: &[OpenedPool],
+) -> Result<Arc<Plan>, Failure> {
+    let handles: HashMap<String, PoolHandle> = pools.iter().map(OpenedPool::handle).collect();
+    let plan = tokio::task::block_in_place(|| {
+        Plan::bind(&modules.runtime, settings, &modules.loaded, &handles, None)
+    })?;
+    warn_of(&plan);
+    say_rules(settings);
+    Ok(plan)
+}
+
+/// What goes on beside workers and listeners until the broker stops.
+fn start_tasks(
+    control: &Arc<Control>,
+    not_before_ms: u64,
+    stopping: &watch::Receiver<bool>,
+) -> Result<JoinSet<()>> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(keep_id_mark(
+        Arc::clone(&control.data),
+        not_before_ms,
+        stopping.clone(),
+    ));
+    let socket = hookwire_admin::bind(&control.data.file(Path::new("")))
+        .context("cannot listen for commands in the data directory")?;
+    let administration = hookwire_admin::serve(socket, Arc::clone(control));
+    tasks.spawn(until_stopped(administration, stopping.clone()));
+    let spool = Arc::clone(&control.house).replay_spool(control.rules.clone());
+    tasks.spawn(until_stopped(spool, stopping.clone()));
+    let files = crate::watch::watch(Arc::clone(control));
+    tasks.spawn(until_stopped(files, stopping.clone()));
+    Ok(tasks)
 }
 
 /// Runs the rules of `node.started`. A broker whose store cannot be had then serves
@@ -246,7 +277,12 @@ async fn keep_id_mark(data: Arc<DataDir>, not_before_ms: u64, mut stop: watch::R
     }
 }
 
-fn say_modules(modules: &modules::Modules) {
+fn say_versions(settings: &Settings, modules: &Modules) {
+    say(&format!(
+        "hookwire {}, node {}",
+        env!("CARGO_PKG_VERSION"),
+        settings.node
+    ));
     let mut loaded: Vec<_> = modules.loaded.iter().collect();
     loaded.sort_by_key(|(name, _)| *name);
     for (name, module) in loaded {

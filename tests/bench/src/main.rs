@@ -13,7 +13,6 @@ mod client;
 mod durable;
 mod hooks;
 mod hostile;
-mod hostile_guests;
 mod lane;
 mod load;
 mod publishers;

@@ -9,6 +9,8 @@ pub mod extras;
 pub mod fault;
 pub mod lower;
 pub mod page;
+pub mod refusal;
+pub mod session;
 pub mod sql;
 pub mod state;
 pub mod text;

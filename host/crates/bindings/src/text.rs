@@ -12,6 +12,11 @@ pub fn bounded(mut text: String, max_bytes: usize) -> String {
     text
 }
 
+/// What an error quotes of a guest's words: 256 bytes at most.
+pub(crate) fn quoted(text: String) -> String {
+    bounded(text, 256)
+}
+
 /// `text` as one line: its control characters, and what else ends a line or turns
 /// its direction, are written as escapes, so that nobody takes a part of it for
 /// a line of somebody else's.

@@ -1,25 +1,16 @@
-//! What an action decided, as the broker acts on it.
+//! Messages as modules change and make them, as the broker publishes them.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hookwire_broker::{
-    Message, MessageId, OwnMessage, Refusal, RestoredExchange, SubscriptionInfo,
-};
-use hookwire_driver::{Fault, FaultKind};
-use hookwire_mqtt::{
-    PacketId, PublishProperties, QoS, ReasonCode, TopicError, TopicFilter, TopicName,
-};
+use hookwire_broker::{Message, OwnMessage};
+use hookwire_mqtt::{PublishProperties, QoS, TopicError, TopicName};
 
 use crate::extras::ExtraError;
-use crate::text::bounded;
-use crate::wit::exports::hookwire::rule::actions::{
-    Denial, Replacement, RestoredExchange as GuestExchange, RestoredSubscription,
-};
-use crate::wit::hookwire::broker::broker::{Outgoing, Subscribing};
+use crate::text::quoted;
+use crate::wit::exports::hookwire::rule::actions::Replacement;
+use crate::wit::hookwire::broker::broker::Outgoing;
 
-/// Longest reason string that a guest can send to a client, in bytes.
-const MAX_REASON_BYTES: usize = 256;
 /// Longest name or value of a user property, in bytes [MQTT-1.5.4].
 const MAX_PROPERTY_BYTES: usize = 65_535;
 
@@ -72,129 +63,6 @@ pub fn replace(message: &Message, change: Replacement) -> Result<Message, Replac
     Ok(replaced)
 }
 
-/// Why a subscription cannot be made on a client's behalf.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SubscriptionError {
-    /// No such filter.
-    #[error("the filter {filter:?} {source}")]
-    Filter {
-        /// What the guest wrote, shortened.
-        filter: String,
-        /// The rule it breaks.
-        source: TopicError,
-    },
-    /// There is no such QoS.
-    #[error("the subscription to {filter:?} has QoS {qos}")]
-    QoS {
-        /// Its filter.
-        filter: String,
-        /// What the guest wrote.
-        qos: u8,
-    },
-    /// There is no such retain handling.
-    #[error("the subscription to {filter:?} has retain handling {retain_handling}")]
-    RetainHandling {
-        /// Its filter.
-        filter: String,
-        /// What the guest wrote.
-        retain_handling: u8,
-    },
-}
-
-/// A subscription that a module restores.
-///
-/// # Errors
-/// When no client could make it.
-pub fn subscription(given: RestoredSubscription) -> Result<SubscriptionInfo, SubscriptionError> {
-    checked(
-        SubscriptionInfo {
-            filter: given.filter.into(),
-            qos: QoS::AtMostOnce,
-            no_local: given.no_local,
-            retain_as_published: given.retain_as_published,
-            retain_handling: given.retain_handling,
-            identifier: given.identifier,
-            is_new: true,
-        },
-        given.qos,
-    )
-}
-
-/// Why a restored exchange means nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the exchange {packet_id} of {message_id:?} cannot be restored: {why}")]
-pub struct ExchangeError {
-    /// Its packet id.
-    pub packet_id: u16,
-    /// Its message id, shortened.
-    pub message_id: String,
-    /// What is wrong with it.
-    pub why: &'static str,
-}
-
-/// A QoS 2 exchange that a module restores.
-///
-/// # Errors
-/// When no client could have it.
-pub fn exchange(given: &GuestExchange) -> Result<RestoredExchange, ExchangeError> {
-    let known = given.message_id.parse::<MessageId>();
-    let wrong = |why| ExchangeError {
-        packet_id: given.packet_id,
-        message_id: bounded(given.message_id.clone(), MAX_REASON_BYTES),
-        why,
-    };
-    let packet_id = PacketId::new(given.packet_id).ok_or_else(|| wrong("0 is no packet id"))?;
-    let message_id = || known.map_err(|_| wrong("a message id is 20 base62 characters"));
-    match (&*given.direction, &*given.state) {
-        ("in", "received") => Ok(RestoredExchange::Taken(packet_id)),
-        ("out", "sent") => Ok(RestoredExchange::Sent(packet_id, message_id()?)),
-        ("out", "received") => Ok(RestoredExchange::Received(packet_id, message_id()?)),
-        ("out", "completed") => Ok(RestoredExchange::Completed(message_id()?)),
-        _ => Err(wrong(
-            "there is \"in\" and \"received\", and \"out\" with \"sent\", \"received\" or \"completed\"",
-        )),
-    }
-}
-
-/// A subscription that a module wants to be made.
-///
-/// # Errors
-/// When no client could make it.
-pub fn subscribing(given: Subscribing) -> Result<SubscriptionInfo, SubscriptionError> {
-    checked(
-        SubscriptionInfo {
-            filter: given.filter.into(),
-            qos: QoS::AtMostOnce,
-            no_local: given.no_local,
-            retain_as_published: given.retain_as_published,
-            retain_handling: given.retain_handling,
-            identifier: given.identifier,
-            is_new: true,
-        },
-        given.qos,
-    )
-}
-
-fn checked(mut given: SubscriptionInfo, qos: u8) -> Result<SubscriptionInfo, SubscriptionError> {
-    let filter = || bounded(given.filter.to_string(), MAX_REASON_BYTES);
-    if let Err(source) = TopicFilter::new(&given.filter) {
-        let filter = filter();
-        return Err(SubscriptionError::Filter { filter, source });
-    }
-    if given.retain_handling > 2 {
-        return Err(SubscriptionError::RetainHandling {
-            filter: filter(),
-            retain_handling: given.retain_handling,
-        });
-    }
-    let Ok(qos) = QoS::try_from(qos) else {
-        let filter = filter();
-        return Err(SubscriptionError::QoS { filter, qos });
-    };
-    given.qos = qos;
-    Ok(given)
-}
-
 /// A message that a module publishes, after as many others as `hops` says.
 ///
 /// # Errors
@@ -217,7 +85,7 @@ pub(crate) fn topic_of(topic: String) -> Result<Arc<str>, ReplacementError> {
     match TopicName::new(&topic) {
         Ok(_) => Ok(topic.into()),
         Err(source) => {
-            let topic = bounded(topic, MAX_REASON_BYTES);
+            let topic = quoted(topic);
             Err(ReplacementError::Topic { topic, source })
         }
     }
@@ -237,56 +105,6 @@ pub(crate) fn check_user_properties(
     } else {
         Err(ReplacementError::UserProperty)
     }
-}
-
-/// A guest's denial. A code that is no error of the standard becomes
-/// `unspecified error`; the text is cut and cleaned for a reason string.
-#[must_use]
-pub fn refusal(denial: Denial) -> Refusal {
-    let reason = ReasonCode::try_from(denial.reason_code)
-        .ok()
-        .filter(|reason| reason.is_error());
-    Refusal {
-        reason: reason.unwrap_or(ReasonCode::UnspecifiedError),
-        text: bounded(denial.reason, MAX_REASON_BYTES),
-    }
-}
-
-/// What a publisher is told when a fault keeps its message from being taken.
-///
-/// The fault's own message is for the log: it may speak of the store's insides.
-#[must_use]
-pub fn refusal_of_fault(rule: &str, fault: &Fault) -> Refusal {
-    let reason = match fault.kind {
-        FaultKind::Saturated if fault.retryable => ReasonCode::QuotaExceeded,
-        FaultKind::Denied if !fault.retryable => ReasonCode::NotAuthorized,
-        FaultKind::Refused if !fault.retryable && is_about_form(&fault.code) => {
-            ReasonCode::PayloadFormatInvalid
-        }
-        _ => ReasonCode::UnspecifiedError,
-    };
-    let what = match fault.kind {
-        FaultKind::Unavailable => "its store is not available",
-        FaultKind::Unknown => "no answer in time",
-        FaultKind::Saturated => "too much at once",
-        FaultKind::Denied => "not allowed",
-        FaultKind::Refused => "its store refused the data",
-        FaultKind::Invalid | FaultKind::Other => "it failed",
-    };
-    let text = format!("rule {rule}: {what} ({})", fault.code);
-    Refusal {
-        reason,
-        text: bounded(text, MAX_REASON_BYTES),
-    }
-}
-
-/// Whether a store's code says that the data has the wrong form: SQLSTATE class
-/// 22 (data exception), SQLite's TOOBIG and MISMATCH, or a module's own word
-/// `payload:...`.
-fn is_about_form(code: &str) -> bool {
-    code.starts_with("sqlstate:22")
-        || code.starts_with("payload:")
-        || matches!(code, "sqlite:18" | "sqlite:20")
 }
 
 #[cfg(test)]
@@ -368,46 +186,5 @@ mod tests {
             },
             "a user property is longer than 65535 bytes or holds U+0000",
         );
-    }
-
-    #[test]
-    fn a_denial_is_always_an_error() {
-        let check = |reason_code, expected| {
-            let reason = "no\0".to_owned();
-            let refusal = refusal(Denial {
-                reason_code,
-                reason,
-                extras: Vec::new(),
-            });
-            assert_eq!((refusal.reason, &*refusal.text), (expected, "no"));
-        };
-        check(0x87, ReasonCode::NotAuthorized);
-        check(0x00, ReasonCode::UnspecifiedError);
-        check(0xFF, ReasonCode::UnspecifiedError);
-    }
-
-    #[test]
-    fn faults_have_their_reason_codes() {
-        let check = |kind, code: &str, retryable, expected| {
-            let fault = Fault {
-                kind,
-                code: code.to_owned(),
-                message: "secret".to_owned(),
-                retryable,
-            };
-            let refusal = refusal_of_fault("r", &fault);
-            assert_eq!(refusal.reason, expected, "{fault:?}");
-            assert!(!refusal.text.contains("secret"), "{}", refusal.text);
-        };
-        let (quota, form) = (ReasonCode::QuotaExceeded, ReasonCode::PayloadFormatInvalid);
-        let unspecified = ReasonCode::UnspecifiedError;
-        check(FaultKind::Saturated, "host:x", true, quota);
-        check(FaultKind::Unavailable, "sqlite:14", true, unspecified);
-        check(FaultKind::Unknown, "host:deadline", true, unspecified);
-        check(FaultKind::Denied, "x", false, ReasonCode::NotAuthorized);
-        check(FaultKind::Refused, "sqlstate:22001", false, form);
-        check(FaultKind::Refused, "sqlite:18", false, form);
-        check(FaultKind::Refused, "sqlite:19", false, unspecified);
-        check(FaultKind::Invalid, "sqlite:1", false, unspecified);
     }
 }

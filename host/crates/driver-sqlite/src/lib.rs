@@ -23,6 +23,7 @@ mod deadline;
 mod fault;
 mod options;
 mod pages;
+mod permitted;
 mod pool;
 mod queue;
 mod reader;

@@ -8,8 +8,8 @@ use tokio::sync::Semaphore;
 
 use crate::connection::open_reader;
 use crate::fault::{Failure, closed, invalid, saturated, unknown};
+use crate::permitted::check_query;
 use crate::reading::{Query, Reading};
-use crate::statement::check_query;
 use crate::writer::Shared;
 
 /// Queries that may wait for one connection; more fail as saturated.

@@ -1,21 +1,13 @@
-//! What the writer knows of a statement: whether it may run, how many
-//! parameters it has, and how many rows of it become one statement.
+//! What the writer knows of a statement: how many parameters it has, and how many
+//! rows of it become one statement.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use hookwire_driver::Fault;
 
-use crate::fault::{denied, invalid};
-use crate::tokens::{Kind, Token, tokens};
-
-/// What a rule may run for its effect. Not transactions, which belong to the
-/// writer, nor ATTACH and PRAGMA, which reach beyond the rule's own tables.
-const WRITES: &[&str] = &[
-    "insert", "replace", "update", "delete", "with", "create", "drop", "alter",
-];
-/// What a rule may ask.
-const QUERIES: &[&str] = &["select", "with", "values"];
+use crate::permitted::check_write;
+use crate::tokens::{Kind, Token, count_parameters};
 
 /// Rows of one multi-row statement at most: more gains little, and the
 /// statement SQLite prepares grows with it.
@@ -86,14 +78,7 @@ struct MultiRow {
 
 impl Plan {
     fn of(sql: &Arc<str>, allows_triggers: bool) -> Result<Self, Fault> {
-        let list: Vec<Token> = checked(sql, WRITES)?;
-        if !allows_triggers && is_about_trigger(sql, &list) {
-            return Err(denied(
-                "no rule makes or drops triggers, which act on what other rules store: have \
-                 whoever keeps the database do it"
-                    .to_owned(),
-            ));
-        }
+        let list = check_write(sql, allows_triggers)?;
         let parameters = count_parameters(&list);
         Ok(Self {
             sql: Arc::clone(sql),
@@ -144,93 +129,19 @@ impl MultiRow {
     }
 }
 
-/// Checks a query, and answers how many `?` it has.
-///
-/// # Errors
-/// As [`Plans::get`].
-pub(crate) fn check_query(sql: &str) -> Result<usize, Fault> {
-    checked(sql, QUERIES).map(|list| count_parameters(&list))
-}
-
-fn count_parameters(list: &[Token]) -> usize {
-    list.iter()
-        .filter(|token| token.kind == Kind::Parameter)
-        .count()
-}
-
-/// The tokens of a statement that begins with one of `allowed` and is alone.
-fn checked(sql: &str, allowed: &[&str]) -> Result<Vec<Token>, Fault> {
-    let mut list: Vec<Token> = tokens(sql).collect();
-    while list
-        .last()
-        .is_some_and(|token| token.kind == Kind::Semicolon)
-    {
-        list.pop();
-    }
-    let first = list.first().map_or("", |token| word(sql, token));
-    if !allowed.iter().any(|verb| first.eq_ignore_ascii_case(verb)) {
-        return Err(denied(format!(
-            "this call runs {}, not `{first}`",
-            allowed.join(", ").to_uppercase()
-        )));
-    }
-    for (token, next) in list.iter().zip(list.iter().skip(1)) {
-        if is_word(sql, token, "or") && is_word(sql, next, "rollback") {
-            return Err(denied(
-                "OR ROLLBACK would undo other rules' rows".to_owned(),
-            ));
-        }
-    }
-    let one = list.iter().all(|token| token.kind != Kind::Semicolon);
-    if !one && !is_one_trigger(sql, &list) {
-        return Err(invalid("one statement a call".to_owned()));
-    }
-    if let Some(named) = list.iter().find(|token| token.kind == Kind::NamedParameter) {
-        return Err(invalid(format!(
-            "parameters are written `?`, not `{}`",
-            word(sql, named)
-        )));
-    }
-    Ok(list)
-}
-
-/// Whether a statement makes or drops a trigger.
-fn is_about_trigger(sql: &str, list: &[Token]) -> bool {
-    let is = |place, name| is_word_at(sql, list, place, name);
-    let is_temporary = is(1, "temp") || is(1, "temporary");
-    (is(0, "create") || is(0, "drop")) && is(if is_temporary { 2 } else { 1 }, "trigger")
-}
-
-/// Whether a statement with semicolons makes a trigger, whose body has them, and
-/// nothing else: END behind a semicolon is its end.
-fn is_one_trigger(sql: &str, list: &[Token]) -> bool {
-    let is = |place, name| is_word_at(sql, list, place, name);
-    let mut ends = list
-        .iter()
-        .enumerate()
-        .filter(|(place, token)| token.kind == Kind::Semicolon && is(place + 1, "end"));
-    is(0, "create")
-        && is_about_trigger(sql, list)
-        && ends
-            .next()
-            .is_some_and(|(place, _)| place + 2 == list.len())
-}
-
 /// Finds the one tuple of `INSERT ... VALUES (...) ...` that holds all
 /// parameters and computes nothing from the table it goes into.
 fn multi_row(sql: &str, list: &[Token], parameters: usize) -> Option<MultiRow> {
     let first = list.first()?;
-    if parameters == 0 || !(is_word(sql, first, "insert") || is_word(sql, first, "replace")) {
+    if parameters == 0 || !(first.is_word(sql, "insert") || first.is_word(sql, "replace")) {
         return None;
     }
-    let values = list
-        .iter()
-        .position(|token| is_word(sql, token, "values"))?;
+    let values = list.iter().position(|token| token.is_word(sql, "values"))?;
     let open = values + 1;
     let close = open + closing(list.get(open..)?)?;
     let (tuple, tail) = (list.get(open..=close)?, list.get(close + 1..)?);
     let (head, has) = (list.get(..values)?, |part: &[Token], name| {
-        part.iter().any(|token| is_word(sql, token, name))
+        part.iter().any(|token| token.is_word(sql, name))
     });
     let whole = count_parameters(tuple) == parameters
         && tail.first().is_none_or(|token| token.kind != Kind::Comma);
@@ -265,24 +176,9 @@ fn closing(list: &[Token]) -> Option<usize> {
     None
 }
 
-fn word<'a>(sql: &'a str, token: &Token) -> &'a str {
-    sql.get(token.start..token.end).unwrap_or_default()
-}
-
-fn is_word_at(sql: &str, list: &[Token], place: usize, name: &str) -> bool {
-    let token = list.get(place);
-    token.is_some_and(|token| is_word(sql, token, name))
-}
-
-fn is_word(sql: &str, token: &Token, name: &str) -> bool {
-    token.kind == Kind::Word && word(sql, token).eq_ignore_ascii_case(name)
-}
-
 #[cfg(test)]
 mod tests {
-    use hookwire_driver::FaultKind;
-
-    use super::{Plan, check_query};
+    use super::Plan;
 
     fn plan(sql: &str) -> Plan {
         Plan::of(&sql.into(), false).unwrap()
@@ -358,62 +254,5 @@ mod tests {
         check("INSERT OR IGNORE INTO t VALUES (?)", false);
         check("INSERT INTO t VALUES (?) ON CONFLICT DO NOTHING", false);
         check("UPDATE t SET a = ?", false);
-    }
-
-    #[test]
-    fn refuses_what_reaches_beyond_the_rule() {
-        let check = |sql: &str, kind| {
-            for allows_triggers in [false, true] {
-                let fault = Plan::of(&sql.into(), allows_triggers).unwrap_err();
-                assert_eq!(fault.kind, kind, "{sql}: {fault}");
-                assert!(!fault.retryable);
-            }
-        };
-        check("COMMIT", FaultKind::Denied);
-        check("/* x */ rollback", FaultKind::Denied);
-        check("PRAGMA synchronous = OFF", FaultKind::Denied);
-        check("ATTACH 'other.db' AS o", FaultKind::Denied);
-        check("SELECT 1", FaultKind::Denied);
-        check("", FaultKind::Denied);
-        check("INSERT OR ROLLBACK INTO t VALUES (?)", FaultKind::Denied);
-        check("INSERT INTO t VALUES (1); COMMIT", FaultKind::Invalid);
-        check("CREATE TABLE t (a); ATTACH 'b.db' AS b", FaultKind::Invalid);
-        check("CREATE TABLE trigger (a); COMMIT; END", FaultKind::Invalid);
-        check("CREATE TEMP TABLE trigger (a); END", FaultKind::Invalid);
-        let trigger = "CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM u; END";
-        check(&format!("{trigger}; COMMIT"), FaultKind::Invalid);
-        check(&format!("{trigger}; COMMIT; {trigger}"), FaultKind::Invalid);
-        check("INSERT INTO t VALUES ($0)", FaultKind::Invalid);
-        check("INSERT INTO t VALUES (?1)", FaultKind::Invalid);
-    }
-
-    #[test]
-    fn triggers_are_for_whoever_keeps_the_database() {
-        let statements = [
-            "CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM u; END",
-            "create /* x */ temp trigger if not exists r after insert on t begin select 1; end;",
-            "CREATE TEMPORARY TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END",
-            "DROP TRIGGER r",
-        ];
-        for sql in statements {
-            let fault = Plan::of(&sql.into(), false).unwrap_err();
-            assert_eq!(fault.kind, FaultKind::Denied, "{sql}: {fault}");
-            assert!(fault.message.contains("triggers"), "{fault}");
-            Plan::of(&sql.into(), true).unwrap();
-        }
-        plan("CREATE TABLE trigger (a)");
-        plan("INSERT INTO trigger VALUES (?)");
-    }
-
-    #[test]
-    fn queries_only_ask() {
-        assert_eq!(
-            check_query("SELECT * FROM t WHERE a = ? AND b = ?").unwrap(),
-            2
-        );
-        assert_eq!(check_query("values (?);").unwrap(), 1);
-        assert!(check_query("DELETE FROM t").is_err());
-        assert!(check_query("SELECT 1; DELETE FROM t").is_err());
-        assert!(check_query("EXPLAIN SELECT 1").is_err());
     }
 }

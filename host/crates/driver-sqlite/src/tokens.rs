@@ -13,6 +13,18 @@ pub(crate) struct Token {
     pub(crate) end: usize,
 }
 
+impl Token {
+    /// Its text in the statement that it is of.
+    pub(crate) fn text<'a>(&self, sql: &'a str) -> &'a str {
+        sql.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Whether it is this word, in capitals or not.
+    pub(crate) fn is_word(&self, sql: &str, name: &str) -> bool {
+        self.kind == Kind::Word && self.text(sql).eq_ignore_ascii_case(name)
+    }
+}
+
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -61,6 +73,13 @@ pub(crate) fn tokens(sql: &str) -> impl Iterator<Item = Token> + '_ {
             end: at,
         })
     })
+}
+
+/// How many `?` there are.
+pub(crate) fn count_parameters(list: &[Token]) -> usize {
+    list.iter()
+        .filter(|token| token.kind == Kind::Parameter)
+        .count()
 }
 
 fn skip_blank(bytes: &[u8], mut at: usize) -> usize {

@@ -38,7 +38,7 @@ enum RuleVerb {
     /// Runs the fixtures in the component on standard input, as a broker has it
     /// done before it loads one.
     #[command(hide = true)]
-    Bundled,
+    Bundled(bundled::BundledOptions),
 }
 
 pub(crate) fn rule(options: &RuleOptions) -> Result<()> {
@@ -49,6 +49,6 @@ pub(crate) fn rule(options: &RuleOptions) -> Result<()> {
         RuleVerb::Bench(options) => bench::bench(options),
         RuleVerb::Record(options) => record::record(options),
         RuleVerb::Replay(options) => replay::replay(options),
-        RuleVerb::Bundled => bundled::bundled(),
+        RuleVerb::Bundled(options) => bundled::bundled(options),
     }
 }

@@ -53,6 +53,14 @@ impl Store {
         self.pool.exec_many(statement.into(), rows, soon()).await
     }
 
+    /// Stores the row `caller 1`, again and again until that works.
+    pub(crate) async fn exec_until_stored(&self, caller: &str) {
+        let give_up = soon();
+        while let Err(fault) = self.exec_many(INSERT, rows(caller, [1])).await {
+            assert!(Instant::now() < give_up, "{fault}");
+        }
+    }
+
     /// Runs a statement without parameters that must succeed.
     pub(crate) async fn exec(&self, statement: &str) {
         let result = self.exec_many(statement, vec![vec![]]).await;
@@ -114,6 +122,10 @@ pub(crate) async fn unlock(mut holder: SqliteConnection) {
 
 pub(crate) fn soon() -> Instant {
     Instant::now() + PATIENCE
+}
+
+pub(crate) fn in_ms(milliseconds: u64) -> Instant {
+    Instant::now() + Duration::from_millis(milliseconds)
 }
 
 /// A row of `t`.

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use hookwire_bindings::fault::to_guest;
+use hookwire_bindings::refusal::refusal;
+use hookwire_bindings::session::subscribing;
 use hookwire_bindings::state;
-use hookwire_bindings::verdict::{outgoing, refusal, subscribing};
+use hookwire_bindings::verdict::outgoing;
 use hookwire_bindings::wit::exports::hookwire::rule::actions::Denial;
 use hookwire_bindings::wit::hookwire::broker::broker::{
     ClientState, Host as BrokerHost, Outgoing, Subscribing,

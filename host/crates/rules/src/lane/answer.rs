@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use hookwire_bindings::page::page;
+use hookwire_bindings::refusal::refusal;
+use hookwire_bindings::session::{exchange, subscription};
 use hookwire_bindings::text::bounded;
-use hookwire_bindings::verdict::{exchange, refusal, replace, subscription};
+use hookwire_bindings::verdict::replace;
 use hookwire_bindings::wit::exports::hookwire::rule::actions::{
     Denial as GuestDenial, Replacement, Restoration, Verdict as GuestVerdict,
 };

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use hookwire_bindings::verdict::refusal_of_fault;
+use hookwire_bindings::refusal::refusal_of_fault;
 use hookwire_broker::{Hook, Verdict};
 use hookwire_driver::{Fault, FaultKind};
 use hookwire_settings::OnError;

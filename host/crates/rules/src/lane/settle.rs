@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookwire_bindings::fault::from_guest;
+use hookwire_bindings::refusal::refusal;
 use hookwire_bindings::text::printable;
-use hookwire_bindings::verdict::{refusal, replace};
+use hookwire_bindings::verdict::replace;
 use hookwire_bindings::wit::exports::hookwire::rule::actions::{
     Call, Settled, Verdict as GuestVerdict,
 };

@@ -4,25 +4,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use hookwire_bindings::text::printable;
-use hookwire_bindings::wit::exports::hookwire::rule::actions as wit;
 use hookwire_broker::{Hook, Stores};
-use hookwire_driver::SqlPool;
-use hookwire_settings::{Located, Module, Problem, Settings, hint};
+use hookwire_settings::{Problem, Settings};
 
-use crate::host::log::LogRate;
-use crate::host::places::Places;
-use crate::host::{Access, GrantedPools};
-use crate::lane::class::Class;
-use crate::lane::conduct::Conduct;
-use crate::lane::item::BatchBounds;
 use crate::module::engine::Runtime;
-use crate::module::grant::{GRANTABLE, Interface};
-use crate::module::loader::{LoadedModule, run_to_end};
-use crate::module::template::{StartError, Template};
+use crate::module::loader::LoadedModule;
+use crate::plan::module::ModuleBinding;
 use crate::plan::rule::{Draft, bind_rule};
-use crate::plan::{ModuleBounds, Plan, PlannedModule, PlannedRule, PoolHandle, RuleId, Rules};
-use crate::stats::ModuleCounters;
+use crate::plan::{Plan, PlannedModule, PlannedRule, PoolHandle, RuleId, Rules};
 
 impl Plan {
     /// Binds the rules of `settings` to `modules`, with `pools` opened, and has
@@ -72,21 +61,7 @@ fn bind(
     previous: Option<&Plan>,
 ) -> Result<Plan, Vec<Problem>> {
     let mut problems = Vec::new();
-    let mut drafts: Vec<Draft> = settings
-        .rules
-        .iter()
-        .filter_map(|rule| bind_rule(settings, rule, modules, &mut problems))
-        .collect();
-    if drafts.len() > usize::from(RuleId::MAX)
-        && let Some(draft) = drafts.last()
-    {
-        problems.push(Problem {
-            at: draft.at.clone(),
-            message: format!("there are more than {} rules", RuleId::MAX),
-        });
-        return Err(problems);
-    }
-    drafts.sort_by_key(|draft| draft.planned.run_order());
+    let mut drafts = drafts(settings, modules, &mut problems)?;
     let mut planned = Vec::new();
     let mut warnings = Vec::new();
     let mut memory_bounds = Vec::new();
@@ -94,23 +69,14 @@ fn bind(
         let Some(loaded) = modules.get(&block.name.value) else {
             continue;
         };
-        let mut of_module: Vec<&mut Draft> = drafts
-            .iter_mut()
-            .filter(|draft| draft.module == block.name.value)
-            .collect();
-        for (number, draft) in (0..).zip(&mut of_module) {
-            draft.planned.module = planned.len();
-            draft.planned.number = number;
-            draft.given.id = number;
-        }
         let binding = ModuleBinding {
             runtime,
             settings,
             pools,
-            previous,
+            before: previous,
             block,
             loaded,
-            drafts: of_module.into_iter().map(|draft| &*draft).collect(),
+            drafts: numbered(&mut drafts, &block.name.value, planned.len()),
         };
         let bound = binding.bind(&mut problems, &mut warnings);
         memory_bounds.extend(bound.iter().map(|module| {
@@ -122,42 +88,13 @@ fn bind(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let mut rules: Vec<_> = drafts
-        .into_iter()
-        .map(|draft| {
-            let pool = draft.given.pool.as_deref();
-            // A message is in a store where somebody is handed it from there.
-            let counts =
-                draft.planned.hook != Hook::MessagePublish || draft.planned.interest.fetched;
-            let pool = pool.filter(|_| counts);
-            let store = pool.map_or(Stores::NONE, |pool| runtime.store(pool));
-            PlannedRule {
-                store,
-                ..draft.planned
-            }
-        })
-        .collect();
+    let rules = drafts.into_iter().map(|draft| with_store(runtime, draft));
+    let mut rules: Vec<PlannedRule> = rules.collect();
+    let mut generations = HashMap::new();
     if let Some(previous) = previous {
-        for rule in &mut rules {
-            let Some(before) = previous
-                .rules
-                .iter()
-                .find(|before| before.name == rule.name)
-            else {
-                continue;
-            };
-            rule.counters = Arc::clone(&before.counters);
-            let same = previous
-                .modules
-                .get(before.module)
-                .zip(planned.get(rule.module))
-                .is_some_and(|(before, after)| before.hash == after.hash);
-            if same {
-                rule.breaker = Arc::clone(&before.breaker);
-            }
-        }
+        take_over(&mut rules, &planned, previous);
+        generations.clone_from(&previous.generations);
     }
-    let mut generations = previous.map_or_else(HashMap::new, |plan| plan.generations.clone());
     generations.extend(
         planned
             .iter()
@@ -174,259 +111,74 @@ fn bind(
     })
 }
 
-/// The share of a guest's memory that payloads of one batch may take: the guest
-/// needs room for what it makes of them.
-const MEMORY_A_BATCH: usize = 8;
-
-/// What is told of what one module says of its rules.
-const MAX_WARNINGS: usize = 256;
-
-/// One module block, its component and its rules.
-struct ModuleBinding<'a> {
-    runtime: &'a Runtime,
-    settings: &'a Settings,
-    pools: Option<&'a HashMap<String, PoolHandle>>,
-    previous: Option<&'a Plan>,
-    block: &'a Module,
-    loaded: &'a LoadedModule,
-    drafts: Vec<&'a Draft>,
+/// The rules that can be bound, in the order in which they run. Fails at once where
+/// there are more than have a number.
+fn drafts(
+    settings: &Settings,
+    modules: &HashMap<String, LoadedModule>,
+    problems: &mut Vec<Problem>,
+) -> Result<Vec<Draft>, Vec<Problem>> {
+    let rules = settings.rules.iter();
+    let mut drafts: Vec<Draft> = rules
+        .filter_map(|rule| bind_rule(settings, rule, modules, problems))
+        .collect();
+    if drafts.len() > usize::from(RuleId::MAX)
+        && let Some(draft) = drafts.last()
+    {
+        problems.push(Problem {
+            at: draft.at.clone(),
+            message: format!("there are more than {} rules", RuleId::MAX),
+        });
+        return Err(std::mem::take(problems));
+    }
+    drafts.sort_by_key(|draft| draft.planned.run_order());
+    Ok(drafts)
 }
 
-impl ModuleBinding<'_> {
-    fn bind(
-        &self,
-        problems: &mut Vec<Problem>,
-        warnings: &mut Vec<Problem>,
-    ) -> Option<Arc<PlannedModule>> {
-        let before = problems.len();
-        self.check_grants(problems);
-        let pools = self.granted_pools(problems);
-        let all_bound = self.rules().count() == self.drafts.len();
-        if problems.len() > before || self.drafts.is_empty() || !all_bound {
-            return None;
-        }
-        let (block, loaded) = (self.block, self.loaded);
-        let bounds = ModuleBounds {
-            lanes: block.lanes.max(1),
-            max_batch: block.max_batch.max(1),
-            max_queued_events: block.max_queued_events.max(1),
-            deadline: block.deadline,
-            max_memory_bytes: block.max_memory_bytes,
-        };
-        let texts = |list: &[Located<String>]| list.iter().map(|text| text.value.clone()).collect();
-        let memory = self.runtime.memory(&loaded.name);
-        memory.set_first_bound(block.max_key_value_bytes);
-        let access = Access {
-            pools,
-            grants: texts(&block.grants),
-            http_hosts: texts(&block.http_hosts),
-            memory,
-            clock: self.runtime.clock().clone(),
-            log: LogRate::default(),
-            places: Places::default(),
-            stand_in: self.runtime.stand_in().cloned(),
-        };
-        let rules = self.drafts.iter().map(|draft| draft.given.clone());
-        let setting = wit::Setting {
-            node: self.settings.node.clone(),
-            rules: rules.collect(),
-            extras: Vec::new(),
-        };
-        let previous = self
-            .previous
-            .and_then(|previous| previous.module(&loaded.name));
-        if let Some(previous) = previous
-            && previous.hash == loaded.hash
-            && previous.bounds == bounds
-            && previous.template.has_access(&access)
-            && same_setting(&previous.setting, &setting)
-        {
-            return Some(Arc::clone(previous));
-        }
-        let template = Template::new(
-            self.runtime,
-            &loaded.name,
-            &loaded.code,
-            &loaded.imports,
-            bounds.max_memory_bytes,
-        );
-        let mut template = match template {
-            Ok(template) => template,
-            Err(error) => {
-                problems.push(self.problem(&block.name, &format!("it {error}")));
-                return None;
-            }
-        };
-        template.grant(access);
-        match self.check_accepts_rules(&template, &setting) {
-            Ok(more) => warnings.extend(more),
-            Err(more) => problems.extend(more),
-        }
-        Some(Arc::new(PlannedModule {
-            name: Arc::clone(&loaded.name),
-            hash: loaded.hash,
-            generation: 1 + self
-                .previous
-                .map_or(0, |previous| previous.generation(&loaded.name)),
-            template,
-            setting,
-            batch: BatchBounds {
-                events: bounds.max_batch,
-                payload_bytes: bounds.max_memory_bytes / MEMORY_A_BATCH,
-            },
-            bounds,
-            classes: self.classes(),
-            conduct: Conduct::default(),
-            counters: match previous {
-                Some(previous) => Arc::clone(&previous.counters),
-                None => Arc::new(ModuleCounters::default()),
-            },
-        }))
-    }
+/// The rules of a module, which is to have this place in the plan, numbered as it
+/// knows them.
+fn numbered<'d>(drafts: &'d mut [Draft], module: &str, place: usize) -> Vec<&'d Draft> {
+    let of_module = drafts.iter_mut().filter(|draft| draft.module == module);
+    (0..)
+        .zip(of_module)
+        .map(|(number, draft)| {
+            draft.planned.module = place;
+            draft.planned.number = number;
+            draft.given.id = number;
+            &*draft
+        })
+        .collect()
+}
 
-    fn classes(&self) -> [bool; Class::ALL.len()] {
-        let has = |class| {
-            let mut drafts = self.drafts.iter();
-            drafts.any(|draft| Class::of(draft.planned.hook) == class)
-        };
-        Class::ALL.map(has)
-    }
-
-    fn check_grants(&self, problems: &mut Vec<Problem>) {
-        let imports = &self.loaded.imports;
-        for grant in &self.block.grants {
-            let known = GRANTABLE.iter().find(|(name, _)| *name == grant.value);
-            match known {
-                Some((_, interface)) if imports.has(*interface) => {}
-                // WASI has clocks and random numbers of its own.
-                Some((_, Interface::Clock | Interface::Random)) if imports.has(Interface::Wasi) => {
-                }
-                Some((name, interface)) => problems.push(self.problem(
-                    grant,
-                    &format!(
-                        "grants: the module does not import {}: remove \"{name}\"",
-                        interface.name()
-                    ),
-                )),
-                None => {
-                    let other = &grant.value;
-                    let hint = hint(other, GRANTABLE.map(|(name, _)| name));
-                    let what = format!("grants: nothing called {other:?} can be granted; {hint}");
-                    problems.push(self.problem(grant, &what));
-                }
-            }
-        }
-        let is_granted = |name: &str| self.block.grants.iter().any(|grant| grant.value == name);
-        for interface in imports.iter() {
-            let grants: Vec<&str> = interface.grants().collect();
-            if grants.is_empty() || grants.iter().any(|name| is_granted(name)) {
-                continue;
-            }
-            let first = grants.first().copied().unwrap_or_default();
-            let others = match grants.get(1..) {
-                Some(others) if !others.is_empty() => format!(", or {}", others.join(", ")),
-                _ => String::new(),
-            };
-            let what = format!(
-                "it imports {}, which it was not granted: write grants = [\"{first}\"]{others}",
-                interface.name()
-            );
-            problems.push(self.problem(&self.block.name, &what));
-        }
-        // A module may hold actions that store beside ones that do not: what
-        // its rules are granted is pools, and without one nothing opens.
-    }
-
-    fn granted_pools(&self, problems: &mut Vec<Problem>) -> GrantedPools {
-        let mut granted = GrantedPools::new();
-        for draft in &self.drafts {
-            let Some(name) = &draft.given.pool else {
-                continue;
-            };
-            let opened: Option<Arc<dyn SqlPool>> = match self.pools.map(|pools| pools.get(name)) {
-                None => None,
-                Some(Some(PoolHandle::Sql(pool))) => Some(Arc::clone(pool)),
-                Some(None) => {
-                    let rule = &draft.given.name;
-                    problems.push(Problem {
-                        at: draft.at.clone(),
-                        message: format!("rule {rule:?}: pool: {name:?} is not open"),
-                    });
-                    None
-                }
-            };
-            granted.insert(name.clone(), opened);
-        }
-        granted
-    }
-
-    /// Configures an instance that is then thrown away, and answers what it warns
-    /// of, or why it does not serve.
-    fn check_accepts_rules(
-        &self,
-        template: &Template,
-        setting: &wit::Setting,
-    ) -> Result<Vec<Problem>, Vec<Problem>> {
-        let told = |said: &[wit::ConfigError]| -> Vec<Problem> {
-            let said = said.iter().take(MAX_WARNINGS);
-            said.map(|error| self.config_problem(error)).collect()
-        };
-        let name = &self.block.name;
-        let wrong = match run_to_end(|| template.configure(setting)) {
-            Ok(Ok((_, warnings))) => return Ok(told(&warnings)),
-            Ok(Err(StartError::Refused(errors))) if errors.is_empty() => {
-                "it refuses its rules, and does not say why".to_owned()
-            }
-            Ok(Err(StartError::Refused(errors))) => return Err(told(&errors)),
-            Ok(Err(StartError::Guest(error))) => {
-                format!("it does not come up with its rules: {error}")
-            }
-            Err(error) => format!("it cannot be run: {error}"),
-        };
-        Err(vec![self.problem(name, &wrong)])
-    }
-
-    fn config_problem(&self, error: &wit::ConfigError) -> Problem {
-        let mut drafts = self.drafts.iter();
-        let message = printable(&error.message);
-        match drafts.find(|draft| draft.given.id == error.rule) {
-            Some(draft) => Problem {
-                at: draft.at.clone(),
-                message: format!("rule {:?}: {message}", draft.given.name),
-            },
-            None => self.problem(&self.block.name, &message),
-        }
-    }
-
-    /// The rules that name the module, also those with problems.
-    fn rules(&self) -> impl Iterator<Item = &hookwire_settings::Rule> {
-        let rules = self.settings.rules.iter();
-        rules.filter(|rule| rule.module.value == self.block.name.value)
-    }
-
-    fn problem(&self, place: &Located<String>, what: &str) -> Problem {
-        Problem {
-            at: place.at.clone(),
-            message: format!("module {:?}: {what}", self.block.name.value),
-        }
+/// A rule with the store that its messages are in: one from which somebody is handed
+/// them.
+fn with_store(runtime: &Runtime, draft: Draft) -> PlannedRule {
+    let pool = draft.given.pool.as_deref();
+    let counts = draft.planned.hook != Hook::MessagePublish || draft.planned.interest.fetched;
+    let pool = pool.filter(|_| counts);
+    let store = pool.map_or(Stores::NONE, |pool| runtime.store(pool));
+    PlannedRule {
+        store,
+        ..draft.planned
     }
 }
 
-fn same_setting(left: &wit::Setting, right: &wit::Setting) -> bool {
-    let same = |left: &wit::Rule, right: &wit::Rule| {
-        left.id == right.id
-            && left.name == right.name
-            && left.hook == right.hook
-            && left.action == right.action
-            && left.topic == right.topic
-            && left.pool == right.pool
-            && left.options == right.options
-    };
-    left.node == right.node
-        && left.rules.len() == right.rules.len()
-        && left
-            .rules
-            .iter()
-            .zip(&right.rules)
-            .all(|(left, right)| same(left, right))
+/// Has rules go on where those of the same name were: with their counters, and with
+/// their breakers where the module is the same.
+fn take_over(rules: &mut [PlannedRule], modules: &[Arc<PlannedModule>], previous: &Plan) {
+    for rule in rules {
+        let mut earlier = previous.rules.iter();
+        let Some(before) = earlier.find(|before| before.name == rule.name) else {
+            continue;
+        };
+        rule.counters = Arc::clone(&before.counters);
+        let same = previous
+            .modules
+            .get(before.module)
+            .zip(modules.get(rule.module))
+            .is_some_and(|(before, after)| before.hash == after.hash);
+        if same {
+            rule.breaker = Arc::clone(&before.breaker);
+        }
+    }
 }

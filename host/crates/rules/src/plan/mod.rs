@@ -2,6 +2,7 @@
 //! in which they run. Immutable, and shared by all workers.
 
 pub(crate) mod bind;
+mod module;
 pub(crate) mod rule;
 pub(crate) mod set;
 pub(crate) mod sets;

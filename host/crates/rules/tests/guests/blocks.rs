@@ -82,6 +82,16 @@ rule "sql" {
 /// A line of a rule whose calls are not made again when they fail.
 pub(crate) const ONCE: &str = "retry_for = \"0ms\"";
 
+/// The pool of a rule that stores.
+pub(crate) const STORE: &str = "pool = \"memory\"";
+
+/// The module and its rule `r`, which stores what is published; `more` is a further
+/// line.
+pub(crate) fn storing(more: &str) -> String {
+    let more = format!("{STORE}\n  {more}");
+    format!("{MODULE}{}", rule("r", "message.publish", "store", &more))
+}
+
 /// A `rule` block of module `m`; `more` are further lines.
 pub(crate) fn rule(name: &str, hook: &str, action: &str, more: &str) -> String {
     rule_of("m", name, hook, action, more)

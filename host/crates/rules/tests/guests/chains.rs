@@ -2,7 +2,7 @@
 
 use hookwire_broker::{Hook, Verdict};
 
-use crate::blocks::{MODULE, rule_of};
+use crate::blocks::{MODULE, STORE, rule_of};
 use crate::rig::{Rig, with_rules};
 use crate::store::unavailable;
 
@@ -20,8 +20,6 @@ rule "sql-n" {
   pool = "memory"
 }
 "#;
-
-const STORE: &str = "pool = \"memory\"";
 
 fn blocks(rules: &[String]) -> String {
     format!("{MODULE}{SECOND_MODULE}{}", rules.concat())

@@ -5,10 +5,12 @@
 
 mod binding;
 mod blocks;
+mod breaker;
 mod caching;
 mod chains;
 mod failures;
 mod fetching;
+mod giving_up;
 mod hostile;
 mod isolation;
 mod lanes;
@@ -17,6 +19,7 @@ mod loading;
 mod message_log;
 mod pools;
 mod questions;
+mod refused;
 mod reloads;
 mod retries;
 mod rig;

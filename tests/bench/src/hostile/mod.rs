@@ -4,26 +4,30 @@
 //! on topics without a rule and half on those of another module's rule; first
 //! alone, then while a client publishes to the guest, at a pace that harms nobody
 //! by itself, or while the broker is told to load the guest, again and again.
+//! What becomes of the guest counts as well: a figure beside an attack that did
+//! not happen says nothing.
+
+mod attacker;
+mod effect;
+mod finding;
+mod guests;
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use hookwire_mqtt::QoS;
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
 
-use crate::broker::{Broker, Build, Ctl, modules};
-use crate::client::is_silent;
-use crate::hostile_guests::{GUESTS, Guest, Harm};
+use crate::broker::{Broker, Build, modules};
 use crate::publishers::{Publishers, Who, percentile};
 use crate::report::{Bound, Target, conclude, median};
-use crate::wire::{self, Received, next_packet};
+use attacker::{AttackPace, attack, load};
+use finding::Finding;
+use guests::{GUESTS, Guest, Harm};
 
 /// Options of `bench hostile`.
 #[derive(Debug, clap::Args)]
@@ -68,7 +72,7 @@ struct Round {
     /// By group, in milliseconds.
     quiet_p99: [f64; GROUPS.len()],
     attack_p99: [f64; GROUPS.len()],
-    what_happened: String,
+    found: Finding,
 }
 
 pub(crate) fn run(options: &HostileOptions) -> Result<bool> {
@@ -104,12 +108,14 @@ pub(crate) fn run(options: &HostileOptions) -> Result<bool> {
         let attack = [0, 1].map(|group| middle(&|round| round.attack_p99[group]));
         let what = rounds
             .last()
-            .map_or("", |round| round.what_happened.as_str());
+            .map_or_else(String::new, |round| round.found.to_string());
         println!(
             "{:30} {:>8.2} -> {:>7.2} {:>8.2} -> {:>7.2}   {what}",
             guest.name, quiet[0], attack[0], quiet[1], attack[1]
         );
-        rows.push(row(guest, quiet, attack, what));
+        let (had_effect, missing) = effects(guest, &rounds);
+        rows.push(row(guest, quiet, attack, &what, &missing));
+        targets.push(had_effect);
         for (group, (quiet, attack)) in GROUPS.iter().zip(quiet.into_iter().zip(attack)) {
             targets.push(Target {
                 name: format!("{}, p99 of {group}", guest.name),
@@ -130,10 +136,30 @@ pub(crate) fn run(options: &HostileOptions) -> Result<bool> {
     conclude(&targets, &rows, options.json.as_deref())
 }
 
-fn row(guest: &Guest, quiet: [f64; 2], attack: [f64; 2], what: &str) -> Value {
+/// In how many rounds the guest had the effect it has to have, and what was missing
+/// in the others, which is printed.
+fn effects(guest: &Guest, rounds: &[Round]) -> (Target, Vec<String>) {
+    let checked = rounds.iter().map(|round| guest.effect.check(&round.found));
+    let missing: Vec<String> = checked.filter_map(Result::err).collect();
+    for missing in &missing {
+        println!("{:30} without its effect: {missing}", "");
+    }
+    let target = Target {
+        name: format!("{}, {}", guest.name, guest.effect),
+        figure: (rounds.len() - missing.len()) as f64,
+        bound: rounds.len() as f64,
+        bound_is: Bound::AtLeast,
+        unit: " rounds",
+    };
+    (target, missing)
+}
+
+fn row(guest: &Guest, quiet: [f64; 2], attack: [f64; 2], what: &str, missing: &[String]) -> Value {
     json!({
         "guest": guest.name,
         "what_happened": what,
+        "effect": guest.effect.to_string(),
+        "missing_of_effect": missing,
         "groups": GROUPS,
         "quiet_p99_ms": quiet,
         "attack_p99_ms": attack,
@@ -162,13 +188,14 @@ fn measure(options: &HostileOptions, guest: &Guest) -> Result<Round> {
     let (mut quiet, mut attacked) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
     publishers.publish_for(Duration::from_millis(500), &mut [])?;
     publishers.publish_for(duration, &mut quiet)?;
+    let resident_bytes = broker.resident_bytes()?;
     let stop = Arc::new(AtomicBool::new(false));
     let attacker = {
         let (stop, address) = (Arc::clone(&stop), broker.address);
         let pace = AttackPace {
             window: options.window,
             interval: Duration::from_secs(1) / options.attack_per_second.max(1),
-            boom_every: guest.boom_every(),
+            burst: guest.burst(),
         };
         let (ctl, file) = (broker.ctl(), directory.path().join("later.hcl"));
         fs::write(&file, later)?;
@@ -182,19 +209,15 @@ fn measure(options: &HostileOptions, guest: &Guest) -> Result<Round> {
     publishers.drain(&mut attacked)?;
     let attacker = attacker.join();
     let seen = attacker.map_err(|_| anyhow!("the attacker panicked"))??;
+    let grown_bytes = broker.resident_bytes()?.saturating_sub(resident_bytes);
     let log = broker.stop()?;
-    let was_called = |seen: &Seen| match seen {
-        Seen::Refused { times, .. } => *times > 0,
-        Seen::Acknowledged { .. } => log.contains("module=\"hostile\" handle_calls="),
-    };
-    ensure!(was_called(&seen), "the attack did not reach the guest");
     let of = |[first, second]: &mut [Vec<f64>; 2]| -> Result<[f64; 2]> {
         Ok([percentile(first, 0.99)?, percentile(second, 0.99)?])
     };
     Ok(Round {
         quiet_p99: of(&mut quiet)?,
         attack_p99: of(&mut attacked)?,
-        what_happened: what_happened(&seen, &log),
+        found: Finding::of(seen, &log, grown_bytes),
     })
 }
 
@@ -206,147 +229,4 @@ fn configuration() -> Result<String> {
          \"noop\"\n  topic = \"other/#\"\n}}\n",
         modules()?.display()
     ))
-}
-
-/// What an attacker saw.
-enum Seen {
-    Acknowledged { messages: u64, connections: u64 },
-    Refused { times: u64, last: String },
-}
-
-/// How the attacker publishes.
-#[derive(Clone, Copy)]
-struct AttackPace {
-    window: usize,
-    interval: Duration,
-    /// One message in so many does harm; the others do none.
-    boom_every: u16,
-}
-
-/// Pause of the attacker before it connects again.
-const RECONNECT_PAUSE: Duration = Duration::from_millis(10);
-
-/// Publishes to the guest, and connects again where the broker ends that.
-fn attack(address: SocketAddr, pace: AttackPace, stop: &AtomicBool) -> Result<Seen> {
-    let (mut messages, mut connections) = (0, 0);
-    while !stop.load(Ordering::Acquire) {
-        connections += 1;
-        messages += attack_once(address, pace, stop)?;
-        thread::sleep(RECONNECT_PAUSE);
-    }
-    Ok(Seen::Acknowledged {
-        messages,
-        connections,
-    })
-}
-
-/// Publishes until the connection ends, and answers how much was acknowledged.
-fn attack_once(address: SocketAddr, pace: AttackPace, stop: &AtomicBool) -> Result<u64> {
-    let [(mut boom, at), (mut calm, _)] =
-        [b"boom", b"calm"].map(|payload| wire::publish("attack", QoS::AtLeastOnce, payload));
-    let at = at.context("a packet of QoS 1 has an id")?;
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(pace.interval))?;
-    stream.write_all(&wire::connect("attacker"))?;
-    let (mut messages, mut under_way, mut id) = (0, 0, 0_u16);
-    let mut unread = Vec::new();
-    let mut buffer = [0; 4096];
-    let mut due = Instant::now();
-    while !stop.load(Ordering::Acquire) {
-        match stream.read(&mut buffer) {
-            Ok(0) => return Ok(messages),
-            Ok(read) => unread.extend_from_slice(buffer.get(..read).unwrap_or_default()),
-            Err(error) if is_silent(&error) => {}
-            Err(_) => return Ok(messages),
-        }
-        while let Some((received, length)) = next_packet(&unread) {
-            unread.drain(..length);
-            if received == Received::PubAck {
-                messages += 1;
-                under_way -= 1;
-            }
-        }
-        if under_way < pace.window && due <= Instant::now() {
-            due = Instant::now() + pace.interval;
-            id = id.checked_add(1).unwrap_or(1);
-            let packet = if id.is_multiple_of(pace.boom_every.max(1)) {
-                &mut boom
-            } else {
-                &mut calm
-            };
-            if let Some(place) = packet.get_mut(at..at + 2) {
-                place.copy_from_slice(&id.to_be_bytes());
-            }
-            under_way += 1;
-            if stream.write_all(packet).is_err() {
-                return Ok(messages);
-            }
-        }
-    }
-    Ok(messages)
-}
-
-/// Time from one attempt to load the guest to the next, at least: the attempts
-/// are processes, which cost something themselves.
-const LOAD_EVERY: Duration = Duration::from_millis(50);
-
-/// Tells the broker to load the guest again and again.
-fn load(ctl: &Ctl, file: &str, stop: &AtomicBool) -> Result<Seen> {
-    let (mut times, mut last) = (0, String::new());
-    while !stop.load(Ordering::Acquire) {
-        let due = Instant::now() + LOAD_EVERY;
-        let told = ctl.tell(&["modules", "load", "hostile", "--config", file])?;
-        ensure!(!told.succeeded, "the guest was loaded");
-        times += 1;
-        last = told.text;
-        thread::sleep(due.saturating_duration_since(Instant::now()));
-    }
-    Ok(Seen::Refused { times, last })
-}
-
-/// In one line, from what the attacker saw and what the broker logged.
-fn what_happened(seen: &Seen, log: &str) -> String {
-    match seen {
-        Seen::Refused { times, last } => {
-            let said = last.lines().last().unwrap_or_default();
-            let said = said.split("module \"hostile\"").last().unwrap_or(said);
-            format!("refused {times} times:{said}")
-        }
-        Seen::Acknowledged {
-            messages,
-            connections,
-        } => {
-            let ends = log.lines().filter(|line| line.contains("the module "));
-            let mut causes: Vec<&str> = ends
-                .filter_map(|line| {
-                    let (_, rest) = line.split_once("the module ")?;
-                    let cause = rest.split(" module=").next()?;
-                    // Other lines tell of the same.
-                    let is_end = cause.contains(": ") || cause.starts_with("was stopped");
-                    is_end.then_some(cause)
-                })
-                .collect();
-            causes.sort_unstable();
-            causes.dedup();
-            let stats = log
-                .lines()
-                .rev()
-                .find(|line| line.contains("module=\"hostile\" handle_calls="));
-            let figure = |name: &str| {
-                let of = stats.and_then(|line| line.split_once(&format!("{name}=")));
-                of.and_then(|(_, rest)| rest.split(' ').next())
-                    .unwrap_or("?")
-            };
-            format!(
-                "{} calls, {} lost, {} by the deadline; {messages} acknowledged in {connections} \
-                 connections{}{}",
-                figure("handle_calls"),
-                figure("traps"),
-                figure("deadline_misses"),
-                if causes.is_empty() { "" } else { ": " },
-                causes.join("; ")
-            )
-        }
-    }
 }

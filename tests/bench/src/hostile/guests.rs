@@ -1,16 +1,19 @@
-//! The guests of `bench hostile`, and how each gets at the broker.
+//! The guests of `bench hostile`, how each gets at the broker, and what has to
+//! come of it.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::effect::{Effect, UNREACHABLE};
 use crate::broker::modules;
 use crate::written_guest;
 
 /// A guest that does harm.
-pub(crate) struct Guest {
-    pub(crate) name: &'static str,
+pub(super) struct Guest {
+    pub(super) name: &'static str,
+    pub(super) effect: Effect,
     kind: Kind,
 }
 
@@ -26,29 +29,46 @@ enum Kind {
 }
 
 /// How a guest harms.
-pub(crate) enum Harm {
+pub(super) enum Harm {
     /// It runs on what a client publishes.
     Runs,
     /// The broker is told to load it, by this configuration.
     IsLoaded,
 }
 
-pub(crate) const GUESTS: [Guest; 21] = [
-    compiled("computes without end", "spin"),
-    compiled("fills its memory without end", "fill"),
-    compiled("takes memory without end", "grow"),
-    compiled("recurses without end", "recurse"),
-    compiled("floods the log", "flood_log"),
-    compiled("floods its keys", "flood_keys"),
-    compiled("floods the broker", "flood_publish"),
-    compiled("answers a giant list", "giant_list"),
-    compiled("answers a giant text", "giant_text"),
-    compiled("answers a giant payload", "giant_payload"),
-    compiled("answers calls not made", "beyond"),
-    compiled("traps each time", "trap"),
-    compiled(MID_BATCH, "trap_on_boom"),
+pub(super) const GUESTS: [Guest; 21] = [
+    compiled("computes without end", "spin", Effect::Stopped),
+    compiled("fills its memory without end", "fill", Effect::Stopped),
+    compiled(
+        "takes memory without end",
+        "grow",
+        Effect::Trapped("out of memory: it needs "),
+    ),
+    compiled(
+        "recurses without end",
+        "recurse",
+        Effect::Trapped("wasm trap: out of bounds memory access"),
+    ),
+    compiled("floods the log", "flood_log", Effect::LinesLeftOut),
+    compiled("floods its keys", "flood_keys", Effect::KeysBounded),
+    compiled(
+        "floods the broker",
+        "flood_publish",
+        Effect::PublishesRefused,
+    ),
+    compiled("answers a giant list", "giant_list", TOO_MUCH),
+    compiled("answers a giant text", "giant_text", TOO_MUCH),
+    compiled("answers a giant payload", "giant_payload", TOO_MUCH),
+    compiled(
+        "answers calls not made",
+        "beyond",
+        Effect::AnswersPassedOver,
+    ),
+    compiled("traps each time", "trap", Effect::Trapped(UNREACHABLE)),
+    compiled(MID_BATCH, "trap_on_boom", Effect::OthersGoThrough),
     Guest {
         name: "grows a table",
+        effect: Effect::Trapped("a table of 1000001 elements, and 100000 are allowed"),
         kind: Kind::Written(|| {
             let grow = "(drop (table.grow $table (ref.null func) (i32.const 1000000)))";
             written_guest::acting("", grow)
@@ -56,6 +76,7 @@ pub(crate) const GUESTS: [Guest; 21] = [
     },
     Guest {
         name: "waits for ever",
+        effect: Effect::Stopped,
         kind: Kind::Written(|| {
             let imports = "(import \"wasi:clocks/monotonic-clock@0.2.0\" \"subscribe-duration\"
                     (func $after (param i64) (result i32)))
@@ -67,62 +88,71 @@ pub(crate) const GUESTS: [Guest; 21] = [
     },
     Guest {
         name: "asks WASI for everything",
+        effect: Effect::ReachesNothing,
         kind: Kind::Written(written_guest::asking_wasi),
     },
     Guest {
         name: "traps in describe",
+        effect: Effect::Refused("does not describe itself: wasm trap: wasm `unreachable`"),
         kind: Kind::Refused(|| written_guest::describing("", "unreachable")),
     },
     Guest {
         name: "never ends describe",
+        effect: Effect::Refused("does not describe itself: no answer within "),
         kind: Kind::Refused(|| {
             written_guest::describing("", "(loop $spin (br $spin)) unreachable")
         }),
     },
     Guest {
         name: "traps in configure",
+        effect: Effect::Refused("it does not come up with its rules: wasm trap: "),
         kind: Kind::Refused(|| written_guest::configuring("unreachable")),
     },
     Guest {
         name: "forges its manifest",
+        effect: Effect::Refused("does not describe itself: it hands over more in one go than"),
         kind: Kind::Refused(|| written_guest::claiming(300_000)),
     },
     Guest {
         name: "lacks a grant",
+        effect: Effect::Refused("which it was not granted"),
         kind: Kind::Ungranted,
     },
 ];
 
-/// Traps on one message in three: batches hold others, which have to go through.
+/// Traps on the second message of three that are sent at once: they are one batch,
+/// and the others have to go through.
 const MID_BATCH: &str = "traps mid-batch";
-const BOOM_EVERY: u16 = 3;
+const BURST: u16 = 3;
 
-const fn compiled(name: &'static str, action: &'static str) -> Guest {
+/// What an answer of 40 MiB, or of 300,000 verdicts, comes to.
+const TOO_MUCH: Effect =
+    Effect::Trapped("it hands over more in one go than a quarter of its memory");
+
+const fn compiled(name: &'static str, action: &'static str, effect: Effect) -> Guest {
     Guest {
         name,
+        effect,
         kind: Kind::Compiled(action),
     }
 }
 
 impl Guest {
-    pub(crate) fn harm(&self) -> Harm {
+    pub(super) fn harm(&self) -> Harm {
         match self.kind {
             Kind::Compiled(_) | Kind::Written(_) => Harm::Runs,
             Kind::Refused(_) | Kind::Ungranted => Harm::IsLoaded,
         }
     }
 
-    /// How often a message makes it do harm: one in so many.
-    pub(crate) fn boom_every(&self) -> u16 {
-        if self.name == MID_BATCH {
-            BOOM_EVERY
-        } else {
-            1
-        }
+    /// Messages that are sent to it at once, of which the one in the middle makes
+    /// it do harm.
+    pub(super) fn burst(&self) -> u16 {
+        if self.name == MID_BATCH { BURST } else { 1 }
     }
 
     /// Its module block and rule, with the component in `directory`.
-    pub(crate) fn blocks(&self, directory: &Path, deadline_ms: u64) -> Result<String> {
+    pub(super) fn blocks(&self, directory: &Path, deadline_ms: u64) -> Result<String> {
         let path = match self.kind {
             Kind::Compiled(_) | Kind::Ungranted => modules()?.join("hostile.wasm"),
             Kind::Written(component) | Kind::Refused(component) => {
