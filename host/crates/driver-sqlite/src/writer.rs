@@ -157,6 +157,7 @@ impl Writer {
             watched.deadline.set(latest);
         }
         let max_statement = shared.options.max_statement;
+        let begun = Instant::now();
         let stored = with_ticks(transaction::store(watched, &works, max_statement), || {
             let now = Instant::now();
             for answer in &mut answers {
@@ -171,7 +172,7 @@ impl Writer {
                 let refused = results.iter().map(|result| result.failed.len()).sum();
                 let rows: usize = works.iter().map(|work| work.rows.len()).sum();
                 if let Some(keeper) = &mut self.keeper {
-                    keeper.stored(rows);
+                    keeper.stored(rows, begun.elapsed());
                 }
                 shared
                     .counters

@@ -15,8 +15,10 @@ use crate::transaction;
 const FIRST_SWEEP: Duration = Duration::from_secs(60);
 /// A slice that takes longer is given up, and a smaller one tried.
 const MAX_SLICE: Duration = Duration::from_secs(1);
-/// A slice that works longer than this is followed by a smaller one.
-const LONG_SLICE: Duration = Duration::from_millis(20);
+/// A slice that works longer than the last batch of callers, and longer than the first
+/// of these, or longer than the second in any case, is followed by a smaller one. What
+/// is removed for want of room may take the second: it has to be faster than callers.
+const LONG_SLICE: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(20));
 /// Rows of a slice, however long that takes.
 const LEAST_ROWS: usize = 16;
 /// Between two slices, at least, and as long as the one before took, as long as there
@@ -40,6 +42,8 @@ pub(crate) struct Keeper {
     next_sweep: Instant,
     /// Rows that callers stored since the last slice.
     stored: usize,
+    /// How long the last batch of callers took.
+    batch: Duration,
     /// Rows of a slice at most, as long as so many were found to take too long.
     most_rows: usize,
     /// What was told last, so that it is told once.
@@ -66,6 +70,7 @@ impl Keeper {
             next_size: now,
             next_look: now,
             stored: 0,
+            batch: Duration::ZERO,
             most_rows: usize::MAX,
             told: None,
         }
@@ -80,9 +85,10 @@ impl Keeper {
         next.max(self.next_slice)
     }
 
-    /// Callers have stored so many rows.
-    pub(crate) fn stored(&mut self, rows: usize) {
+    /// Callers have stored so many rows, in one batch that took so long.
+    pub(crate) fn stored(&mut self, rows: usize, took: Duration) {
         self.stored = self.stored.saturating_add(rows);
+        self.batch = took;
     }
 
     /// The store cannot be written now, for a reason that others deal with.
@@ -130,11 +136,11 @@ impl Keeper {
         }
         add(&mut self.pass.removed, &slice.removed);
         self.pass.is_stuck |= slice.is_stuck;
-        self.adapt(worked, rows);
         self.stored = 0;
         // Whoever waits goes first in any case. What is too old can wait for others, too;
         // what is too large grows meanwhile.
         let is_large = matches!(slice.next, Some(Step::Large(_)));
+        self.adapt(worked, rows, is_large);
         let pause = if is_large {
             Duration::ZERO
         } else {
@@ -157,10 +163,14 @@ impl Keeper {
         rows.min(max_rows.max(least)).min(self.most_rows)
     }
 
-    fn adapt(&mut self, worked: Duration, rows: usize) {
-        if worked > LONG_SLICE {
+    fn adapt(&mut self, worked: Duration, rows: usize, is_large: bool) {
+        let long = match is_large {
+            true => LONG_SLICE.1,
+            false => self.batch.clamp(LONG_SLICE.0, LONG_SLICE.1),
+        };
+        if worked > long {
             self.most_rows = (self.most_rows.min(rows) / 2).max(LEAST_ROWS);
-        } else if worked < LONG_SLICE / 2 {
+        } else if worked < long / 2 {
             self.most_rows = self.most_rows.saturating_mul(2);
         }
     }
@@ -282,22 +292,24 @@ mod tests {
         let mut keeper = keeper();
         let rows = |keeper: &Keeper| keeper.rows(1024);
         assert_eq!(rows(&keeper), 100);
-        keeper.stored(50);
-        assert_eq!(rows(&keeper), 100);
-        keeper.stored(50);
-        keeper.stored(200);
-        assert_eq!(rows(&keeper), 600);
-        keeper.stored(9000);
+        let mut stored = |rows| {
+            keeper.stored(rows, Duration::ZERO);
+            keeper.rows(1024)
+        };
+        assert_eq!(stored(50), 100);
+        stored(50);
+        assert_eq!(stored(200), 600);
+        stored(9000);
         assert_eq!(rows(&keeper), 1024, "as a batch at most");
     }
 
     #[test]
     fn a_slice_that_takes_long_is_followed_by_smaller_ones_for_a_while() {
         let mut keeper = keeper();
-        let (long, short) = (LONG_SLICE + PAUSE, Duration::ZERO);
+        let (long, short) = (Duration::from_millis(3), Duration::ZERO);
         let mut after = |worked: &[Duration]| {
             for worked in worked {
-                keeper.adapt(*worked, 100);
+                keeper.adapt(*worked, 100, false);
             }
             keeper.rows(1024)
         };
@@ -305,6 +317,25 @@ mod tests {
         assert_eq!(after(&[long; 9]), LEAST_ROWS);
         assert_eq!(after(&[short]), 2 * LEAST_ROWS);
         assert_eq!(after(&[short; 9]), 100);
+    }
+
+    #[test]
+    fn a_slice_may_take_as_long_as_a_batch() {
+        for (batch_ms, worked_ms, is_large, rows) in [
+            (0, 2, false, 100),
+            (0, 3, false, 50),
+            (8, 8, false, 100),
+            (8, 9, false, 50),
+            (90, 20, false, 100),
+            (90, 21, false, 50),
+            (0, 20, true, 100),
+            (0, 21, true, 50),
+        ] {
+            let mut keeper = keeper();
+            keeper.stored(1, Duration::from_millis(batch_ms));
+            keeper.adapt(Duration::from_millis(worked_ms), 100, is_large);
+            assert_eq!(keeper.rows(1024), rows, "{worked_ms} ms beside {batch_ms}");
+        }
     }
 
     #[test]
