@@ -1,6 +1,7 @@
 //! Seed after seed, in both orders, and planted faults until a promise is broken.
 
-use super::check::{Breach, Check};
+use super::check::Check;
+use super::promise::Breach;
 use super::setup::{StoredSetup, Work};
 use super::{Planted, Promise, run_stored};
 use crate::hunt::{Caught, Length};

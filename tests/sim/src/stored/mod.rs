@@ -13,11 +13,12 @@ mod check;
 mod hunt;
 mod known;
 mod planted;
+mod promise;
 mod setup;
 
-pub use check::{Breach, Promise};
 pub use hunt::{Figures, Findings, StoredFailure, campaign, hunt};
 pub use planted::Planted;
+pub use promise::{Breach, Promise};
 pub use setup::{StoredSetup, Work};
 
 use crate::client::Client;

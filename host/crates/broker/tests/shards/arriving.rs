@@ -263,9 +263,8 @@ fn a_new_session_begins_with_what_its_rules_restore() {
         let client = world.connect_with(connect);
         let mut silent = subscription("silent/#");
         silent.retain_handling = 2;
-        let broken = subscription("a/#/b");
         let restored = Restored {
-            subscriptions: vec![subscription("kept/#"), silent, broken],
+            subscriptions: vec![subscription("kept/#"), silent, subscription("a/#/b")],
             // A clean start finds nothing, whatever a rule says.
             session: clean_start.then(|| RestoredSession {
                 subscriptions: vec![subscription("own/#")],
@@ -398,28 +397,4 @@ fn a_session_that_is_there_is_resumed_and_nobody_asked() {
         ]
     );
     world.assert_empty();
-}
-
-#[test]
-fn sessions_that_end_say_why() {
-    let mut world = World::new(1);
-    for hook in [
-        Hook::SessionDiscarded,
-        Hook::SessionTerminated,
-        Hook::SessionTakenover,
-    ] {
-        world.listen(hook, "#");
-    }
-    let away = world.connect_with(lasting("away"));
-    world.drop_socket(away);
-    assert_eq!(world.told(), [""; 0]);
-    world.advance_ms(101_000);
-    assert_eq!(world.told(), ["session.terminated away expired"]);
-    let brief = world.connect(V5, "brief");
-    world.drop_socket(brief);
-    assert_eq!(world.told(), ["session.terminated brief socket-closed"]);
-    // A session of no length that a clean start replaces is discarded.
-    world.connect(V311, "again");
-    world.connect(V311, "again");
-    assert_eq!(world.told(), ["session.discarded again"]);
 }

@@ -136,3 +136,27 @@ fn breaches_are_answered_counted_and_touch_nobody_else() {
     world.send(bystander, Packet::PingReq);
     assert_eq!(world.got(bystander), [other("PINGRESP")]);
 }
+
+#[test]
+fn sessions_that_end_say_why() {
+    let mut world = World::new(1);
+    for hook in [
+        Hook::SessionDiscarded,
+        Hook::SessionTerminated,
+        Hook::SessionTakenover,
+    ] {
+        world.listen(hook, "#");
+    }
+    let away = world.connect_with(lasting("away"));
+    world.drop_socket(away);
+    assert_eq!(world.told(), [""; 0]);
+    world.advance_ms(101_000);
+    assert_eq!(world.told(), ["session.terminated away expired"]);
+    let brief = world.connect(V5, "brief");
+    world.drop_socket(brief);
+    assert_eq!(world.told(), ["session.terminated brief socket-closed"]);
+    // A session of no length that a clean start replaces is discarded.
+    world.connect(V311, "again");
+    world.connect(V311, "again");
+    assert_eq!(world.told(), ["session.discarded again"]);
+}
