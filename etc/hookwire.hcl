@@ -56,7 +56,7 @@ mqtt {
   # server_reference = "mqtt.example.org:1883"
 
   # QoS 1 and 2 messages on their way to one client, sent and not yet acknowledged.
-  max_inflight = 64
+  max_inflight = 128
   # Messages that wait for one client behind them; a slow client costs no more memory.
   max_queued_messages = 1000
   # Bytes of those messages.

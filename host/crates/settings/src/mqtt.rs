@@ -38,7 +38,7 @@ impl Default for Mqtt {
         Self {
             max_packet_bytes: 1024 * 1024,
             receive_maximum: 128,
-            max_inflight: 64,
+            max_inflight: 128,
             max_queued_messages: 1000,
             max_queued_bytes: 16 * 1024 * 1024,
             queue_overflow: QueueOverflow::DropNewest,

@@ -14,8 +14,7 @@ use crate::hooks::{FetchRule, RuleSet, Stores};
 use crate::message::{Message, MessageId};
 
 /// Messages of a page that may be left to send when the next one is asked for: as
-/// long as the store takes, and fewer than are left while the first window of a full
-/// page is not acknowledged.
+/// long as the store takes.
 const READ_AHEAD_MESSAGES: usize = 160;
 /// Bytes of them.
 const READ_AHEAD_BYTES: usize = 256 * 1_024;
