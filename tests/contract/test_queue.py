@@ -5,6 +5,7 @@ import time
 import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from contract.conftest import PAGE
 from contract.ends import ENDS, PAIRS, away, lasting, pair_name
@@ -170,6 +171,37 @@ PROPERTIES = {
     "CorrelationData": b"correlation",
     "UserProperty": [("unit", "C"), ("unit", "K"), ("", "x'; drop table t")],
 }
+
+
+@READING
+def test_what_is_fetched_has_the_retain_flag_for_who_asks_for_it(stage, unique):
+    topic, client_id = unique("t"), unique("reader")
+    for as_published in (True, False):
+        options = SubscribeOptions(qos=1, retainAsPublished=as_published)
+        with lasting(stage.port, client_id) as reader:
+            reader.subscribe(topic, options=options)
+        with PahoClient(stage.port, unique("writer")) as writer:
+            writer.publish(topic, b"kept", retain=True)
+            writer.publish(topic, b"", retain=True)
+        with lasting(stage.port, client_id) as reader:
+            got = [message.retain for message in reader.wait_for_messages(2)]
+            assert got == [as_published] * 2
+            reader.unsubscribe(topic)
+
+
+@READING
+@VERSIONS
+def test_what_is_fetched_has_the_highest_qos_of_all_that_match(stage, unique, version):
+    root, client_id = unique("t"), unique("reader")
+    with lasting(stage.port, client_id, version) as reader:
+        reader.subscribe(f"{root}/+", qos=0)
+        reader.subscribe(f"{root}/#", qos=1)
+    payloads = [b"%d" % number for number in range(10)]
+    with PahoClient(stage.port, unique("writer")) as writer:
+        writer.publish_many(f"{root}/a", payloads, qos=2)
+    with lasting(stage.port, client_id, version) as reader:
+        got = [(message.payload, message.qos) for message in reader.wait_for_messages(10)]
+    assert got == [(payload, 1) for payload in payloads]
 
 
 @READING

@@ -37,6 +37,9 @@ cargo xtask VERB
   bench hostile [ARGS] measure what guests that do harm cost others
   bench reload [ARGS]  reload a module 200 times under load
   bench start [ARGS]   measure how long the broker takes to its first client
+  bench store sqlite [ARGS]
+                       measure storing, cleaning and draining against SQLite and
+                       sqlx
   bench slow-consumer [ARGS]
                        measure what one client that does not read costs others
   coverage [PACKAGE]   how much of a package its own tests run; hookwire-rules

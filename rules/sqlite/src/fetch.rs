@@ -35,7 +35,7 @@ const BEGIN_SINCE: &str = "INSERT INTO hookwire_floor (clientid, filter, mid) \
 const FLOOR: &str = "SELECT mid FROM hookwire_floor WHERE clientid = ? AND filter = ?";
 
 /// Rows behind one, and behind the client's position.
-const PAGE: &str = "SELECT m.id, m.msgid, m.topic, m.sender, m.qos, m.payload, m.arrived, \
+const PAGE: &str = "SELECT m.id, m.msgid, m.topic, m.sender, m.qos, m.retain, m.payload, m.arrived, \
     b.expires_at_ms, b.properties, b.others FROM mqtt_msg AS m \
     LEFT JOIN hookwire_msg AS b ON b.msgid = m.msgid \
     WHERE m.id > ? \
@@ -100,6 +100,9 @@ pub(crate) fn on_message_fetch(
             if message.id.is_empty() {
                 message.id = place::write(number);
             }
+            message.retain = row
+                .get::<Option<i64>>("retain")?
+                .is_some_and(|flag| flag != 0);
             let is_late = |at_ms: u64| at_ms <= fetch.client.at_ms;
             if !message.expires_at_ms.is_some_and(is_late) {
                 page.messages.push(message);
@@ -179,7 +182,7 @@ mod tests {
     fn page_behind(filter: &str, newest: i64) -> (String, Option<String>) {
         let pool = SqlPool::named("main");
         let columns = [
-            "id", "msgid", "topic", "sender", "qos", "payload", "arrived",
+            "id", "msgid", "topic", "sender", "qos", "retain", "payload", "arrived",
         ];
         pool.answer(testing::rows(columns, []));
         pool.answer(testing::rows(["id"], [[newest.into()]]));
@@ -205,23 +208,25 @@ mod tests {
             "topic",
             "sender",
             "qos",
+            "retain",
             "payload",
             "arrived",
             "expires_at_ms",
             "properties",
             "others",
         ];
-        let row = |id: i64| -> [Value<'static>; 10] {
+        let row = |id: i64| -> [Value<'static>; 11] {
             let [msgid, topic, sender, payload, arrived] =
                 ["m", "a/b/c", "p", "", ""].map(Value::from);
             let [expires, properties, others] = [Value::Null, Value::Null, Value::Null];
-            let qos = 1.into();
+            let (qos, retain) = (1.into(), 0.into());
             [
                 id.into(),
                 msgid,
                 topic,
                 sender,
                 qos,
+                retain,
                 payload,
                 arrived,
                 expires,

@@ -7,13 +7,14 @@
 
 use std::sync::Arc;
 
-use hookwire_mqtt::{ReasonCode, SubAck, TopicName};
+use foldhash::HashMap;
+use hookwire_mqtt::{ReasonCode, SubAck, TopicFilter, TopicName};
 
 use super::{CloseReason, ConnectionKey, Farewell};
 use crate::faults::Fault;
 use crate::hooks::{FetchRequest, Hooks, Page, Question, Refusal, RuleSet, Stores, Wants};
 use crate::message::Message;
-use crate::session::{Begins, Delivery, Line, SessionKey, Source};
+use crate::session::{Begins, Delivery, Granted, Line, SessionKey, Source, Terms};
 use crate::shard::Shard;
 use crate::time::Now;
 
@@ -256,22 +257,27 @@ impl<H: Hooks> Shard<H> {
             return self.fetch_later.push(key);
         }
         let clientid = Arc::clone(&session.client.clientid);
+        let subscriptions = &session.subscriptions;
+        let mut known: HashMap<(Arc<str>, bool), Option<Terms>> = HashMap::default();
         let waiting = fetching.ids();
         let mut deliveries = Vec::with_capacity(page.messages.len());
         for mut message in page.messages {
-            let is_own = source.granted.no_local && message.sender == clientid;
+            // The subscription that it is fetched for is not the only one that matches.
+            let is_own = message.sender == clientid;
+            let terms = known.entry((Arc::clone(&message.topic), is_own));
+            let terms = terms.or_insert_with(|| terms_of(subscriptions, &message.topic, is_own));
             let was_sent = (session.positions.has(&Line::of(&message), message.id) && !is_again)
                 || session.positions.has_passed(message.id);
             let is_there = waiting.contains(&message.id) || fetching.is_retained(&message);
-            if is_own || was_sent || is_there {
+            let Some(terms) = terms.as_ref().filter(|_| !was_sent && !is_there) else {
                 continue;
-            }
+            };
             Arc::make_mut(&mut message).stored = source.rule.stores;
             session.fetched.note(&message, now.wall_ms);
             deliveries.push(Delivery {
-                qos: message.qos.min(source.granted.qos),
-                retain: false,
-                identifiers: source.granted.identifier.map(|number| [number].into()),
+                qos: message.qos.min(terms.qos),
+                retain: message.retain && terms.retain_as_published,
+                identifiers: terms.identifiers.clone(),
                 group: None,
                 is_covered: true,
                 message,
@@ -391,4 +397,23 @@ impl<H: Hooks> Shard<H> {
         session.queue.extract(|delivery| delivery.is_covered);
         session.report_load();
     }
+}
+
+/// How a fetched message reaches a session: by all subscriptions of its own that match,
+/// as one that comes live; None where none takes what the client itself published.
+fn terms_of(
+    subscriptions: &HashMap<TopicFilter, Granted>,
+    topic: &str,
+    is_own: bool,
+) -> Option<Terms> {
+    let topic = TopicName::new(topic).ok()?;
+    let matching = subscriptions.iter().filter(|(filter, granted)| {
+        filter.shared().is_none() && filter.matches(topic) && !(is_own && granted.no_local)
+    });
+    let mut matching: Vec<_> = matching.collect();
+    matching.sort_unstable_by_key(|(filter, _)| filter.as_str());
+    let mut matching = matching.into_iter().map(|(_, granted)| *granted);
+    let mut terms = Terms::of(matching.next()?);
+    matching.for_each(|granted| terms.add(granted));
+    Some(terms)
 }

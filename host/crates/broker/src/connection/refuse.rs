@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hookwire_mqtt::{ConnAck, Connect, ReasonCode};
 
+use super::arrival::Step;
 use super::{Connection, ConnectionKey, Farewell, Stage};
 use crate::hooks::{Hook, Hooks};
 use crate::shard::Shard;
@@ -91,8 +92,14 @@ impl<H: Hooks> Shard<H> {
         if now.mono_ms < deadline_ms {
             return self.arm_connection(deadline_ms, key);
         }
+        let farewell = match arrival.step {
+            Step::Session => Farewell::new(
+                ReasonCode::ServerUnavailable,
+                "what rules have of the session did not come in time",
+            ),
+            _ => Farewell::new(ReasonCode::ServerBusy, "authentication took too long"),
+        };
         self.counters.authentication_timeouts += 1;
-        let farewell = Farewell::new(ReasonCode::ServerBusy, "authentication took too long");
         self.turn_away(now, key, Some(farewell));
     }
 }

@@ -252,12 +252,16 @@ impl Session {
         matching.all(|filter| self.sources.has(filter))
     }
 
-    /// What was parked, and has come in a page, does not follow.
+    /// What was parked, and has come in a page, does not follow; also what was stored
+    /// only when it waited here already.
     pub(crate) fn drop_parked_that_came(&mut self) {
         let mut queue = std::mem::take(&mut self.queue);
         queue.extract(|delivery| {
             let message = &delivery.message;
-            delivery.is_covered && self.has_come(&Line::of(message), message.id)
+            match delivery.is_covered {
+                true => self.has_come(&Line::of(message), message.id),
+                false => self.fetched.has(message.id),
+            }
         });
         self.queue = queue;
     }

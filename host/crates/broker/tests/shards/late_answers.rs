@@ -96,10 +96,10 @@ fn an_answer_given_twice_counts_once() {
 
 #[test]
 fn rules_that_never_answer_are_given_up_at_the_deadline_whatever_was_asked() {
-    for hook in [
-        Hook::ClientConnect,
-        Hook::ClientAuthorize,
-        Hook::SessionCreated,
+    for (hook, refusal) in [
+        (Hook::ClientConnect, "CONNACK ServerBusy"),
+        (Hook::ClientAuthorize, "CONNACK ServerBusy"),
+        (Hook::SessionCreated, "CONNACK ServerUnavailable"),
     ] {
         let mut world = World::new(1);
         world.listen(hook, "#");
@@ -107,7 +107,7 @@ fn rules_that_never_answer_are_given_up_at_the_deadline_whatever_was_asked() {
         world.advance_ms(9_000);
         assert!(world.got(client).is_empty());
         world.advance_ms(2_000);
-        assert_eq!(world.got(client), [other("CONNACK ServerBusy")]);
+        assert_eq!(world.got(client), [other(refusal)]);
         world.assert_empty();
     }
 }

@@ -11,6 +11,7 @@ mod draining;
 mod drops;
 mod endings;
 mod exactly_once;
+mod fetched;
 mod fetching;
 mod filters;
 mod histories;
