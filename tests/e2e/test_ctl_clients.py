@@ -75,7 +75,8 @@ def test_show_tells_what_a_client_reads_from_its_store_and_how_far(start_broker)
         ("acked", "message.acked", "on_message_acked"),
     ]
     rules = [rule(name, hook, "sqlite", action, pool="embedded") for name, hook, action in actions]
-    broker = start_broker(LISTENER + POOL + module("sqlite") + "".join(rules))
+    window = "mqtt {\n  max_inflight = 64\n}\n"
+    broker = start_broker(LISTENER + window + POOL + module("sqlite") + "".join(rules))
     props = [(wire.SESSION_EXPIRY, 120)]
     with RawClient.connected(broker.port, "writer") as writer:
         writer.publish("t/a", b"before")
