@@ -32,8 +32,18 @@ pub(crate) struct Writing {
 impl Writing {
     /// Opens the file for writing, creating it and its tables if missing.
     pub(crate) async fn open(options: &SqliteOptions) -> Result<Self, OpenError> {
+        Self::open_or(options, true).await
+    }
+
+    /// Opens the file for writing once more. One that is gone meanwhile is not made anew:
+    /// what it has was acknowledged.
+    pub(crate) async fn open_again(options: &SqliteOptions) -> Result<Self, OpenError> {
+        Self::open_or(options, false).await
+    }
+
+    async fn open_or(options: &SqliteOptions, creates: bool) -> Result<Self, OpenError> {
         let connect = base(options)
-            .create_if_missing(true)
+            .create_if_missing(creates)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
         let database = |source| OpenError::Database {

@@ -231,12 +231,16 @@ impl Writer {
         match self.writing.take() {
             Some(writing) if writing.is_in_place(&options.path) => return Ok(writing),
             Some(writing) => {
-                tracing::warn!(path = %options.path.display(), "the SQLite file was moved away");
+                tracing::error!(
+                    path = %options.path.display(),
+                    "the SQLite file was moved away, or another one put in its place: put it back, \
+                     or restart the broker to go on with what is there"
+                );
                 writing.close().await;
             }
             None => {}
         }
-        let opened = with_ticks(Writing::open(options), || {
+        let opened = with_ticks(Writing::open_again(options), || {
             shared.queue.expire();
         })
         .await;

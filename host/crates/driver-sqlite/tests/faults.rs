@@ -160,42 +160,55 @@ async fn a_folder_that_goes_and_comes_back() {
 }
 
 #[tokio::test]
-async fn a_removed_file_is_made_anew() {
+async fn a_file_that_is_moved_away_is_not_made_anew_and_loses_nothing() {
     let store = Store::open().await;
     store.exec_until_stored("before").await;
-    assert_eq!(store.stored().await, ["before 1"]);
-    remove(&store.path());
-    store.exec_until_stored("after").await;
-    assert_eq!(store.stored().await, ["after 1"]);
+    let away = store.folder.path().join("away.db");
+    std::fs::rename(store.path(), &away).unwrap();
+    for _ in 0..2 {
+        let fault = fault_of(&store).await;
+        assert_eq!(fault.code, "sqlite:14");
+        assert!(fault.retryable);
+        assert!(!store.path().exists());
+    }
+    std::fs::rename(&away, store.path()).unwrap();
+    store.exec_until_stored("back").await;
+    assert_eq!(store.stored().await, ["before 1", "back 1"]);
     assert_eq!(store.pool.stats().reopened, 1);
     let mut stranger = store.stranger().await;
-    let caller: String = sqlx::query_scalar("SELECT caller FROM t")
-        .fetch_one(&mut stranger)
+    let callers: Vec<String> = sqlx::query_scalar("SELECT caller FROM t")
+        .fetch_all(&mut stranger)
         .await
         .unwrap();
-    assert_eq!(caller, "after", "where others find it");
+    assert_eq!(callers, ["before", "back"], "where others find it");
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_database_waits_for_a_person() {
     let store = Store::open().await;
     store.exec_until_stored("before").await;
-    remove(&store.path());
+    let away = store.folder.path().join("away.db");
+    rename(&store.path(), &away);
     std::fs::write(store.path(), [7; 8192]).unwrap();
     let fault = fault_of(&store).await;
     assert_eq!(fault.code, "sqlite:26");
     assert!(!fault.retryable);
-    remove(&store.path());
+    rename(&away, &store.path());
     store.exec_until_stored("mended").await;
-    assert_eq!(store.stored().await, ["mended 1"]);
+    assert_eq!(store.stored().await, ["before 1", "mended 1"]);
 }
 
-fn remove(path: &Path) {
+/// Renames a database with the files beside it.
+fn rename(from: &Path, to: &Path) {
     for suffix in ["", "-wal", "-shm"] {
-        let mut file = path.as_os_str().to_owned();
-        file.push(suffix);
-        if Path::new(&file).exists() {
-            std::fs::remove_file(&file).expect("the file can be removed");
+        let with_suffix = |path: &Path| {
+            let mut file = path.as_os_str().to_owned();
+            file.push(suffix);
+            file
+        };
+        let from = with_suffix(from);
+        if Path::new(&from).exists() {
+            std::fs::rename(from, with_suffix(to)).expect("the file can be renamed");
         }
     }
 }
